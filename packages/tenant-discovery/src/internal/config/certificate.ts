@@ -1,0 +1,30 @@
+import { Either, Encoding } from "effect"
+import { type Parse } from "./parse.js"
+
+const BLOCK = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g
+
+/** The certificates of a PEM text, one string a block. */
+export const certificates = (pem: string): ReadonlyArray<string> => pem.match(BLOCK) ?? []
+
+/**
+ * PEM, or base64 of PEM, wrapped or not. Line breaks written as `\n`, as some
+ * environment files have them, are read as line breaks. Only the certificates
+ * are kept: a private key that came along goes no further.
+ *
+ * That each block is a certificate and not only looks like one is for who can
+ * parse X.509: this module runs anywhere.
+ */
+export const caCertificates: Parse<string> = (text) => {
+  const trimmed = text.trim()
+  const isPem = trimmed.includes("-----BEGIN")
+  const decoded = isPem
+    ? Either.right(trimmed)
+    : Encoding.decodeBase64String(trimmed.replace(/\s+/g, ""))
+  if (Either.isLeft(decoded)) {
+    return Either.left("PEM, or base64 of PEM: this is neither")
+  }
+  const blocks = certificates(decoded.right.replaceAll("\\n", "\n"))
+  return blocks.length === 0
+    ? Either.left("PEM, or base64 of PEM, with at least one complete CERTIFICATE block: found none")
+    : Either.right(`${blocks.join("\n")}\n`)
+}
