@@ -6,7 +6,7 @@
  * once, and never repeat a value: what does not parse may be a secret in the
  * wrong place.
  */
-import { Config, type ConfigError, type Duration, Either, type Redacted } from "effect"
+import { Config, type Duration, Either, type Redacted } from "effect"
 import { isLoopback } from "./internal/config/host.js"
 import {
   collect,
@@ -63,13 +63,14 @@ export interface SingleTenantSettings {
   readonly _tag: "SingleTenant"
 }
 
-export interface MultiTenantSettings {
+/** `Redis` is `undefined` where the program brings its own connection. */
+export interface MultiTenantSettings<out Redis = RedisSettings> {
   readonly _tag: "MultiTenant"
   readonly service: string
   /** Trimmed and lower-cased; `undefined` where none is set. */
   readonly environment: string | undefined
   readonly tenantManager: TenantManagerSettings
-  readonly redis: RedisSettings
+  readonly redis: Redis
   /** Zero: no re-list while all is well. */
   readonly reconcileInterval: Duration.Duration
   readonly connectionsCacheTtl: Duration.Duration
@@ -77,7 +78,7 @@ export interface MultiTenantSettings {
   readonly idleTimeout: Duration.Duration
 }
 
-export type Settings = SingleTenantSettings | MultiTenantSettings
+export type Settings<Redis = RedisSettings> = SingleTenantSettings | MultiTenantSettings<Redis>
 
 const DEFAULT_REDIS_PORT = 6379
 
@@ -158,7 +159,10 @@ const redis = (texts: Texts): Result<RedisSettings> =>
     ({ endpoint, ...others }) => ({ ...endpoint, ...others })
   )
 
-const multiTenant = (texts: Texts): Result<MultiTenantSettings> =>
+const multiTenant = <Redis>(
+  texts: Texts,
+  redis: (texts: Texts) => Result<Redis>
+): Result<MultiTenantSettings<Redis>> =>
   Either.map(
     collect({
       service: service(texts),
@@ -173,18 +177,27 @@ const multiTenant = (texts: Texts): Result<MultiTenantSettings> =>
     (settings) => ({ _tag: "MultiTenant", ...settings })
   )
 
+const make = <Redis>(redis: (texts: Texts) => Result<Redis>): Config.Config<Settings<Redis>> =>
+  Config.mapOrFail(texts, (texts) =>
+    Either.flatMap(read(texts, Variables.enabled), (enabled): Result<Settings<Redis>> =>
+      enabled === false ? Either.right({ _tag: "SingleTenant" }) : multiTenant(texts, redis)
+    )
+  )
+
 /**
  * Everything from the environment. `MULTI_TENANT_ENABLED` false is single-tenant
  * mode, in which nothing else is required or validated; true or unset requires
  * `APPLICATION_NAME` (or `MULTI_TENANT_SERVICE_NAME`), `MULTI_TENANT_URL`,
  * `MULTI_TENANT_SERVICE_API_KEY` and `MULTI_TENANT_REDIS_HOST`.
  */
-export const config: Config.Config<Settings> = Config.mapOrFail(
-  texts,
-  (texts): Either.Either<Settings, ConfigError.ConfigError> =>
-    Either.flatMap(read(texts, Variables.enabled), (enabled): Result<Settings> =>
-      enabled === false ? Either.right({ _tag: "SingleTenant" }) : multiTenant(texts)
-    )
+export const config: Config.Config<Settings> = make(redis)
+
+/**
+ * The same for a program that brings its own connection to Redis: no
+ * `MULTI_TENANT_REDIS_` variable is required or validated.
+ */
+export const configWithoutRedis: Config.Config<Settings<undefined>> = make(() =>
+  Either.right(undefined)
 )
 
 /** `MULTI_TENANT_CACHE_TTL_SEC`, default 12 hours: how long connection settings are kept. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { type ConfigError, Effect } from "effect"
+import { Cause, type ConfigError, Effect } from "effect"
 import { inspect } from "node:util"
 import {
   complete,
@@ -212,7 +212,9 @@ describe("a missing variable", () => {
           expect(found).toMatchObject({ kind: "Missing", variable })
           for (const word of words) expect(found?.message).toContain(word)
           // What a program prints that lets the error go up.
-          for (const word of [variable, ...words]) expect(String(error)).toContain(word)
+          for (const word of [variable, ...words]) {
+            expect(Cause.pretty(Cause.fail(error))).toContain(word)
+          }
         })
       )
     }
@@ -232,7 +234,11 @@ describe("an error never repeats what was written", () => {
 
   /** Every way in which an error is usually printed. */
   const printed = (error: unknown): string =>
-    [String(error), JSON.stringify(error), inspect(error, { depth: null, showHidden: true })].join()
+    [
+      Cause.pretty(Cause.fail(error)),
+      JSON.stringify(error),
+      inspect(error, { depth: null, showHidden: true })
+    ].join()
 
   it.effect("whichever variable holds the secret", () =>
     Effect.gen(function* () {

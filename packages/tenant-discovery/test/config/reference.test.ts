@@ -19,7 +19,7 @@ const recording = (inner: ConfigProvider.ConfigProvider, names: Set<string>) =>
         names.add(path.join("_"))
         return inner.flattened.load(path, primitive, split)
       },
-      enumerateChildren: inner.flattened.enumerateChildren,
+      enumerateChildren: (path) => inner.flattened.enumerateChildren(path),
       patch: inner.flattened.patch
     })
   )
@@ -33,6 +33,7 @@ const modes: ReadonlyArray<readonly [string, Readonly<Record<string, string>>]> 
 
 const exported = {
   config: TenantDiscoveryConfig.config,
+  configWithoutRedis: TenantDiscoveryConfig.configWithoutRedis,
   connectionsCacheTtl: TenantDiscoveryConfig.connectionsCacheTtl,
   maxTenantPools: TenantDiscoveryConfig.maxTenantPools,
   idleTimeout: TenantDiscoveryConfig.idleTimeout

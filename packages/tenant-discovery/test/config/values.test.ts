@@ -1,6 +1,14 @@
 import { describe, expect, it } from "@effect/vitest"
 import { ConfigProvider, Duration, Effect, Redacted } from "effect"
-import { complete, load, loadMulti, provider, TenantDiscoveryConfig } from "./subject.js"
+import {
+  complete,
+  errorOf,
+  load,
+  loadMulti,
+  problems,
+  provider,
+  TenantDiscoveryConfig
+} from "./subject.js"
 
 const block = (body: string) => `-----BEGIN CERTIFICATE-----\n${body}\n-----END CERTIFICATE-----`
 const base64 = (text: string) => Buffer.from(text).toString("base64")
@@ -137,6 +145,30 @@ describe("the settings", () => {
       ).pipe(ConfigProvider.nested("LEDGER"))
       const settings = yield* Effect.withConfigProvider(TenantDiscoveryConfig.config, nested)
       expect(settings).toEqual(yield* load(complete))
+    })
+  )
+})
+
+describe("the settings without Redis", () => {
+  it.effect("require and validate no variable of it, and everything else as ever", () =>
+    Effect.gen(function* () {
+      const { MULTI_TENANT_REDIS_HOST: _, ...others } = complete
+      const broken = Object.fromEntries(
+        TenantDiscoveryConfig.variables
+          .filter(({ group }) => group === "Redis")
+          .map(({ name }) => [name, "@broken:@"])
+      )
+      const without = (variables: Readonly<Record<string, string>>) =>
+        TenantDiscoveryConfig.configWithoutRedis.pipe(
+          Effect.withConfigProvider(provider(variables))
+        )
+      const expected = { ...(yield* loadMulti(complete)), redis: undefined }
+      expect(yield* without(others)).toEqual(expected)
+      expect(yield* without({ ...others, ...broken })).toEqual(expected)
+      const missing = problems(yield* errorOf(without({})))
+      expect(missing.map(({ variable }) => variable)).toEqual(
+        Object.keys(complete).filter((name) => name !== "MULTI_TENANT_REDIS_HOST")
+      )
     })
   )
 })
