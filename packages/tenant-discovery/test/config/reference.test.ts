@@ -119,7 +119,7 @@ describe("the sources", () => {
     for (const file of files) {
       const text = await readFile(`${source}${file}`, "utf8")
       const named = text.match(
-        /\b(?:MULTI_TENANT_[A-Z_]+|APPLICATION_NAME|ENV(?:IRONMENT)?_NAME)\b/g
+        /\b(?:MULTI_TENANT_[A-Z_]*[A-Z]|APPLICATION_NAME|ENV(?:IRONMENT)?_NAME)\b/g
       )
       for (const name of named ?? []) expect(known, `${name} in ${file}`).toContain(name)
       expect(text, file).not.toMatch(/\bprocess\.env\b/)
