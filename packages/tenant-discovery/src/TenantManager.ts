@@ -1,7 +1,12 @@
 /**
  * The HTTP side of the house: what the tenant manager answers.
  */
-import { Context, type Effect } from "effect"
+import { HttpClient } from "@effect/platform"
+import { Context, Duration, Effect, Layer, Option, type Redacted } from "effect"
+import { baseUrl, headerValue, normalizePrefix } from "./internal/http/address.js"
+import { type Caller, makeCaller } from "./internal/http/call.js"
+import * as CircuitBreaker from "./internal/http/circuitBreaker.js"
+import { decodeListing } from "./internal/http/listing.js"
 import type { Tenant } from "./Tenant.js"
 import type { TenantManagerError } from "./TenantManagerError.js"
 
@@ -13,12 +18,131 @@ export interface TenantListing {
   readonly skipped: number
 }
 
+/** How the tenant manager is reached. */
+export interface TenantManagerOptions {
+  /** The service whose tenants are asked for. */
+  readonly service: string
+  /** Absolute, `http` or `https`, without credentials, query or fragment. A path is kept. */
+  readonly url: string | URL
+  /** Sent as `X-API-Key`, and nowhere else to be seen. */
+  readonly apiKey: Redacted.Redacted
+  /** Between the base URL and the path: `/v1`; empty for old servers. Slashes around it do not matter. */
+  readonly apiPrefix?: string | undefined
+  /** For one whole call, from connecting to the last byte of the body. */
+  readonly timeout?: Duration.DurationInput | undefined
+  /** Bytes of a listing that are read at most. */
+  readonly listBodyLimit?: number | undefined
+  /** The most that is believed of a `Retry-After`. */
+  readonly maxRetryAfter?: Duration.DurationInput | undefined
+  readonly circuitBreaker?:
+    | {
+        /** Outages in a row (`Unavailable`, `TimedOut`) that open it; 0 turns it off. */
+        readonly threshold?: number | undefined
+        /** How long nothing is sent before one probe at a time is. */
+        readonly resetAfter?: Duration.DurationInput | undefined
+      }
+    | undefined
+}
+
+/** What holds where {@link TenantManagerOptions} say nothing. */
+export const tenantManagerDefaults = {
+  apiPrefix: "/v1",
+  timeout: Duration.seconds(30),
+  /** 64 MiB: about half a million tenants. */
+  listBodyLimit: 64 * 1024 * 1024,
+  maxRetryAfter: Duration.seconds(60),
+  circuitBreaker: { threshold: 5, resetAfter: Duration.seconds(30) }
+} as const
+
 export class TenantManager extends Context.Tag("tenant-discovery/TenantManager")<
   TenantManager,
   {
     /** The service that this client asks for. */
     readonly service: string
-    /** `GET {base}{prefix}/tenants/active?service={service}`: one call, no retry of its own. */
+    /**
+     * `GET {base}{prefix}/tenants/active?service={service}`: one call, no retry of its own.
+     * Elements that were passed over are told in one warning. Interrupting it aborts the request.
+     */
     readonly listActiveTenants: Effect.Effect<TenantListing, TenantManagerError>
   }
->() {}
+>() {
+  /**
+   * A client over whatever `HttpClient` is given. Nothing is sent before it is used.
+   * Its circuit breaker is shared by all of its calls. Redirects are never followed:
+   * a client built on `fetch` is told so with each call, with a `RequestInit` that
+   * takes the place of one given to that client's layer.
+   *
+   * Dies with a `TypeError` where the URL or the key cannot be sent at all; what
+   * comes from a user belongs in a `Config` that checks it first.
+   */
+  static readonly make = (
+    options: TenantManagerOptions
+  ): Effect.Effect<Context.Tag.Service<TenantManager>, never, HttpClient.HttpClient> =>
+    Effect.flatMap(HttpClient.HttpClient, (client) =>
+      Effect.sync(() => makeService(client, options))
+    )
+
+  /** {@link TenantManager.make} as a layer. */
+  static readonly layer = (
+    options: TenantManagerOptions
+  ): Layer.Layer<TenantManager, never, HttpClient.HttpClient> =>
+    Layer.effect(TenantManager, TenantManager.make(options))
+}
+
+const listActiveTenants = (
+  call: Caller,
+  options: { readonly service: string; readonly prefix: string; readonly limit: number }
+): Effect.Effect<TenantListing, TenantManagerError> =>
+  Effect.map(
+    call({
+      operation: `GET ${options.prefix}/tenants/active`,
+      path: `${options.prefix}/tenants/active`,
+      query: { service: options.service },
+      spanName: "tenantmanager.client.get_active_tenants",
+      limit: options.limit,
+      showBody: true,
+      decode: (body) =>
+        Effect.tap(decodeListing(body), ({ firstSkipped, skipped }) => {
+          if (skipped === 0) return Effect.void
+          const told = firstSkipped.map(({ index, reason }) => `[${index}] ${reason}`).join("; ")
+          const more = skipped - firstSkipped.length
+          return Effect.logWarning(
+            `skipped ${skipped} elements of the tenant list: ${told}${more > 0 ? `; and ${more} more` : ""}`
+          )
+        })
+    }),
+    ({ skipped, tenants }) => ({ tenants, skipped })
+  )
+
+/** For ever, as far as a breaker goes: about three hundred years. */
+const FOREVER = 10n ** 19n
+
+const makeService = (
+  client: HttpClient.HttpClient,
+  options: TenantManagerOptions
+): Context.Tag.Service<TenantManager> => {
+  const defaults = tenantManagerDefaults
+  const { resetAfter, threshold } = { ...defaults.circuitBreaker, ...options.circuitBreaker }
+  const call = makeCaller(client, {
+    base: baseUrl(options.url),
+    service: options.service,
+    apiKey: headerValue(options.apiKey),
+    timeout: Duration.decode(options.timeout ?? defaults.timeout),
+    maxRetryAfter: Duration.decode(options.maxRetryAfter ?? defaults.maxRetryAfter),
+    breaker: CircuitBreaker.make({
+      threshold: threshold ?? defaults.circuitBreaker.threshold,
+      resetAfter: Option.getOrElse(
+        Duration.toNanos(resetAfter ?? defaults.circuitBreaker.resetAfter),
+        () => FOREVER
+      )
+    })
+  })
+  return {
+    service: options.service,
+    listActiveTenants: listActiveTenants(call, {
+      service: options.service,
+      prefix: normalizePrefix(options.apiPrefix ?? defaults.apiPrefix),
+      limit: options.listBodyLimit ?? defaults.listBodyLimit
+    })
+  }
+}

@@ -1,0 +1,211 @@
+/**
+ * One call to the tenant manager: everything that its endpoints have in common.
+ */
+import {
+  FetchHttpClient,
+  HttpClient,
+  HttpClientRequest,
+  type HttpClientResponse,
+  HttpTraceContext
+} from "@effect/platform"
+import { Context, Duration, Effect, Option, Redacted, type Tracer } from "effect"
+import {
+  BodyTooLarge,
+  CircuitOpen,
+  isOutage,
+  MalformedBody,
+  type TenantManagerError,
+  TimedOut,
+  Unavailable
+} from "../../TenantManagerError.js"
+import { readText } from "./body.js"
+import * as CircuitBreaker from "./circuitBreaker.js"
+import { excerpt, describeCause, transportCause } from "./sanitize.js"
+import { errorOfAnswer } from "./statusError.js"
+
+/** One endpoint. */
+export interface Call<A> {
+  /** What errors, spans and logs call it: the method and the path's template. */
+  readonly operation: string
+  /** Below the base URL and the prefix: starts with a slash, its segments already escaped. */
+  readonly path: string
+  /** Escaped here. */
+  readonly query?: Readonly<Record<string, string>> | undefined
+  readonly spanName: string
+  /** Bytes of body that are read at most. */
+  readonly limit: number
+  /** Whether the start of a malformed body may be shown: not where it may hold a tenant's secrets. */
+  readonly showBody: boolean
+  /**
+   * What parsed JSON means. Fails with a sentence that says what was expected
+   * and where, and that repeats no value.
+   */
+  readonly decode: (body: unknown) => Effect.Effect<A, string>
+}
+
+/** What all calls share. */
+export interface Settings {
+  readonly base: URL
+  readonly service: string
+  readonly apiKey: Redacted.Redacted
+  readonly timeout: Duration.Duration
+  readonly maxRetryAfter: Duration.Duration
+  readonly breaker: CircuitBreaker.CircuitBreaker
+}
+
+export type Caller = <A>(call: Call<A>) => Effect.Effect<A, TenantManagerError>
+
+const TRACE_ID = /^[0-9a-f]{32}$/i
+const SPAN_ID = /^[0-9a-f]{16}$/i
+
+/** The trace context, where the span is a real one: a disabled tracer's has no IDs to send. */
+const traceHeaders = (span: Tracer.Span): Readonly<Record<string, string>> =>
+  TRACE_ID.test(span.traceId) && SPAN_ID.test(span.spanId) ? HttpTraceContext.toHeaders(span) : {}
+
+const urlOf = (base: URL, call: Call<unknown>): URL => {
+  const url = new URL(base)
+  url.pathname = `${base.pathname === "/" ? "" : base.pathname}${call.path}`
+  if (call.query !== undefined) url.search = new URLSearchParams(call.query).toString()
+  return url
+}
+
+/**
+ * A client that was built on `fetch` follows redirects unless told otherwise, and
+ * the API key would go along.
+ */
+const withoutRedirects = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.contextWithEffect((context: Context.Context<R>) => {
+    const given = Option.getOrElse(
+      Context.getOption(context, FetchHttpClient.RequestInit),
+      () => ({})
+    )
+    return Effect.provideService(effect, FetchHttpClient.RequestInit, {
+      ...given,
+      redirect: "manual"
+    })
+  })
+
+const parseJson = (text: string): Effect.Effect<unknown, string> =>
+  Effect.suspend(() => {
+    try {
+      const parsed: unknown = JSON.parse(text)
+      return Effect.succeed(parsed)
+    } catch {
+      // V8's own message quotes the body.
+      return Effect.fail(text.trim() === "" ? "the body is empty" : "the body is not valid JSON")
+    }
+  })
+
+/** How everything is called: one span, one timeout, one breaker, typed errors without a secret. */
+export const makeCaller = (client: HttpClient.HttpClient, settings: Settings): Caller => {
+  // The span here takes the place of the platform's own, whose attributes are all headers and the
+  // whole URL: what a server echoes in a header would end there.
+  const scoped = HttpClient.withScope(HttpClient.withTracerDisabledWhen(client, () => true))
+  const { base, breaker, service, timeout } = settings
+  const attributes = {
+    service,
+    "http.request.method": "GET",
+    "server.address": base.hostname,
+    ...(base.port === "" ? {} : { "server.port": Number(base.port) })
+  }
+
+  const outage = (operation: string, error: unknown) => {
+    const cause = transportCause(error)
+    return new Unavailable({
+      operation,
+      message: `${operation}: no complete answer from ${base.host} (${describeCause(
+        cause
+      )}); is the tenant manager running and reachable from here?`,
+      status: undefined,
+      retryAfter: undefined,
+      cause
+    })
+  }
+
+  const send = <A>(call: Call<A>, span: Tracer.Span) =>
+    Effect.gen(function* () {
+      const { operation } = call
+      const url = urlOf(base, call)
+      span.attribute("url.path", url.pathname)
+      const request = HttpClientRequest.get(url, {
+        headers: {
+          ...traceHeaders(span),
+          accept: "application/json",
+          "x-api-key": Redacted.value(settings.apiKey)
+        }
+      })
+      const response: HttpClientResponse.HttpClientResponse = yield* withoutRedirects(
+        scoped.execute(request)
+      ).pipe(Effect.mapError((error) => outage(operation, error)))
+      const { status } = response
+      span.attribute("http.response.status_code", status)
+
+      if (status < 200 || status > 299) {
+        return yield* errorOfAnswer(operation, response, {
+          maxRetryAfter: settings.maxRetryAfter
+        })
+      }
+
+      const malformed = (what: string, body: string | undefined) =>
+        new MalformedBody({
+          operation,
+          message: `${operation}: ${what}`,
+          excerpt:
+            body !== undefined && call.showBody
+              ? excerpt(body, Redacted.value(settings.apiKey))
+              : undefined
+        })
+      if (status !== 200) {
+        return yield* malformed(`expected status 200 with a JSON body, got ${status}`, undefined)
+      }
+      const text = yield* readText(response, call.limit).pipe(
+        Effect.catchTags({
+          TooLarge: () =>
+            new BodyTooLarge({
+              operation,
+              message: `${operation}: the body is longer than the ${call.limit} bytes allowed`,
+              limit: call.limit
+            }),
+          Broken: ({ error }) => outage(operation, error)
+        })
+      )
+      return yield* parseJson(text).pipe(
+        Effect.flatMap(call.decode),
+        Effect.mapError((what) => malformed(what, text))
+      )
+    })
+
+  return (call) =>
+    Effect.useSpan(
+      call.spanName,
+      { kind: "client", attributes, captureStackTrace: false },
+      (span) =>
+        Effect.scoped(send(call, span)).pipe(
+          Effect.timeoutFail({
+            duration: timeout,
+            onTimeout: () =>
+              new TimedOut({
+                operation: call.operation,
+                message: `${call.operation}: no complete answer from ${base.host} within ${Duration.format(timeout)}`,
+                timeout
+              })
+          }),
+          (effect) =>
+            breaker.protect(effect, {
+              isOutage,
+              refused: (retryAfter) =>
+                new CircuitOpen({
+                  operation: call.operation,
+                  message: `${call.operation}: not sent, after too many outages in a row${
+                    retryAfter === undefined
+                      ? "; a probe is under way"
+                      : `; the next probe is due in ${Duration.format(retryAfter)}`
+                  }`,
+                  retryAfter
+                })
+            }),
+          Effect.withParentSpan(span),
+          Effect.annotateLogs({ service, operation: call.operation })
+        )
+    )
+}
