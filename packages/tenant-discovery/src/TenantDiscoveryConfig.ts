@@ -58,9 +58,11 @@ export interface RedisSettings {
   readonly tls: false | { readonly ca: string | undefined }
 }
 
-/** `MULTI_TENANT_ENABLED` is false: nothing else was looked at. */
+/** `MULTI_TENANT_ENABLED` is false: nothing else was required or validated. */
 export interface SingleTenantSettings {
   readonly _tag: "SingleTenant"
+  /** The service's name, where it happens to be set. */
+  readonly service: string | undefined
 }
 
 /** `Redis` is `undefined` where the program brings its own connection. */
@@ -180,7 +182,12 @@ const multiTenant = <Redis>(
 const make = <Redis>(redis: (texts: Texts) => Result<Redis>): Config.Config<Settings<Redis>> =>
   Config.mapOrFail(texts, (texts) =>
     Either.flatMap(read(texts, Variables.enabled), (enabled): Result<Settings<Redis>> =>
-      enabled === false ? Either.right({ _tag: "SingleTenant" }) : multiTenant(texts, redis)
+      enabled === false
+        ? Either.right({
+            _tag: "SingleTenant",
+            service: Either.getOrElse(service(texts), () => undefined)
+          })
+        : multiTenant(texts, redis)
     )
   )
 

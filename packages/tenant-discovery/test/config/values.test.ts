@@ -9,6 +9,8 @@ import {
   provider,
   TenantDiscoveryConfig
 } from "./subject.js"
+import { defaultDiscoveryOptions } from "../../src/TenantDiscoveryOptions.js"
+import { tenantManagerDefaults } from "../../src/TenantManager.js"
 
 const block = (body: string) => `-----BEGIN CERTIFICATE-----\n${body}\n-----END CERTIFICATE-----`
 const base64 = (text: string) => Buffer.from(text).toString("base64")
@@ -49,6 +51,25 @@ describe("the settings", () => {
         maxTenantPools: 100,
         idleTimeout: Duration.minutes(5)
       })
+    })
+  )
+
+  it.effect("default to what the layers default to by themselves", () =>
+    Effect.gen(function* () {
+      const { reconcileInterval, tenantManager } = yield* loadMulti(complete)
+      expect({
+        apiPrefix: tenantManager.apiPrefix,
+        timeout: tenantManager.timeout,
+        circuitBreaker: {
+          threshold: tenantManager.circuitBreakerThreshold,
+          resetAfter: tenantManager.circuitBreakerTimeout
+        }
+      }).toEqual({
+        apiPrefix: tenantManagerDefaults.apiPrefix,
+        timeout: tenantManagerDefaults.timeout,
+        circuitBreaker: tenantManagerDefaults.circuitBreaker
+      })
+      expect(reconcileInterval).toEqual(defaultDiscoveryOptions.reconcileInterval)
     })
   )
 
@@ -115,9 +136,13 @@ describe("the settings", () => {
             TenantDiscoveryConfig.variables.map(({ name }) => [name, "@broken:@"])
           )
           expect(yield* load({ ...broken, MULTI_TENANT_ENABLED: off })).toEqual({
-            _tag: "SingleTenant"
+            _tag: "SingleTenant",
+            service: "@broken:@"
           })
-          expect(yield* load({ MULTI_TENANT_ENABLED: off })).toEqual({ _tag: "SingleTenant" })
+          expect(yield* load({ MULTI_TENANT_ENABLED: off })).toEqual({
+            _tag: "SingleTenant",
+            service: undefined
+          })
         }
       })
   )

@@ -1,0 +1,254 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Cause, Effect } from "effect"
+import { inspect } from "node:util"
+import { complete, errorOf, load, problems, provider, TenantDiscoveryConfig } from "./subject.js"
+const pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+const base64 = (text) => Buffer.from(text).toString("base64")
+const BOOL = "expected one of true, false, 1, 0, yes, no, on, off"
+const SECONDS = "expected a number of seconds"
+const PORT = "expected a port: a whole number from 1 to 65535"
+const HOST = "expected a host name or an address, alone or as host:port"
+const ABSOLUTE = "expected an absolute URL such as https://"
+const PEM = "expected PEM, or base64 of PEM"
+/** Each variable that can be wrong, with texts that are, and what the error says was expected. */
+const wrong = [
+  ["MULTI_TENANT_ENABLED", BOOL, ["maybe", "2", "t", "enabled", "truefalse"]],
+  ["MULTI_TENANT_URL", ABSOLUTE, ["tm.example", "localhost:8080", "/internal", "ftp://tm.example"]],
+  [
+    "MULTI_TENANT_URL",
+    ABSOLUTE,
+    ["https://", "https:///x", "https:tm", "http://[::1", "https://a b"]
+  ],
+  ["MULTI_TENANT_URL", "without a user name or password", ["https://u@h/", "https://u:p@h/?q"]],
+  [
+    "MULTI_TENANT_URL",
+    "without a query or fragment",
+    ["https://h/?", "https://h/?a=b", "https://h#f"]
+  ],
+  [
+    "MULTI_TENANT_URL",
+    "expected https;",
+    ["http://tm.example", "HTTP://10.0.0.1:80", "http://128.0.0.1"]
+  ],
+  [
+    "MULTI_TENANT_URL",
+    "MULTI_TENANT_ALLOW_INSECURE_HTTP=true",
+    ["http://127.evil.example", "http://[::2]"]
+  ],
+  ["MULTI_TENANT_ALLOW_INSECURE_HTTP", BOOL, ["y", "-1", "http"]],
+  [
+    "MULTI_TENANT_SERVICE_API_KEY",
+    "fits into an HTTP header",
+    ["a\nb", "a\u0000b", "schl\u0fffssel"]
+  ],
+  [
+    "MULTI_TENANT_API_PREFIX",
+    "expected a URL path such as /v1",
+    ["/v1?x", "v1#x", "/v 1", "//a//b"]
+  ],
+  [
+    "MULTI_TENANT_TIMEOUT",
+    `${SECONDS} greater than 0`,
+    ["0", "-1", "30s", "1e3", "NaN", "Infinity"]
+  ],
+  [
+    "MULTI_TENANT_CIRCUIT_BREAKER_THRESHOLD",
+    "expected a whole number, 0 or more",
+    ["-1", "1.5", "x"]
+  ],
+  [
+    "MULTI_TENANT_CIRCUIT_BREAKER_TIMEOUT_SEC",
+    `${SECONDS}, 0 or more`,
+    ["-1", "30 s", "0x10", "."]
+  ],
+  [
+    "MULTI_TENANT_REDIS_HOST",
+    HOST,
+    ["redis://h:6379", "rediss://u:p@h", "u:p@h", "h/0", "a b", ":6379"]
+  ],
+  [
+    "MULTI_TENANT_REDIS_HOST",
+    HOST,
+    ["h:", "h:0", "h:65536", "h:x", "[::1", "[h]:1", "[::1]:", "1:2:3"]
+  ],
+  ["MULTI_TENANT_REDIS_PORT", PORT, ["0", "65536", "-1", "6379.0", "0x1", "redis", "6379,6380"]],
+  ["MULTI_TENANT_REDIS_TLS", BOOL, ["tls", "TLSv1.2", "none"]],
+  ["MULTI_TENANT_REDIS_CA_CERT", PEM, ["not base64!", "/etc/ssl/ca.pem", "abc", base64("hello")]],
+  [
+    "MULTI_TENANT_REDIS_CA_CERT",
+    "CERTIFICATE block",
+    [base64("hi"), pem.slice(0, 40), pem.replace("END", "FIN")]
+  ],
+  ["MULTI_TENANT_RECONCILE_INTERVAL_SEC", `${SECONDS}, 0 or more`, ["-1", "60s", "PT1M", "1,5"]],
+  ["MULTI_TENANT_CACHE_TTL_SEC", `${SECONDS}, 0 or more`, ["-1", "12h", "9".repeat(400)]],
+  [
+    "MULTI_TENANT_MAX_TENANT_POOLS",
+    "expected a whole number, 1 or more",
+    ["0", "-1", "1.5", "1e2"]
+  ],
+  ["MULTI_TENANT_IDLE_TIMEOUT_SEC", `${SECONDS}, 0 or more`, ["-1", "five", "+5"]]
+]
+/** Any text is right for these. */
+const freeText = [
+  "APPLICATION_NAME",
+  "MULTI_TENANT_SERVICE_NAME",
+  "ENVIRONMENT_NAME",
+  "ENV_NAME",
+  "MULTI_TENANT_REDIS_USERNAME",
+  "MULTI_TENANT_REDIS_PASSWORD"
+]
+describe("a value that does not parse", () => {
+  it("is tried for every variable", () => {
+    const tried = [...new Set(wrong.map(([name]) => name)), ...freeText]
+    expect(tried.sort()).toEqual(TenantDiscoveryConfig.variables.map(({ name }) => name).sort())
+  })
+  for (const [variable, expected, texts] of wrong) {
+    it.effect(`${variable}: ${expected}`, () =>
+      Effect.gen(function* () {
+        for (const text of texts) {
+          const found = problems(yield* errorOf(load({ ...complete, [variable]: text })))
+          expect(found, text).toEqual([
+            { kind: "Invalid", variable, message: expect.stringContaining(expected) }
+          ])
+        }
+      })
+    )
+  }
+  it.effect("fails the same way for a Config that reads one variable", () =>
+    Effect.gen(function* () {
+      const singles = {
+        MULTI_TENANT_CACHE_TTL_SEC: TenantDiscoveryConfig.connectionsCacheTtl,
+        MULTI_TENANT_MAX_TENANT_POOLS: TenantDiscoveryConfig.maxTenantPools,
+        MULTI_TENANT_IDLE_TIMEOUT_SEC: TenantDiscoveryConfig.idleTimeout
+      }
+      for (const [variable, config] of Object.entries(singles)) {
+        const texts = { ...complete, [variable]: "-1" }
+        const single = Effect.asVoid(config).pipe(Effect.withConfigProvider(provider(texts)))
+        expect(problems(yield* errorOf(single))).toEqual(problems(yield* errorOf(load(texts))))
+      }
+    })
+  )
+  it.effect("is told together with all the others, each once, in the order of the reference", () =>
+    Effect.gen(function* () {
+      const bad = {
+        MULTI_TENANT_URL: "tm",
+        MULTI_TENANT_TIMEOUT: "x",
+        MULTI_TENANT_REDIS_HOST: "redis://h",
+        MULTI_TENANT_REDIS_PORT: "0",
+        MULTI_TENANT_REDIS_CA_CERT: "!",
+        MULTI_TENANT_RECONCILE_INTERVAL_SEC: "x",
+        MULTI_TENANT_IDLE_TIMEOUT_SEC: "x"
+      }
+      const found = problems(yield* errorOf(load(bad)))
+      expect(found.map(({ kind, variable }) => `${kind} ${variable}`)).toEqual([
+        "Missing APPLICATION_NAME",
+        "Invalid MULTI_TENANT_URL",
+        "Missing MULTI_TENANT_SERVICE_API_KEY",
+        "Invalid MULTI_TENANT_TIMEOUT",
+        "Invalid MULTI_TENANT_REDIS_HOST",
+        "Invalid MULTI_TENANT_REDIS_PORT",
+        "Invalid MULTI_TENANT_REDIS_CA_CERT",
+        "Invalid MULTI_TENANT_RECONCILE_INTERVAL_SEC",
+        "Invalid MULTI_TENANT_IDLE_TIMEOUT_SEC"
+      ])
+    })
+  )
+  it.effect("names the port variable where the host's port differs from it", () =>
+    Effect.gen(function* () {
+      const texts = {
+        ...complete,
+        MULTI_TENANT_REDIS_HOST: "redis.example:6380",
+        MULTI_TENANT_REDIS_PORT: "6379"
+      }
+      const [found, ...others] = problems(yield* errorOf(load(texts)))
+      expect(others).toEqual([])
+      expect(found).toMatchObject({ kind: "Invalid", variable: "MULTI_TENANT_REDIS_HOST" })
+      expect(found?.message).toContain("6380, MULTI_TENANT_REDIS_PORT says 6379")
+    })
+  )
+})
+describe("a missing variable", () => {
+  const expected = {
+    APPLICATION_NAME: ["name of the service", "MULTI_TENANT_SERVICE_NAME"],
+    MULTI_TENANT_URL: ["base URL", "MULTI_TENANT_ENABLED=false", "single-tenant mode"],
+    MULTI_TENANT_SERVICE_API_KEY: ["API key"],
+    MULTI_TENANT_REDIS_HOST: ["host of the Redis"]
+  }
+  for (const [variable, words] of Object.entries(expected)) {
+    const { [variable]: _, ...others } = complete
+    const ways = {
+      unset: others,
+      empty: { ...others, [variable]: "" },
+      blank: { ...others, [variable]: " \n" },
+      "unset, enabled": { ...others, MULTI_TENANT_ENABLED: "true" }
+    }
+    for (const [way, texts] of Object.entries(ways)) {
+      it.effect(`${variable}, ${way}`, () =>
+        Effect.gen(function* () {
+          const error = yield* errorOf(load(texts))
+          const [found, ...more] = problems(error)
+          expect(more).toEqual([])
+          expect(found).toMatchObject({ kind: "Missing", variable })
+          for (const word of words) expect(found?.message).toContain(word)
+          // What a program prints that lets the error go up.
+          for (const word of [variable, ...words]) {
+            expect(Cause.pretty(Cause.fail(error))).toContain(word)
+          }
+        })
+      )
+    }
+  }
+  it.effect("is told with all that are missing", () =>
+    Effect.gen(function* () {
+      const found = problems(yield* errorOf(load({})))
+      expect(found.map(({ variable }) => variable)).toEqual(Object.keys(expected))
+      expect(found.map(({ kind }) => kind)).toEqual(Array(4).fill("Missing"))
+    })
+  )
+})
+describe("an error never repeats what was written", () => {
+  const SECRET = "s3cr3t-marked"
+  /** Every way in which an error is usually printed. */
+  const printed = (error) =>
+    [
+      Cause.pretty(Cause.fail(error)),
+      JSON.stringify(error),
+      inspect(error, { depth: null, showHidden: true })
+    ].join()
+  it.effect("whichever variable holds the secret", () =>
+    Effect.gen(function* () {
+      for (const { name } of TenantDiscoveryConfig.variables) {
+        for (const text of [`${SECRET}\n!`, `https://user:${SECRET}@tm.example/x?y`]) {
+          // An unset host shows that it is the error's text that is looked at.
+          const texts = { ...complete, MULTI_TENANT_REDIS_HOST: "", [name]: text }
+          const error = yield* errorOf(load(texts).pipe(Effect.zipRight(load({}))))
+          expect(printed(error), name).toContain("MULTI_TENANT_")
+          expect(printed(error), name).not.toContain(SECRET)
+        }
+      }
+    })
+  )
+  it.effect("nor base64 that holds no certificate", () =>
+    Effect.gen(function* () {
+      for (const text of [base64(SECRET), SECRET, `-----BEGIN PRIVATE KEY-----\n${SECRET}\n`]) {
+        const error = yield* errorOf(load({ ...complete, MULTI_TENANT_REDIS_CA_CERT: text }))
+        expect(printed(error)).not.toContain(SECRET)
+        expect(printed(error)).not.toContain(base64(SECRET))
+      }
+    })
+  )
+  it.effect("nor do the settings show a secret", () =>
+    Effect.gen(function* () {
+      const key = `-----BEGIN PRIVATE KEY-----\n${SECRET}\n-----END PRIVATE KEY-----\n`
+      const settings = yield* load({
+        ...complete,
+        MULTI_TENANT_SERVICE_API_KEY: SECRET,
+        MULTI_TENANT_REDIS_PASSWORD: SECRET,
+        MULTI_TENANT_REDIS_CA_CERT: base64(key + pem)
+      })
+      expect(printed(settings)).toContain("redis.example")
+      expect(printed(settings)).not.toContain(SECRET)
+    })
+  )
+})
+//# sourceMappingURL=errors.test.js.map
