@@ -1,2 +1,0 @@
-export {}
-//# sourceMappingURL=reference.test.d.ts.map
