@@ -1,0 +1,2 @@
+export * as RedisServer from "./RedisServer.js"
+export * as TestCertificates from "./TestCertificates.js"

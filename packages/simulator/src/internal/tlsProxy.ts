@@ -1,0 +1,49 @@
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as net from "node:net"
+import * as tls from "node:tls"
+import type { KeyPair } from "../TestCertificates.js"
+import { closeServer, listenOnFreePort } from "./ports.js"
+
+/**
+ * Ends TLS in front of a plain server, on a free port, for as long as the scope lives. A client
+ * is cut when the server behind cannot be reached or goes away.
+ */
+export const tlsProxy = (
+  pair: KeyPair,
+  target: { readonly host: string; readonly port: number }
+): Effect.Effect<number, NodeJS.ErrnoException, Scope.Scope> =>
+  Effect.gen(function* () {
+    const sockets = new Set<net.Socket>()
+    const server = tls.createServer(
+      { cert: pair.cert, key: pair.key, minVersion: "TLSv1.2" },
+      (client) => {
+        const upstream = net.connect({ host: target.host, port: target.port })
+        for (const [one, other] of [
+          [client, upstream],
+          [upstream, client]
+        ] as const) {
+          sockets.add(one)
+          one.on("error", () => other.destroy())
+          one.on("close", () => {
+            sockets.delete(one)
+            other.destroy()
+          })
+          one.pipe(other)
+        }
+      }
+    )
+    // Counted from the TCP connection on: a client in the middle of its handshake is closed too.
+    server.on("connection", (socket: net.Socket) => {
+      sockets.add(socket)
+      socket.on("close", () => sockets.delete(socket))
+    })
+    server.on("tlsClientError", () => {})
+    yield* Effect.addFinalizer(() =>
+      Effect.suspend(() => {
+        for (const socket of sockets) socket.destroy()
+        return closeServer(server)
+      })
+    )
+    return yield* listenOnFreePort(server)
+  })
