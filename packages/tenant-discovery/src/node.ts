@@ -1,0 +1,4 @@
+/**
+ * Everything wired for Node.
+ */
+export * as NodeTenantDiscovery from "./NodeTenantDiscovery.js"
