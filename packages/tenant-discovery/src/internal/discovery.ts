@@ -1,0 +1,229 @@
+/**
+ * The loop: one inbox, one fiber. It carries what arrives to the machine that
+ * decides, publishes the state once a batch, and does what it is told. It decides
+ * nothing.
+ */
+import {
+  Cause,
+  type Clock,
+  Deferred,
+  Effect,
+  FiberHandle,
+  Random,
+  type Scope,
+  SubscriptionRef,
+  Utils
+} from "effect"
+import type { TenantDiscoveryOptions } from "../TenantDiscoveryOptions.js"
+import type { TenantDiscoveryService } from "../TenantDiscoveryService.js"
+import { TenantEvents } from "../TenantEvents.js"
+import { TenantManager } from "../TenantManager.js"
+import { type TenantManagerError, Unavailable } from "../TenantManagerError.js"
+import { recordEvents } from "./eventSpans.js"
+import { Inbox } from "./inbox.js"
+import { type Input, Machine, type Now } from "./machine.js"
+import * as Metrics from "./metrics.js"
+import { logNotices } from "./notice.js"
+import { settingsOf } from "./settings.js"
+import { waitBeforeRetry } from "./startRetry.js"
+import { type DiscoveryState, makeSurface } from "./surface.js"
+
+type Waiter = Deferred.Deferred<void, TenantManagerError>
+type Own = Input<Waiter>
+
+const nowOf = (clock: Clock.Clock): Now => ({
+  mono: Number(clock.unsafeCurrentTimeNanos()) / 1e6,
+  wall: clock.unsafeCurrentTimeMillis()
+})
+
+const away = (message: string, cause: unknown): TenantManagerError =>
+  new Unavailable({
+    operation: "list active tenants",
+    message,
+    status: undefined,
+    retryAfter: undefined,
+    cause
+  })
+
+const closedError = (): TenantManagerError => away("the tenant discovery is closed", undefined)
+
+/** Calls the tenant manager once and puts what came of it into the inbox. A defect is an outage: it stops nothing. */
+const listInto = (manager: TenantManager["Type"], inbox: Inbox<Own>): Effect.Effect<void> =>
+  manager.listActiveTenants.pipe(
+    Effect.catchAllDefect((defect) =>
+      Effect.zipRight(
+        Effect.logError("the tenant manager's client died", Cause.die(defect)),
+        Effect.fail(away("the client died; its defect is in the log", undefined))
+      )
+    ),
+    Effect.match({
+      onSuccess: (listing) => inbox.put({ _tag: "Listed", listing }),
+      onFailure: (error) => inbox.put({ _tag: "ListFailed", error })
+    })
+  )
+
+/** A discovery that lives until the scope closes. The fields of the machine are read, never written, here. */
+export const make = (
+  options?: TenantDiscoveryOptions
+): Effect.Effect<
+  TenantDiscoveryService,
+  TenantManagerError,
+  TenantManager | TenantEvents | Scope.Scope
+> =>
+  Effect.gen(function* () {
+    const settings = settingsOf(options)
+    const manager = yield* TenantManager
+    const events = yield* TenantEvents
+    const clock = yield* Effect.clock
+    const generator = new Utils.PCGRandom(yield* Random.nextInt)
+    const random = () => generator.number()
+    const now = () => nowOf(clock)
+
+    const machine = new Machine<Waiter>(manager.service, settings, random, now())
+    const inbox = new Inbox<Own>({
+      messages: settings.bufferMessages,
+      characters: settings.bufferCharacters
+    })
+    let closed = false
+    let published: DiscoveryState = {
+      view: machine.view,
+      status: machine.status,
+      asOf: machine.asOf,
+      closed
+    }
+    const state = yield* SubscriptionRef.make(published)
+
+    /** Batches about other services change nothing, and nobody is woken for them. */
+    const publish = Effect.suspend(() => {
+      const { asOf, status, view } = machine
+      if (
+        published.view === view &&
+        published.status === status &&
+        published.asOf === asOf &&
+        published.closed === closed
+      ) {
+        return Effect.void
+      }
+      published = { view, status, asOf, closed }
+      return SubscriptionRef.set(state, published)
+    })
+
+    // Finalizers run from the last to the first: the loop has stopped and the
+    // subscription is closed by the time this one says so.
+    yield* Effect.addFinalizer(() =>
+      Effect.suspend(() => {
+        closed = true
+        const waiting = [...machine.takeWaiters(), ...inbox.drain().flatMap(waiterOf)]
+        machine.closed(now())
+        return Effect.zipRight(
+          publish,
+          Effect.forEach(waiting, (waiter) => Deferred.fail(waiter, closedError()), {
+            discard: true
+          })
+        )
+      })
+    )
+
+    const list = yield* FiberHandle.make<void>()
+    const timer = yield* FiberHandle.make<void>()
+    let armedFor: number | undefined
+
+    /** Starts the list that is due, or sets the timer for it. */
+    const schedule = Effect.suspend(() => {
+      const due = machine.nextListAt(now())
+      if (due === armedFor && due !== undefined && due > now().mono) return Effect.void
+      armedFor = due
+      if (due === undefined) return FiberHandle.clear(timer)
+      const wait = due - now().mono
+      if (wait > 0) {
+        const wake = Effect.sync(() => inbox.put({ _tag: "Wake" }))
+        return FiberHandle.run(timer, Effect.interruptible(Effect.delay(wake, Math.ceil(wait))))
+      }
+      armedFor = undefined
+      machine.listStarted(now())
+      return FiberHandle.run(list, Effect.interruptible(listInto(manager, inbox)))
+    })
+
+    const carryOut = Effect.suspend(() => {
+      const { drift, events: told, notices, settled, tallies } = machine.takeEffects()
+      for (const tally of tallies) Metrics.countEvents(tally)
+      if (drift > 0) Metrics.drift.unsafeUpdate(drift, [])
+      Metrics.tenants.unsafeUpdate(machine.view.size, [])
+      return Effect.all(
+        [
+          recordEvents(told, manager.service, clock.unsafeCurrentTimeNanos()),
+          Effect.forEach(
+            settled,
+            ({ error, waiter }) =>
+              error === undefined
+                ? Deferred.succeed(waiter, undefined)
+                : Deferred.fail(waiter, error),
+            { discard: true }
+          ),
+          logNotices(notices)
+        ],
+        { discard: true }
+      )
+    })
+
+    const step = (inputs: ReadonlyArray<Own>): Effect.Effect<void> =>
+      Effect.suspend(() => {
+        machine.accept(inputs, now())
+        return publish
+      }).pipe(
+        Effect.zipRight(carryOut),
+        Effect.zipRight(schedule),
+        Effect.catchAllCause((cause) => {
+          machine.distrust(now())
+          return Effect.zipRight(
+            Effect.logError("the discovery loop failed on an input and goes on", cause),
+            schedule
+          )
+        })
+      )
+
+    const listAtStart = Effect.gen(function* () {
+      const began = now().mono
+      for (let tries = 0; ; tries++) {
+        machine.listStarted(now())
+        const answer = yield* Effect.either(manager.listActiveTenants)
+        if (answer._tag === "Right") return answer.right
+        const wait = waitBeforeRetry(answer.left, {
+          tries,
+          spent: now().mono - began,
+          random,
+          settings
+        })
+        if (wait === undefined) return yield* Effect.fail(answer.left)
+        yield* Effect.sleep(wait)
+      }
+    })
+
+    yield* events.subscribe(inbox)
+    // The first word is `Subscribed` or `Lost`; the list is asked for after it.
+    const heard = yield* Effect.timeoutOption(inbox.notEmpty, settings.subscribeTimeout)
+    if (heard._tag === "Some") machine.accept(inbox.drain(), now())
+    const listing = yield* listAtStart
+    machine.accept([{ _tag: "Listed", listing }], now())
+    machine.started()
+    yield* step([])
+    yield* inbox.takeAll.pipe(
+      Effect.flatMap(step),
+      Effect.forever,
+      Effect.annotateLogs({ service: manager.service }),
+      Effect.interruptible,
+      Effect.forkScoped
+    )
+
+    const refresh = Effect.gen(function* () {
+      if (closed) return yield* Effect.fail(closedError())
+      const waiter: Waiter = yield* Deferred.make<void, TenantManagerError>()
+      inbox.put({ _tag: "Refresh", waiter })
+      return yield* Deferred.await(waiter)
+    })
+
+    return makeSurface(state, refresh)
+  })
+
+const waiterOf = (input: Own): ReadonlyArray<Waiter> =>
+  input._tag === "Refresh" ? [input.waiter] : []

@@ -1,0 +1,151 @@
+/**
+ * From raw messages to what they ask of the active set: relevance, decoding,
+ * environment, duplicates. Keeps no tenant state; never throws.
+ */
+import { type Directive, directiveFor, type TenantEvent, type Undecodable } from "../TenantEvent.js"
+import { decodeEvent } from "./decodeEvent.js"
+import { RecentIds } from "./duplicates.js"
+import { mayConcern } from "./relevance.js"
+import type { Notice } from "./notice.js"
+
+/** What became of the messages of a batch, by number. */
+export interface Tally {
+  received: number
+  /** About another service, or of no effect. */
+  ignored: number
+  otherEnvironment: number
+  duplicate: number
+  unknownType: number
+  malformed: number
+  applied: number
+}
+
+export const emptyTally = (): Tally => ({
+  received: 0,
+  ignored: 0,
+  otherEnvironment: 0,
+  duplicate: 0,
+  unknownType: 0,
+  malformed: 0,
+  applied: 0
+})
+
+export interface Reading {
+  /** The events that concern the service, and what each asks: of the same length, in order. */
+  readonly events: ReadonlyArray<TenantEvent>
+  readonly directives: ReadonlyArray<Directive>
+  readonly tally: Tally
+  readonly notices: ReadonlyArray<Notice>
+}
+
+/** A flood of bad messages must not become a flood of log lines: 223 us each. */
+const MAX_NOTICES = 8
+
+const fieldsOf = (event: TenantEvent): Record<string, string> => ({
+  event_type: event.event_type,
+  tenant_id: event.tenant_id,
+  ...(typeof event.event_id === "string" ? { event_id: event.event_id } : {})
+})
+
+export class EventReader {
+  private readonly recent: RecentIds
+  private readonly relevant: (raw: string) => boolean
+
+  constructor(
+    private readonly service: string,
+    private readonly environment: string | undefined,
+    duplicateWindow: number
+  ) {
+    this.recent = new RecentIds(duplicateWindow)
+    this.relevant = mayConcern(service)
+  }
+
+  read(messages: ReadonlyArray<string>): Reading {
+    const events: Array<TenantEvent> = []
+    const directives: Array<Directive> = []
+    const notices: Array<Notice> = []
+    const tally = emptyTally()
+    tally.received = messages.length
+    for (const raw of messages) {
+      if (!this.relevant(raw)) {
+        tally.ignored++
+        continue
+      }
+      const decoded = decodeEvent(raw)
+      if (decoded._tag === "Left") {
+        this.refuse(decoded.left, tally, notices)
+        continue
+      }
+      const directive = this.admit(decoded.right, tally, notices)
+      if (directive === undefined) continue
+      events.push(decoded.right)
+      directives.push(directive)
+      tally.applied++
+    }
+    return { events, directives, tally, notices }
+  }
+
+  private admit(event: TenantEvent, tally: Tally, notices: Array<Notice>): Directive | undefined {
+    const { environment, event_id: eventId } = event
+    if (
+      this.environment !== undefined &&
+      typeof environment === "string" &&
+      environment !== "" &&
+      environment.trim().toLowerCase() !== this.environment
+    ) {
+      tally.otherEnvironment++
+      return undefined
+    }
+    const directive = directiveFor(event, this.service)
+    if (directive._tag === "Ignore") {
+      tally.ignored++
+      this.misdirected(event, directive.receivedService, notices)
+      return undefined
+    }
+    if (typeof eventId === "string" && eventId !== "" && this.recent.seen(eventId)) {
+      tally.duplicate++
+      return undefined
+    }
+    return directive
+  }
+
+  private refuse(undecodable: Undecodable, tally: Tally, notices: Array<Notice>): void {
+    if (undecodable._tag === "Malformed") {
+      tally.malformed++
+      this.note(notices, {
+        level: "Warning",
+        message: `skipped a malformed event: ${undecodable.reason}`,
+        fields: { service: this.service }
+      })
+      return
+    }
+    tally.unknownType++
+    this.note(notices, {
+      level: "Debug",
+      message: "skipped an event of an unknown type",
+      fields: { event_type: undecodable.eventType.slice(0, 128), tenant_id: undecodable.tenantId }
+    })
+  }
+
+  /** Nothing retries an invalidation that went to the wrong service, so this one type is warned about. */
+  private misdirected(
+    event: TenantEvent,
+    receivedService: string | undefined,
+    notices: Array<Notice>
+  ): void {
+    if (event.event_type !== "tenant.cache.invalidate" || receivedService === undefined) return
+    this.note(notices, {
+      level: "Warning",
+      message: "a cache invalidation is about another service",
+      fields: {
+        ...fieldsOf(event),
+        expected_service_name: this.service,
+        received_service_name: receivedService
+      }
+    })
+  }
+
+  private note(notices: Array<Notice>, notice: Notice): void {
+    if (notices.length < MAX_NOTICES) notices.push(notice)
+  }
+}
