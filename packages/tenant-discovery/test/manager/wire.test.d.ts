@@ -1,2 +1,2 @@
-export {};
+export {}
 //# sourceMappingURL=wire.test.d.ts.map

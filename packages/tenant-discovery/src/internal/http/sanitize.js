@@ -2,71 +2,66 @@
  * What may be told about a failed call: never the API key, never an object that
  * leads to one.
  */
-const CODE = /^[A-Z][A-Z0-9_]{1,63}$/;
-const NAME = /^[A-Za-z][A-Za-z0-9]{0,63}$/;
-const MAX_DEPTH = 8;
+const CODE = /^[A-Z][A-Z0-9_]{1,63}$/
+const NAME = /^[A-Za-z][A-Za-z0-9]{0,63}$/
+const MAX_DEPTH = 8
 const field = (value, name) => {
-    // A getter or a proxy can throw: this runs on whatever a client failed with.
-    try {
-        return Reflect.get(value, name);
-    }
-    catch {
-        return undefined;
-    }
-};
+  // A getter or a proxy can throw: this runs on whatever a client failed with.
+  try {
+    return Reflect.get(value, name)
+  } catch {
+    return undefined
+  }
+}
 /**
  * The name and the code of the outermost error in the chain of causes that has a
  * code; without any, the name of the innermost. Both are matched against what
  * such words look like, so that no text of an error message passes.
  */
 export const transportCause = (error) => {
-    let name = "Error";
-    let current = error;
-    for (let depth = 0; depth < MAX_DEPTH; depth++) {
-        if (typeof current !== "object" || current === null)
-            break;
-        const currentName = field(current, "name");
-        if (typeof currentName === "string" && NAME.test(currentName))
-            name = currentName;
-        const code = field(current, "code");
-        if (typeof code === "string" && CODE.test(code))
-            return { name, code };
-        current = field(current, "cause");
-    }
-    return { name, code: undefined };
-};
-export const describeCause = (cause) => cause.code ?? cause.name;
-const REDACTED = "<redacted>";
-const EXCERPT_BYTES = 512;
-const WINDOW = 8 * 1024;
+  let name = "Error"
+  let current = error
+  for (let depth = 0; depth < MAX_DEPTH; depth++) {
+    if (typeof current !== "object" || current === null) break
+    const currentName = field(current, "name")
+    if (typeof currentName === "string" && NAME.test(currentName)) name = currentName
+    const code = field(current, "code")
+    if (typeof code === "string" && CODE.test(code)) return { name, code }
+    current = field(current, "cause")
+  }
+  return { name, code: undefined }
+}
+export const describeCause = (cause) => cause.code ?? cause.name
+const REDACTED = "<redacted>"
+const EXCERPT_BYTES = 512
+const WINDOW = 8 * 1024
 /** The spellings in which a body may echo a secret. */
 const spellings = (secret) => [
-    secret,
-    JSON.stringify(secret).slice(1, -1),
-    encodeURIComponent(secret)
-];
+  secret,
+  JSON.stringify(secret).slice(1, -1),
+  encodeURIComponent(secret)
+]
 /** `text` with every spelling of `secret` blotted out. */
-export const redact = (text, secret) => secret === ""
+export const redact = (text, secret) =>
+  secret === ""
     ? text
-    : spellings(secret).reduce((result, spelling) => result.replaceAll(spelling, REDACTED), text);
+    : spellings(secret).reduce((result, spelling) => result.replaceAll(spelling, REDACTED), text)
 /** The longest prefix of `text` of at most `limit` bytes of UTF-8. */
 const cutBytes = (text, limit) => {
-    const bytes = new TextEncoder().encode(text.slice(0, limit));
-    if (bytes.length <= limit)
-        return text.slice(0, limit);
-    let end = limit;
-    // Back to the start of the character that the limit would split.
-    while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80)
-        end--;
-    return new TextDecoder().decode(bytes.subarray(0, end));
-};
+  const bytes = new TextEncoder().encode(text.slice(0, limit))
+  if (bytes.length <= limit) return text.slice(0, limit)
+  let end = limit
+  // Back to the start of the character that the limit would split.
+  while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end--
+  return new TextDecoder().decode(bytes.subarray(0, end))
+}
 /** At most 512 bytes from the start of a body, without the secret. */
 export const excerpt = (body, secret) => {
-    const longest = Math.max(...spellings(secret).map((spelling) => spelling.length));
-    const window = body.slice(0, WINDOW + longest);
-    const clean = redact(window, secret);
-    // What is left of a secret that the window's end cut through is not matched: drop it.
-    const safe = window.length < body.length ? clean.slice(0, -longest) : clean;
-    return cutBytes(safe, EXCERPT_BYTES);
-};
+  const longest = Math.max(...spellings(secret).map((spelling) => spelling.length))
+  const window = body.slice(0, WINDOW + longest)
+  const clean = redact(window, secret)
+  // What is left of a secret that the window's end cut through is not matched: drop it.
+  const safe = window.length < body.length ? clean.slice(0, -longest) : clean
+  return cutBytes(safe, EXCERPT_BYTES)
+}
 //# sourceMappingURL=sanitize.js.map
