@@ -1,0 +1,153 @@
+import type * as net from "node:net"
+
+export type Direction = "toServer" | "toClient"
+
+export interface Faults {
+  readonly pass?: { readonly [direction in Direction]?: "hold" | "drop" }
+  readonly bytesPerSecond?: number
+  /** Bytes until the connection ends. */
+  readonly remaining?: { readonly [direction in Direction]?: number }
+}
+
+const sliceMillis = 20
+
+/** One way of a connection: what came in and has not gone out yet. */
+class Pipe {
+  faults: Faults = {}
+  private queue: Array<Buffer> = []
+  private queued = 0
+  private ended = false
+  private remaining = Number.POSITIVE_INFINITY
+  private timer: NodeJS.Timeout | undefined
+
+  constructor(
+    private readonly direction: Direction,
+    private readonly from: net.Socket,
+    private readonly to: net.Socket,
+    private readonly cut: () => void
+  ) {
+    from.on("data", (chunk: Buffer) => {
+      if (this.faults.pass?.[direction] === "drop") return
+      this.queue.push(chunk)
+      this.queued += chunk.length
+      this.pump()
+    })
+    from.on("end", () => {
+      this.ended = true
+      this.pump()
+    })
+    to.on("drain", () => this.pump())
+    to.on("connect", () => this.pump())
+  }
+
+  apply(faults: Faults) {
+    if (faults.remaining !== this.faults.remaining) {
+      this.remaining = faults.remaining?.[this.direction] ?? Number.POSITIVE_INFINITY
+    }
+    this.faults = faults
+    this.pump()
+  }
+
+  close() {
+    clearTimeout(this.timer)
+    this.timer = undefined
+    this.queue = []
+  }
+
+  private pump() {
+    const rate = this.faults.bytesPerSecond
+    if (this.faults.pass?.[this.direction] === undefined && this.timer === undefined) {
+      if (rate === undefined) this.forward(Number.POSITIVE_INFINITY)
+      else if (this.queued > 0) {
+        // A slice at a time; at least one byte, after the time that it takes at this rate.
+        const bytes = Math.max(1, Math.floor((rate * sliceMillis) / 1000))
+        this.timer = setTimeout(
+          () => {
+            this.timer = undefined
+            if (this.faults.pass?.[this.direction] === undefined) this.forward(bytes)
+            this.pump()
+          },
+          (bytes * 1000) / rate
+        )
+      }
+    }
+    // What cannot go on is left to the sender's window, as a real link does.
+    if (this.queued > 1 << 20) this.from.pause()
+    else this.from.resume()
+    if (this.ended && this.queued === 0 && this.faults.pass?.[this.direction] === undefined) {
+      this.to.end()
+    }
+  }
+
+  private forward(limit: number) {
+    let left = limit
+    while (left > 0 && !this.to.connecting && !this.to.writableNeedDrain) {
+      const head = this.queue[0]
+      if (head === undefined) return
+      const size = Math.min(head.length, left, this.remaining)
+      const part = head.subarray(0, size)
+      if (size === head.length) this.queue.shift()
+      else this.queue[0] = head.subarray(size)
+      this.queued -= size
+      left -= size
+      this.remaining -= size
+      if (this.remaining <= 0) {
+        // Only once it is sent: a destroyed socket drops what it has buffered.
+        this.to.write(part, () => this.cut())
+        this.queue = []
+        return
+      }
+      if (size > 0) this.to.write(part)
+    }
+  }
+}
+
+/** A client's connection and the one to the server behind it; they end together. */
+export class Link {
+  faults: Faults = {}
+  private readonly pipes: ReadonlyArray<Pipe>
+  private closed = false
+
+  constructor(
+    private readonly client: net.Socket,
+    private readonly upstream: net.Socket,
+    private readonly onClose: () => void
+  ) {
+    const cut = () => this.destroy("close")
+    this.pipes = [
+      new Pipe("toServer", client, upstream, cut),
+      new Pipe("toClient", upstream, client, cut)
+    ]
+    for (const socket of [client, upstream]) {
+      socket.setNoDelay(true)
+      // While a link is held its other end does not learn that this one is gone either.
+      socket.on("error", () => this.ifNotHeld(cut))
+      socket.on("close", () => this.ifNotHeld(cut))
+    }
+  }
+
+  apply(faults: Faults) {
+    this.faults = faults
+    for (const pipe of this.pipes) pipe.apply(faults)
+    if (this.client.destroyed || this.upstream.destroyed) {
+      this.ifNotHeld(() => this.destroy("close"))
+    }
+  }
+
+  destroy(how: "close" | "reset") {
+    if (this.closed) return
+    this.closed = true
+    for (const pipe of this.pipes) pipe.close()
+    for (const socket of [this.client, this.upstream]) {
+      if (how === "reset" && !socket.connecting) socket.resetAndDestroy()
+      else socket.destroy()
+    }
+    this.onClose()
+  }
+
+  private ifNotHeld(effect: () => void) {
+    const pass = this.faults.pass
+    // With the client gone nobody is left to be deceived.
+    if (this.client.destroyed || (pass?.toClient ?? pass?.toServer) === undefined) effect()
+  }
+}
