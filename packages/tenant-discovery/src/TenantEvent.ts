@@ -1,106 +1,18 @@
 /**
- * What the tenant manager publishes: the envelope, the event types with their
- * payloads, and what each asks of the active set of one service.
- *
- * Field names are the wire's. `null` stands for absent wherever a field is
- * optional, since Go encodes a nil slice or map so. Unknown fields pass through.
+ * What the tenant manager publishes: the events, their decoding, and what each asks
+ * of the active set of one service.
  */
-import { Either, Schema } from "effect"
-import { TenantId } from "./Tenant.js"
+import type { Either } from "effect"
 import { decodeEvent } from "./internal/decodeEvent.js"
+import type { TenantEvent, TenantEventType, Undecodable } from "./internal/eventSchema.js"
+import type { TenantId } from "./Tenant.js"
 
-const absent = <A, I>(schema: Schema.Schema<A, I>) => Schema.optional(Schema.NullOr(schema))
-
-const text = absent(Schema.String)
-const count = absent(Schema.Number)
-const flag = absent(Schema.Boolean)
-
-const secretPaths = absent(
-  Schema.Record({
-    key: Schema.String,
-    value: Schema.Record({ key: Schema.String, value: Schema.String })
-  })
-)
-
-const poolSettings = {
-  max_open_conns: count,
-  max_idle_conns: count,
-  statement_timeout: text
-}
-
-const connectionSettings = absent(Schema.Struct(poolSettings))
-
-/** A payload of a service-scoped event: the service is what it cannot be without. */
-const payload = <Fields extends Schema.Struct.Fields>(fields: Fields) =>
-  Schema.Struct({ service_name: Schema.NonEmptyString, ...fields })
-
-const envelope = {
-  tenant_id: TenantId.schema,
-  event_id: text,
-  timestamp: text,
-  tenant_slug: text,
-  environment: text
-}
-
-const serviceEvent = <Type extends string, A, I>(type: Type, body: Schema.Schema<A, I>) =>
-  Schema.Struct({ event_type: Schema.Literal(type), ...envelope, payload: body })
-
-const tenantEvent = <Type extends string>(type: Type) =>
-  Schema.Struct({
-    event_type: Schema.Literal(type),
-    ...envelope,
-    payload: Schema.optional(Schema.Unknown)
-  })
-
-/**
- * Every event type of the contract. This is the declared contract; what decodes
- * at run time is written by hand for speed, and a property test holds the two
- * together.
- */
-export const TenantEventSchema = Schema.Union(
-  serviceEvent(
-    "tenant.service.associated",
-    payload({
-      isolation_mode: text,
-      modules: absent(Schema.Array(Schema.String)),
-      secret_paths: secretPaths,
-      messaging_config: absent(Schema.Struct({ rabbitmq_secret_path: text })),
-      connection_settings: connectionSettings
-    })
-  ),
-  serviceEvent(
-    "tenant.service.reactivated",
-    payload({
-      previous_status: text,
-      re_provisioned: flag,
-      secret_paths: secretPaths,
-      connection_settings: connectionSettings
-    })
-  ),
-  serviceEvent("tenant.service.disassociated", payload({ preserve_data: flag })),
-  serviceEvent("tenant.service.suspended", payload({ previous_status: text })),
-  serviceEvent("tenant.service.purged", payload({})),
-  serviceEvent(
-    "tenant.credentials.rotated",
-    payload({ credential_type: text, new_secret_path: text })
-  ),
-  serviceEvent("tenant.connections.updated", payload({ module: text, ...poolSettings })),
-  serviceEvent("tenant.cache.invalidate", payload({ reason: text })),
-  tenantEvent("tenant.suspended"),
-  tenantEvent("tenant.deleted"),
-  tenantEvent("tenant.activated"),
-  tenantEvent("tenant.created"),
-  tenantEvent("tenant.updated")
-).annotations({ identifier: "TenantEvent", parseOptions: { onExcessProperty: "preserve" } })
-
-export type TenantEvent = typeof TenantEventSchema.Type
-
-export type TenantEventType = TenantEvent["event_type"]
-
-/** Why a raw message is no event of the contract. `reason` names the place and what was expected there, never the value. */
-export type Undecodable =
-  | { readonly _tag: "Malformed"; readonly reason: string }
-  | { readonly _tag: "UnknownType"; readonly eventType: string; readonly tenantId: TenantId }
+export {
+  type TenantEvent,
+  TenantEventSchema,
+  type TenantEventType,
+  type Undecodable
+} from "./internal/eventSchema.js"
 
 /** Decodes one raw message. Never throws, whatever the input. */
 export const decode = (raw: string): Either.Either<TenantEvent, Undecodable> => decodeEvent(raw)
@@ -138,23 +50,9 @@ const causeOf = (event: TenantEvent): EventCause => ({
   eventId: event.event_id ?? undefined
 })
 
-/** The table of the contract: what `event` does to the active set of `service`. Total. */
-export const directiveFor = (event: TenantEvent, service: string): Directive => {
+/** What an event asks of the service that it is about. */
+const asked = (event: TenantEvent): Directive => {
   const tenantId = event.tenant_id
-  switch (event.event_type) {
-    case "tenant.suspended":
-    case "tenant.deleted":
-      return { _tag: "Remove", tenantId, cause: causeOf(event) }
-    case "tenant.activated":
-      return { _tag: "Relist", tenantId }
-    case "tenant.updated":
-      return { _tag: "Update", tenantId }
-    case "tenant.created":
-      return nothing
-  }
-  if (event.payload.service_name !== service) {
-    return { _tag: "Ignore", receivedService: event.payload.service_name }
-  }
   switch (event.event_type) {
     case "tenant.service.associated":
     case "tenant.service.reactivated":
@@ -162,6 +60,8 @@ export const directiveFor = (event: TenantEvent, service: string): Directive => 
     case "tenant.service.disassociated":
     case "tenant.service.suspended":
     case "tenant.service.purged":
+    case "tenant.suspended":
+    case "tenant.deleted":
       return { _tag: "Remove", tenantId, cause: causeOf(event) }
     case "tenant.credentials.rotated":
       return { _tag: "ChangeConnections", tenantId, reason: "CredentialsRotated" }
@@ -169,5 +69,40 @@ export const directiveFor = (event: TenantEvent, service: string): Directive => 
       return { _tag: "ChangeConnections", tenantId, reason: "ConnectionsUpdated" }
     case "tenant.cache.invalidate":
       return { _tag: "ChangeConnections", tenantId, reason: "CacheInvalidated" }
+    case "tenant.activated":
+      return { _tag: "Relist", tenantId }
+    case "tenant.updated":
+      return { _tag: "Update", tenantId }
+    case "tenant.created":
+      return nothing
   }
+}
+
+/** The service that an event is about; `undefined` where it is about the tenant as such. */
+const serviceOf = (event: TenantEvent): string | undefined => {
+  switch (event.event_type) {
+    case "tenant.suspended":
+    case "tenant.deleted":
+    case "tenant.activated":
+    case "tenant.created":
+    case "tenant.updated":
+      return undefined
+    case "tenant.service.associated":
+    case "tenant.service.reactivated":
+    case "tenant.service.disassociated":
+    case "tenant.service.suspended":
+    case "tenant.service.purged":
+    case "tenant.credentials.rotated":
+    case "tenant.connections.updated":
+    case "tenant.cache.invalidate":
+      return event.payload.service_name
+  }
+}
+
+/** The table of the contract: what `event` does to the active set of `service`. Total. */
+export const directiveFor = (event: TenantEvent, service: string): Directive => {
+  const about = serviceOf(event)
+  return about === undefined || about === service
+    ? asked(event)
+    : { _tag: "Ignore", receivedService: about }
 }

@@ -5,7 +5,7 @@
  */
 import { Either } from "effect"
 import { TenantId } from "../Tenant.js"
-import type { TenantEvent, TenantEventType, Undecodable } from "../TenantEvent.js"
+import type { TenantEvent, TenantEventType, Undecodable } from "./eventSchema.js"
 
 /** Says what was expected, or nothing where the value is right. */
 type Check = (value: unknown) => string | undefined
