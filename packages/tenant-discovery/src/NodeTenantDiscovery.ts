@@ -15,7 +15,7 @@ import {
   layer as layerRedis,
   type RedisTenantEventsOptions
 } from "./RedisTenantEvents.js"
-import type { Tenant } from "./Tenant.js"
+import type { Tenant, TenantId } from "./Tenant.js"
 import { TenantDiscovery } from "./TenantDiscovery.js"
 import * as TenantDiscoveryConfig from "./TenantDiscoveryConfig.js"
 import type { TenantDiscoveryOptions } from "./TenantDiscoveryOptions.js"
@@ -94,12 +94,19 @@ export const layer = (
   )
 }
 
+/** Each tenant once; the first wins. */
+const distinct = (tenants: Iterable<Tenant>): ReadonlyArray<Tenant> => {
+  const byId = new Map<TenantId, Tenant>()
+  for (const tenant of tenants) if (!byId.has(tenant.id)) byId.set(tenant.id, tenant)
+  return [...byId.values()]
+}
+
 /** Single-tenant mode: the given tenants (default none) and no network use at all. */
 export const layerSingleTenant = (options?: {
   readonly tenants?: Iterable<Tenant> | undefined
   readonly service?: string | undefined
 }): Layer.Layer<TenantDiscovery | TenantManager> => {
-  const tenants = [...(options?.tenants ?? [])]
+  const tenants = distinct(options?.tenants ?? [])
   return Layer.merge(
     TenantDiscovery.layerSingleTenant({ tenants }),
     Layer.succeed(TenantManager, {

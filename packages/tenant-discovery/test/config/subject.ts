@@ -53,7 +53,7 @@ export const problems = (error: ConfigError.ConfigError): ReadonlyArray<Problem>
 }
 
 /** The error that `effect` fails with; dies where it succeeds or dies. */
-export const errorOf = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<E> =>
+export const errorOf = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<E, never, R> =>
   Effect.exit(effect).pipe(
     Effect.flatMap((exit) => {
       if (Exit.isSuccess(exit)) return Effect.dieMessage("expected a failure, got a success")

@@ -1,0 +1,82 @@
+import {
+  Array as Arr,
+  Cause,
+  Context,
+  Duration,
+  Effect,
+  Layer,
+  Logger,
+  LogLevel,
+  Schedule
+} from "effect"
+import { createHook } from "node:async_hooks"
+import { TenantDiscovery } from "../../src/TenantDiscovery.js"
+import { TenantManager } from "../../src/TenantManager.js"
+import { provider, type Variables } from "../config/subject.js"
+
+/** What Node makes when anything touches a network, by the names of its async resources. */
+const NETWORK =
+  /^(?:TCP|TLS|UDP|PIPE|HTTP|GETADDRINFO|GETNAMEINFO|QUERY|DNSCHANNEL)|^(?:Udp|Http|Quic)/
+
+/** The kinds of network resources that came to be while `effect` ran. */
+export const networkUseOf = <A, E, R>(
+  effect: Effect.Effect<A, E, R>
+): Effect.Effect<readonly [A, ReadonlyArray<string>], E, R> =>
+  Effect.acquireUseRelease(
+    Effect.sync(() => {
+      const kinds = new Set<string>()
+      const hook = createHook({
+        init: (_id, kind) => {
+          if (NETWORK.test(kind)) kinds.add(kind)
+        }
+      })
+      return { kinds, hook: hook.enable() }
+    }),
+    ({ kinds }) => Effect.map(effect, (result) => [result, [...kinds]] as const),
+    ({ hook }) => Effect.sync(() => hook.disable())
+  )
+
+export interface Line {
+  readonly level: string
+  readonly message: string
+}
+
+/** Every line that is logged goes into `lines`, and nowhere else. */
+export const logInto = (lines: Array<Line>): Layer.Layer<never> =>
+  Layer.merge(
+    Logger.replace(
+      Logger.defaultLogger,
+      Logger.make(({ logLevel, message }) => {
+        lines.push({ level: logLevel.label, message: Arr.ensure(message).map(String).join(" ") })
+      })
+    ),
+    Logger.minimumLogLevel(LogLevel.All)
+  )
+
+/** The discovery and the tenant manager of a layer that is built under these variables. */
+export const build = <E>(
+  layer: Layer.Layer<TenantDiscovery | TenantManager, E>,
+  variables: Variables,
+  lines: Array<Line> = []
+) =>
+  Layer.build(layer).pipe(
+    Effect.map((context) => ({
+      discovery: Context.get(context, TenantDiscovery),
+      manager: Context.get(context, TenantManager)
+    })),
+    Effect.withConfigProvider(provider(variables)),
+    Effect.provide(logInto(lines))
+  )
+
+/** Runs `effect` again and again until its result is as wanted; dies after ten seconds. */
+export const eventually = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  wanted: (result: A) => boolean
+): Effect.Effect<A, E, R> =>
+  effect.pipe(
+    Effect.repeat(Schedule.zipRight(Schedule.spaced("5 millis"), Schedule.recurUntil(wanted))),
+    Effect.timeoutFailCause({
+      duration: Duration.seconds(10),
+      onTimeout: () => Cause.die(new Error("what was waited for never came"))
+    })
+  )

@@ -1,0 +1,241 @@
+import { describe, expect, expectTypeOf, it } from "@effect/vitest"
+import { RedisServer, TestCertificates } from "@tenant-discovery/simulator"
+import { type ConfigError, Effect, Exit, type Layer, Redacted, Scope } from "effect"
+import { Redis } from "ioredis"
+import { randomUUID } from "node:crypto"
+import { inspect } from "node:util"
+import { NodeTenantDiscovery } from "../../src/node.js"
+import { TenantId } from "../../src/Tenant.js"
+import type { TenantDiscovery } from "../../src/TenantDiscovery.js"
+import type { TenantManager } from "../../src/TenantManager.js"
+import type { TenantManagerError } from "../../src/TenantManagerError.js"
+import { errorOf, type Variables } from "../config/subject.js"
+import { answer, serve } from "../manager/support/server.js"
+import { build, eventually, type Line } from "./support.js"
+
+const API_KEY = "marked-api-key"
+const PASSWORD = "marked-password"
+
+const associated = (tenant: string, service: string) =>
+  JSON.stringify({
+    event_id: randomUUID(),
+    event_type: "tenant.service.associated",
+    timestamp: new Date().toISOString(),
+    tenant_id: tenant,
+    payload: { service_name: service }
+  })
+
+const warningsIn = (lines: ReadonlyArray<Line>) =>
+  lines.filter(({ level }) => level === "WARN").map(({ message }) => message)
+
+/** A tenant manager with two tenants, a Redis, and the variables for both. */
+const world = Effect.gen(function* () {
+  const manager = yield* serve(answer(200, JSON.stringify([{ id: "acme" }, { id: "globex" }])))
+  const redis = yield* RedisServer.make({ password: PASSWORD, tls: true })
+  const environment = `test-${randomUUID()}`
+  const variables: Variables = {
+    APPLICATION_NAME: "ledger",
+    ENVIRONMENT_NAME: ` ${environment.toUpperCase()} `,
+    MULTI_TENANT_URL: `${manager.url}/internal`,
+    MULTI_TENANT_SERVICE_API_KEY: API_KEY,
+    MULTI_TENANT_REDIS_HOST: `${redis.host}:${redis.port}`,
+    MULTI_TENANT_REDIS_PASSWORD: PASSWORD
+  }
+  const publish = (tenant: string, channel = `tenant-events:${environment}:`) =>
+    redis.command("PUBLISH", channel, associated(tenant, "ledger"))
+  const clients = Effect.map(redis.command("CLIENT", "LIST"), (list) =>
+    String(list)
+      .split("\n")
+      .filter((line) => line.includes("name=tenant-discovery"))
+  )
+  return { manager, redis, environment, variables, publish, clients }
+})
+
+it("tells its errors in its types", () => {
+  type Provided = TenantDiscovery | TenantManager
+  expectTypeOf(NodeTenantDiscovery.layerConfig).toEqualTypeOf<
+    Layer.Layer<Provided, TenantManagerError | ConfigError.ConfigError>
+  >()
+  expectTypeOf(NodeTenantDiscovery.layer).returns.toEqualTypeOf<
+    Layer.Layer<Provided, TenantManagerError>
+  >()
+  expectTypeOf(NodeTenantDiscovery.layerSingleTenant).returns.toEqualTypeOf<Layer.Layer<Provided>>()
+})
+
+describe("layerConfig", () => {
+  it.scopedLive("lists, follows the environment's channel, and leaves nothing behind", () =>
+    Effect.gen(function* () {
+      const { clients, manager, publish, variables } = yield* world
+      const lines: Array<Line> = []
+      const scope = yield* Scope.make()
+      const { discovery } = yield* Scope.extend(
+        build(NodeTenantDiscovery.layerConfig, variables, lines),
+        scope
+      )
+      expect(yield* discovery.activeTenantIds).toEqual(["acme", "globex"])
+      expect(manager.requests[0]?.url).toBe("/internal/v1/tenants/active?service=ledger")
+      expect(manager.requests[0]?.headers["x-api-key"]).toBe(API_KEY)
+
+      yield* eventually(discovery.status.get, ({ mode }) => mode === "Live")
+      expect(yield* clients).toHaveLength(1)
+      expect(yield* publish("initech")).toBe(1)
+      yield* eventually(discovery.activeTenantIds, (ids) => ids.length === 3)
+      expect(yield* discovery.activeTenantIds).toContain("initech")
+      expect(warningsIn(lines)).toEqual([])
+
+      yield* Scope.close(scope, Exit.void)
+      yield* eventually(clients, (list) => list.length === 0)
+      yield* eventually(
+        Effect.sync(() => manager.connections().open),
+        (open) => open === 0
+      )
+      expect(yield* discovery.activeTenantIds).toHaveLength(3)
+
+      const output = inspect([lines, discovery, NodeTenantDiscovery.layerConfig], { depth: 8 })
+      expect(output).not.toContain(API_KEY)
+      expect(output).not.toContain(PASSWORD)
+    })
+  )
+
+  it.scopedLive("speaks TLS to Redis, trusting the given CA", () =>
+    Effect.gen(function* () {
+      const { publish, redis, variables } = yield* world
+      const { discovery } = yield* build(NodeTenantDiscovery.layerConfig, {
+        ...variables,
+        MULTI_TENANT_REDIS_HOST: redis.tls?.host ?? "",
+        MULTI_TENANT_REDIS_PORT: String(redis.tls?.port),
+        MULTI_TENANT_REDIS_TLS: "on",
+        MULTI_TENANT_REDIS_CA_CERT: Buffer.from(TestCertificates.ca).toString("base64")
+      })
+      yield* eventually(discovery.status.get, ({ mode }) => mode === "Live")
+      yield* publish("initech")
+      yield* eventually(discovery.activeTenantIds, (ids) => ids.length === 3)
+    })
+  )
+
+  it.scopedLive("starts without Redis, and says why in status", () =>
+    Effect.gen(function* () {
+      const { redis, variables } = yield* world
+      yield* redis.kill
+      const { discovery } = yield* build(NodeTenantDiscovery.layerConfig, variables)
+      expect(yield* discovery.activeTenantIds).toEqual(["acme", "globex"])
+      const status = yield* discovery.status.get
+      expect(status.mode).toBe("BootstrapOnly")
+      expect(status.lastError).toMatchObject({ _tag: "SubscriptionLost" })
+    })
+  )
+
+  it.scopedLive("without an environment listens to all, with one warning", () =>
+    Effect.gen(function* () {
+      const { publish, variables } = yield* world
+      const { ENVIRONMENT_NAME: _, ...others } = variables
+      const lines: Array<Line> = []
+      const { discovery } = yield* build(NodeTenantDiscovery.layerConfig, others, lines)
+      yield* eventually(discovery.status.get, ({ mode }) => mode === "Live")
+      yield* publish("initech", `tenant-events:${randomUUID()}`)
+      yield* eventually(discovery.activeTenantIds, (ids) => ids.length === 3)
+      expect(warningsIn(lines)).toEqual([expect.stringContaining("no environment is set")])
+    })
+  )
+})
+
+describe("a start that is refused", () => {
+  it.scopedLive("fails with the tenant manager's answer and leaves nothing running", () =>
+    Effect.gen(function* () {
+      const { clients, variables } = yield* world
+      const refusing = yield* serve(answer(401))
+      const error = yield* errorOf(
+        Effect.scoped(
+          build(NodeTenantDiscovery.layerConfig, { ...variables, MULTI_TENANT_URL: refusing.url })
+        )
+      )
+      expect(error).toMatchObject({ _tag: "Unauthorized" })
+      expect(refusing.requests).toHaveLength(1)
+      yield* eventually(clients, (list) => list.length === 0)
+      yield* eventually(
+        Effect.sync(() => refusing.connections().open),
+        (open) => open === 0
+      )
+      expect(inspect(error, { depth: 8, showHidden: true })).not.toContain(API_KEY)
+    })
+  )
+
+  it.scopedLive("had its warnings said once each, whatever came of it", () =>
+    Effect.gen(function* () {
+      const lines: Array<Line> = []
+      // Not loopback by name, and yet nothing that leaves this machine.
+      const variables = {
+        APPLICATION_NAME: "ledger",
+        MULTI_TENANT_URL: "http://0.0.0.0:1",
+        MULTI_TENANT_ALLOW_INSECURE_HTTP: "true",
+        MULTI_TENANT_SERVICE_API_KEY: API_KEY,
+        MULTI_TENANT_REDIS_HOST: "0.0.0.0:1",
+        MULTI_TENANT_REDIS_PASSWORD: PASSWORD,
+        MULTI_TENANT_REDIS_TLS: "false"
+      }
+      const layer = NodeTenantDiscovery.layerConfigWith({ discovery: { startRetries: 1 } })
+      yield* errorOf(build(layer, variables, lines))
+      const said = (text: string) => warningsIn(lines).filter((message) => message.includes(text))
+      for (const text of ["over http", "without TLS", "no environment"]) {
+        expect(said(text), text).toHaveLength(1)
+      }
+      expect(inspect(lines)).not.toMatch(/marked/)
+    })
+  )
+})
+
+describe("layerConfigWith", () => {
+  it.scopedLive("takes a connection of the program's own, a channel, and options that win", () =>
+    Effect.gen(function* () {
+      const { manager, publish, redis, variables } = yield* world
+      const { MULTI_TENANT_REDIS_HOST: _, ...others } = variables
+      const channel = `elsewhere-${randomUUID()}`
+      let made = 0
+      const layer = NodeTenantDiscovery.layerConfigWith({
+        redis: () => {
+          made++
+          return new Redis({
+            host: redis.host,
+            port: redis.port,
+            password: PASSWORD,
+            lazyConnect: true,
+            autoResubscribe: false,
+            retryStrategy: () => null
+          })
+        },
+        channel: { _tag: "Exact", channel },
+        discovery: { reconcileInterval: "20 millis", environment: undefined }
+      })
+      const lines: Array<Line> = []
+      const { discovery } = yield* build(layer, others, lines)
+      yield* eventually(discovery.status.get, ({ mode }) => mode === "Live")
+      expect(made).toBe(1)
+      yield* publish("initech", channel)
+      yield* eventually(discovery.activeTenantIds, (ids) => ids.includes(TenantId.make("initech")))
+      // The interval of the option, and not the minute of the variable's default.
+      yield* eventually(
+        Effect.sync(() => manager.requests.length),
+        (requests) => requests > 3
+      )
+      expect(warningsIn(lines)).toEqual([])
+    })
+  )
+})
+
+describe("layer", () => {
+  it.scopedLive("does the same from options", () =>
+    Effect.gen(function* () {
+      const { environment, manager, publish, redis } = yield* world
+      const layer = NodeTenantDiscovery.layer({
+        tenantManager: { service: "ledger", url: manager.url, apiKey: Redacted.make(API_KEY) },
+        redis: { host: redis.host, port: redis.port, password: Redacted.make(PASSWORD) },
+        discovery: { environment }
+      })
+      const { discovery, manager: client } = yield* build(layer, {})
+      expect(client.service).toBe("ledger")
+      yield* eventually(discovery.status.get, ({ mode }) => mode === "Live")
+      yield* publish("initech")
+      yield* eventually(discovery.activeTenantIds, (ids) => ids.length === 3)
+    })
+  )
+})
