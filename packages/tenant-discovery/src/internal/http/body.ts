@@ -71,7 +71,7 @@ const readAnnounced = (
 ): Effect.Effect<Uint8Array, TooLarge | Broken> =>
   response.arrayBuffer.pipe(
     Effect.mapError((error) => new Broken(error)),
-    Effect.flatMap((buffer) => {
+    Effect.flatMap((buffer): Effect.Effect<Uint8Array, TooLarge | Broken> => {
       if (buffer.byteLength > length) return Effect.fail(new TooLarge())
       // A stream whose connection went away before it was read may end early without an error.
       if (buffer.byteLength < length) return Effect.fail(new Broken(undefined))

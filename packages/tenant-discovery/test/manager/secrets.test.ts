@@ -1,0 +1,235 @@
+/**
+ * The API key goes into one header and nowhere else, whatever the server echoes
+ * and whatever the platform's errors carry along.
+ */
+import { inspect } from "node:util"
+import { HttpClient, HttpClientError } from "@effect/platform"
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Effect, Exit, Layer, Logger, LogLevel, Redacted, Tracer } from "effect"
+import { TenantManager } from "../../src/TenantManager.js"
+import { API_KEY, clients, list, optionsFor } from "./support/clients.js"
+import { answer, type Handler, refusedUrl, serve } from "./support/server.js"
+
+const SPELLINGS = [API_KEY, encodeURIComponent(API_KEY), API_KEY.replaceAll("/", "\\/"), "MARKED"]
+
+const assertClean = (text: string, where: string) => {
+  for (const spelling of SPELLINGS) assert.notInclude(text, spelling, where)
+}
+
+const deep = (value: unknown): string =>
+  inspect(value, { depth: Infinity, showHidden: true, getters: true, maxStringLength: Infinity })
+
+const json = (value: unknown): string =>
+  String(JSON.stringify(value, (_key, it: unknown) => (typeof it === "bigint" ? String(it) : it)))
+
+/** Everything that a value shows of itself. */
+const assertShowsNoKey = (value: unknown, where: string) => {
+  assertClean(deep(value), `${where}: inspect`)
+  assertClean(inspect(value), `${where}: inspect, by default`)
+  assertClean(json(value), `${where}: JSON`)
+  assertClean(String(value), `${where}: string`)
+  if (value instanceof Error) {
+    assertClean(`${value.name} ${value.message} ${value.stack ?? ""}`, `${where}: error`)
+  }
+}
+
+/** Runs an effect with all its spans and log lines collected. */
+const observed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.gen(function* () {
+    const spans: Array<Tracer.Span> = []
+    const lines: Array<string> = []
+    const native = yield* Effect.tracer
+    const tracer = Tracer.make({
+      span: (...args) => {
+        const span = native.span(...args)
+        spans.push(span)
+        return span
+      },
+      context: native.context
+    })
+    const logger = Logger.make((entry) => {
+      lines.push(deep(entry), Logger.jsonLogger.log(entry), Logger.logfmtLogger.log(entry))
+    })
+    const exit = yield* effect.pipe(
+      Effect.tapErrorCause((cause) => Effect.logError("failed", cause)),
+      Effect.exit,
+      Effect.withTracer(tracer),
+      Effect.provide(Logger.replace(Logger.defaultLogger, logger)),
+      Logger.withMinimumLogLevel(LogLevel.All)
+    )
+    return { exit, spans, lines }
+  })
+
+/** Says the key back wherever an answer can say something. */
+const echo =
+  (status: number, body: string): Handler =>
+  (request, response) => {
+    const key = String(request.headers["x-api-key"])
+    const headers = { "x-echo": key, "set-cookie": `key=${key}`, location: `/?key=${key}` }
+    answer(status, body.replaceAll("KEY", key), { ...headers, "retry-after": key })(
+      request,
+      response
+    )
+  }
+
+const answers: ReadonlyArray<readonly [status: number, body: string]> = [
+  [200, '{"error":"KEY"}'],
+  [200, "no JSON: KEY"],
+  [200, `${"x".repeat(505)}KEY`],
+  [200, '["KEY", {"id": "KEY"}, {"id": "a", "KEY": "KEY", "status": "KEY"}]'],
+  [204, ""],
+  [302, "KEY"],
+  [400, "KEY"],
+  [401, "KEY"],
+  [403, '{"code":"TS-SUSPENDED","status":"KEY","error":"KEY"}'],
+  [403, "KEY"],
+  [404, "KEY"],
+  [429, "KEY"],
+  [500, "KEY"],
+  [503, "KEY"]
+]
+
+for (const [name, layer] of clients) {
+  describe(`over ${name}`, () => {
+    it.scopedLive("no echo reaches an error, a span or a log", () =>
+      Effect.gen(function* () {
+        for (const [status, body] of answers) {
+          const where = `${status} ${body.slice(0, 30)}`
+          const server = yield* serve(echo(status, body))
+          const { exit, lines, spans } = yield* observed(list(server.url))
+          assert.strictEqual(server.requests[0]?.headers["x-api-key"], API_KEY, where)
+          assert.strictEqual(spans.length, 1, where)
+          assert.isAbove(lines.length, 0, where)
+          assertShowsNoKey(exit, where)
+          for (const span of spans) {
+            assertShowsNoKey(span, `${where}: span`)
+            assertShowsNoKey([...span.attributes], `${where}: attributes`)
+          }
+          for (const line of lines) assertClean(line, `${where}: log`)
+          if (Exit.isFailure(exit)) {
+            assertClean(Cause.pretty(exit.cause, { renderErrorCause: true }), `${where}: pretty`)
+            assertShowsNoKey(Cause.squash(exit.cause), where)
+          }
+        }
+      }).pipe(Effect.provide(layer))
+    )
+
+    it.scopedLive("nor does a connection that fails", () =>
+      Effect.gen(function* () {
+        const cut = yield* serve((_request, response) => {
+          response.writeHead(200)
+          response.write("[", () => response.destroy())
+        })
+        const hanging = yield* serve(() => {})
+        for (const url of [yield* refusedUrl, cut.url, hanging.url]) {
+          const { exit, lines, spans } = yield* observed(list(url, { timeout: "200 millis" }))
+          assert(Exit.isFailure(exit))
+          assertShowsNoKey(exit, url)
+          assertShowsNoKey(Cause.squash(exit.cause), url)
+          assertClean(Cause.pretty(exit.cause, { renderErrorCause: true }), url)
+          assertShowsNoKey(spans, url)
+          for (const line of lines) assertClean(line, url)
+        }
+      }).pipe(Effect.provide(layer))
+    )
+
+    it.scopedLive("one span a call, a child of the caller's, and its IDs are what is sent", () =>
+      Effect.gen(function* () {
+        const server = yield* serve(answer(200, '[{"id":"a"}]'))
+        const { spans } = yield* observed(
+          list(`${server.url}/base`).pipe(Effect.withSpan("caller"))
+        )
+        assert.deepStrictEqual(
+          spans.map((span) => span.name),
+          ["caller", "tenantmanager.client.get_active_tenants"]
+        )
+        const [caller, span] = spans
+        assert(caller !== undefined && span !== undefined)
+        assert.strictEqual(span.kind, "client")
+        assert.strictEqual(
+          server.requests[0]?.headers["traceparent"],
+          `00-${caller.traceId}-${span.spanId}-01`
+        )
+        assert.deepStrictEqual(Object.fromEntries(span.attributes), {
+          service: "ledger",
+          "http.request.method": "GET",
+          "server.address": "127.0.0.1",
+          "server.port": Number(new URL(server.url).port),
+          "url.path": "/base/v1/tenants/active",
+          "http.response.status_code": 200
+        })
+      }).pipe(Effect.provide(layer))
+    )
+
+    it.scopedLive("no trace context is sent where tracing is off", () =>
+      Effect.gen(function* () {
+        const server = yield* serve(answer(200, "[]"))
+        yield* list(server.url).pipe(Effect.withTracerEnabled(false))
+        assert.strictEqual(server.requests[0]?.headers["traceparent"], undefined)
+      }).pipe(Effect.provide(layer))
+    )
+  })
+}
+
+it.effect("the service itself shows no key", () =>
+  Effect.gen(function* () {
+    const manager = yield* TenantManager
+    assertShowsNoKey(manager, "service")
+    assertShowsNoKey(manager.listActiveTenants, "effect")
+  }).pipe(
+    Effect.provide(
+      TenantManager.layer(optionsFor("http://tm.test")).pipe(
+        Layer.provide(
+          Layer.succeed(
+            HttpClient.HttpClient,
+            HttpClient.make(() => Effect.never)
+          )
+        )
+      )
+    )
+  )
+)
+
+it.effect("a client that fails with the key in its words and in its cause is cut short", () =>
+  Effect.gen(function* () {
+    const client = HttpClient.make((request) =>
+      Effect.fail(
+        new HttpClientError.RequestError({
+          request,
+          reason: "Transport",
+          description: `could not send ${API_KEY}`,
+          cause: new Error(`bad header ${API_KEY}`, {
+            cause: Object.assign(new Error(API_KEY), { name: API_KEY, code: "ECONNRESET" })
+          })
+        })
+      )
+    )
+    const error = yield* Effect.flip(list("http://tm.test")).pipe(
+      Effect.provideService(HttpClient.HttpClient, client)
+    )
+    assert(error._tag === "Unavailable")
+    assert.include(error.cause, { code: "ECONNRESET" })
+    assertShowsNoKey(error, "error")
+  })
+)
+
+it.effect("a key that cannot be sent, and a URL with credentials, die without being quoted", () =>
+  Effect.gen(function* () {
+    const client = HttpClient.make(() => Effect.never)
+    for (const options of [
+      optionsFor("http://tm.test", { apiKey: Redacted.make(`${API_KEY}\n`) }),
+      optionsFor("http://tm.test", { apiKey: Redacted.make("") }),
+      optionsFor(`http://user:${encodeURIComponent(API_KEY)}@tm.test`),
+      optionsFor(API_KEY),
+      optionsFor("ftp://tm.test")
+    ]) {
+      const exit = yield* Effect.exit(
+        Effect.provideService(TenantManager.make(options), HttpClient.HttpClient, client)
+      )
+      assert(Exit.isFailure(exit) && Cause.isDie(exit.cause))
+      assert.instanceOf(Cause.squash(exit.cause), TypeError)
+      assertShowsNoKey(exit, "exit")
+      assertClean(Cause.pretty(exit.cause), "pretty")
+    }
+  })
+)
