@@ -142,6 +142,24 @@ describe("addresses", () => {
   )
 })
 
+it.effect("a client that fails on a status itself gives the same errors", () =>
+  Effect.gen(function* () {
+    for (const [status, tag] of [
+      [401, "Unauthorized"],
+      [404, "NotFound"],
+      [503, "Unavailable"]
+    ] as const) {
+      const client = HttpClient.make((request) =>
+        Effect.succeed(HttpClientResponse.fromWeb(request, new Response("{}", { status })))
+      ).pipe(HttpClient.filterStatusOk)
+      const error = yield* Effect.flip(list("http://tm.test")).pipe(
+        Effect.provideService(HttpClient.HttpClient, client)
+      )
+      assert.strictEqual(error._tag, tag)
+    }
+  })
+)
+
 describe("time", () => {
   const over = (body: Effect.Effect<Response>) =>
     HttpClient.make((request) =>

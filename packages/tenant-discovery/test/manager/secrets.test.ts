@@ -20,7 +20,7 @@ const deep = (value: unknown): string =>
   inspect(value, { depth: Infinity, showHidden: true, getters: true, maxStringLength: Infinity })
 
 const json = (value: unknown): string =>
-  String(JSON.stringify(value, (_key, it: unknown) => (typeof it === "bigint" ? String(it) : it)))
+  JSON.stringify([value], (_key, it: unknown) => (typeof it === "bigint" ? String(it) : it))
 
 /** Everything that a value shows of itself. */
 const assertShowsNoKey = (value: unknown, where: string) => {
@@ -45,7 +45,7 @@ const observed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
         spans.push(span)
         return span
       },
-      context: native.context
+      context: (f, fiber) => native.context(f, fiber)
     })
     const logger = Logger.make((entry) => {
       lines.push(deep(entry), Logger.jsonLogger.log(entry), Logger.logfmtLogger.log(entry))

@@ -4,11 +4,11 @@
 import {
   FetchHttpClient,
   HttpClient,
+  type HttpClientError,
   HttpClientRequest,
-  type HttpClientResponse,
   HttpTraceContext
 } from "@effect/platform"
-import { Context, Duration, Effect, Option, Redacted, type Tracer } from "effect"
+import { Context, Duration, Effect, Either, Option, Redacted, type Tracer } from "effect"
 import {
   BodyTooLarge,
   CircuitOpen,
@@ -19,7 +19,7 @@ import {
   Unavailable
 } from "../../TenantManagerError.js"
 import { readText } from "./body.js"
-import * as CircuitBreaker from "./circuitBreaker.js"
+import type { CircuitBreaker } from "./circuitBreaker.js"
 import { excerpt, describeCause, transportCause } from "./sanitize.js"
 import { errorOfAnswer } from "./statusError.js"
 
@@ -50,7 +50,7 @@ export interface Settings {
   readonly apiKey: Redacted.Redacted
   readonly timeout: Duration.Duration
   readonly maxRetryAfter: Duration.Duration
-  readonly breaker: CircuitBreaker.CircuitBreaker
+  readonly breaker: CircuitBreaker
 }
 
 export type Caller = <A>(call: Call<A>) => Effect.Effect<A, TenantManagerError>
@@ -85,16 +85,18 @@ const withoutRedirects = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effec
     })
   })
 
-const parseJson = (text: string): Effect.Effect<unknown, string> =>
-  Effect.suspend(() => {
-    try {
-      const parsed: unknown = JSON.parse(text)
-      return Effect.succeed(parsed)
-    } catch {
-      // V8's own message quotes the body.
-      return Effect.fail(text.trim() === "" ? "the body is empty" : "the body is not valid JSON")
-    }
+/** V8's own message quotes the body, so it is not passed on. */
+const parseJson = (text: string): Either.Either<unknown, string> =>
+  Either.try({
+    try: (): unknown => JSON.parse(text),
+    catch: () => (text.trim() === "" ? "the body is empty" : "the body is not valid JSON")
   })
+
+/** A client that was told to fail on a status fails with the answer in the error: it is the answer. */
+const answered = (error: HttpClientError.HttpClientError) =>
+  error._tag === "ResponseError" && error.reason === "StatusCode"
+    ? Effect.succeed(error.response)
+    : Effect.fail(error)
 
 /** How everything is called: one span, one timeout, one breaker, typed errors without a secret. */
 export const makeCaller = (client: HttpClient.HttpClient, settings: Settings): Caller => {
@@ -122,7 +124,11 @@ export const makeCaller = (client: HttpClient.HttpClient, settings: Settings): C
     })
   }
 
-  const send = <A>(call: Call<A>, span: Tracer.Span) =>
+  const malformed = (operation: string, what: string, excerpt: string | undefined) =>
+    new MalformedBody({ operation, message: `${operation}: ${what}`, excerpt })
+
+  /** Sends, and reads the body of a 200. */
+  const receive = <A>(call: Call<A>, span: Tracer.Span) =>
     Effect.gen(function* () {
       const { operation } = call
       const url = urlOf(base, call)
@@ -134,31 +140,20 @@ export const makeCaller = (client: HttpClient.HttpClient, settings: Settings): C
           "x-api-key": Redacted.value(settings.apiKey)
         }
       })
-      const response: HttpClientResponse.HttpClientResponse = yield* withoutRedirects(
-        scoped.execute(request)
-      ).pipe(Effect.mapError((error) => outage(operation, error)))
+      const response = yield* withoutRedirects(scoped.execute(request)).pipe(
+        Effect.catchAll(answered),
+        Effect.mapError((error) => outage(operation, error))
+      )
       const { status } = response
       span.attribute("http.response.status_code", status)
-
       if (status < 200 || status > 299) {
-        return yield* errorOfAnswer(operation, response, {
-          maxRetryAfter: settings.maxRetryAfter
-        })
+        return yield* errorOfAnswer(operation, response, settings)
       }
-
-      const malformed = (what: string, body: string | undefined) =>
-        new MalformedBody({
-          operation,
-          message: `${operation}: ${what}`,
-          excerpt:
-            body !== undefined && call.showBody
-              ? excerpt(body, Redacted.value(settings.apiKey))
-              : undefined
-        })
       if (status !== 200) {
-        return yield* malformed(`expected status 200 with a JSON body, got ${status}`, undefined)
+        const what = `expected status 200 with a JSON body, got ${status}`
+        return yield* malformed(operation, what, undefined)
       }
-      const text = yield* readText(response, call.limit).pipe(
+      return yield* readText(response, call.limit).pipe(
         Effect.catchTags({
           TooLarge: () =>
             new BodyTooLarge({
@@ -169,18 +164,23 @@ export const makeCaller = (client: HttpClient.HttpClient, settings: Settings): C
           Broken: ({ error }) => outage(operation, error)
         })
       )
-      return yield* parseJson(text).pipe(
-        Effect.flatMap(call.decode),
-        Effect.mapError((what) => malformed(what, text))
-      )
     })
+
+  /** By now the connection is free again. Nothing here holds on to the text once it is parsed. */
+  const interpret = <A>(call: Call<A>, text: string): Effect.Effect<A, MalformedBody> => {
+    const shown = call.showBody ? excerpt(text, Redacted.value(settings.apiKey)) : undefined
+    return Effect.flatMap(parseJson(text), call.decode).pipe(
+      Effect.mapError((what) => malformed(call.operation, what, shown))
+    )
+  }
 
   return (call) =>
     Effect.useSpan(
       call.spanName,
       { kind: "client", attributes, captureStackTrace: false },
       (span) =>
-        Effect.scoped(send(call, span)).pipe(
+        Effect.scoped(receive(call, span)).pipe(
+          Effect.flatMap((text) => interpret(call, text)),
           Effect.timeoutFail({
             duration: timeout,
             onTimeout: () =>

@@ -2,7 +2,7 @@
  * The circuit breaker of the tenant manager's client: after too many outages in
  * a row nothing is sent for a while, and then one probe at a time.
  */
-import { Clock, Duration, Effect, Exit } from "effect"
+import { Cause, Clock, Duration, Effect, Exit, Option } from "effect"
 
 /**
  * - `Closed`: calls go out; `outages` counts those in a row.
@@ -105,8 +105,10 @@ const off: CircuitBreaker = { protect: (call) => call }
 
 const outcomeOf = <A, E>(exit: Exit.Exit<A, E>, isOutage: (error: E) => boolean): Outcome => {
   if (Exit.isSuccess(exit)) return "Answer"
-  if (exit.cause._tag !== "Fail") return "Abandoned"
-  return isOutage(exit.cause.error) ? "Outage" : "Answer"
+  return Option.match(Cause.failureOption(exit.cause), {
+    onNone: () => "Abandoned",
+    onSome: (error) => (isOutage(error) ? "Outage" : "Answer")
+  })
 }
 
 /** A transition in words, for the log; nothing where the tag stayed. */

@@ -62,14 +62,16 @@ export const redact = (text: string, secret: string): string =>
     ? text
     : spellings(secret).reduce((result, spelling) => result.replaceAll(spelling, REDACTED), text)
 
-/** The longest prefix of `text` of at most `limit` bytes of UTF-8. */
+/**
+ * The longest prefix of `text` of at most `limit` bytes of UTF-8, as a copy: a
+ * slice would keep the whole body in memory for as long as the error lives.
+ */
 const cutBytes = (text: string, limit: number): string => {
   const bytes = new TextEncoder().encode(text.slice(0, limit))
-  if (bytes.length <= limit) return text.slice(0, limit)
-  let end = limit
+  let end = Math.min(bytes.length, limit)
   // Back to the start of the character that the limit would split.
   while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end--
-  return new TextDecoder().decode(bytes.subarray(0, end))
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes.subarray(0, end))
 }
 
 /** At most 512 bytes from the start of a body, without the secret. */
