@@ -50,7 +50,7 @@ const wrong: ReadonlyArray<readonly [string, string, ReadonlyArray<string>]> = [
   [
     "MULTI_TENANT_SERVICE_API_KEY",
     "fits into an HTTP header",
-    ["a\nb", "a\u0000b", "schl\u0fffssel"]
+    ["a\nb", "a\u0000b", "schl\u00fcssel", "\u0fff"]
   ],
   [
     "MULTI_TENANT_API_PREFIX",

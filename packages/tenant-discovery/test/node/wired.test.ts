@@ -5,7 +5,6 @@ import { Redis } from "ioredis"
 import { randomUUID } from "node:crypto"
 import { inspect } from "node:util"
 import { NodeTenantDiscovery } from "../../src/node.js"
-import { TenantId } from "../../src/Tenant.js"
 import type { TenantDiscovery } from "../../src/TenantDiscovery.js"
 import type { TenantManager } from "../../src/TenantManager.js"
 import type { TenantManagerError } from "../../src/TenantManagerError.js"
@@ -185,9 +184,9 @@ describe("a start that is refused", () => {
 })
 
 describe("layerConfigWith", () => {
-  it.scopedLive("takes a connection of the program's own, a channel, and options that win", () =>
+  it.scopedLive("takes a connection of the program's own, and a channel", () =>
     Effect.gen(function* () {
-      const { manager, publish, redis, variables } = yield* world
+      const { publish, redis, variables } = yield* world
       const { MULTI_TENANT_REDIS_HOST: _, ...others } = variables
       const channel = `elsewhere-${randomUUID()}`
       let made = 0
@@ -204,20 +203,29 @@ describe("layerConfigWith", () => {
           })
         },
         channel: { _tag: "Exact", channel },
-        discovery: { reconcileInterval: "20 millis", environment: undefined }
+        discovery: { environment: undefined }
       })
       const lines: Array<Line> = []
       const { discovery } = yield* build(layer, others, lines)
       yield* eventually(discovery.status.get, ({ mode }) => mode === "Live")
       expect(made).toBe(1)
       yield* publish("initech", channel)
-      yield* eventually(discovery.activeTenantIds, (ids) => ids.includes(TenantId.make("initech")))
-      // The interval of the option, and not the minute of the variable's default.
+      yield* eventually(discovery.activeTenantIds, (ids) => ids.length === 3)
+      expect(warningsIn(lines)).toEqual([])
+    })
+  )
+
+  it.scopedLive("lets an option win over its variable", () =>
+    Effect.gen(function* () {
+      const { manager, variables } = yield* world
+      const layer = NodeTenantDiscovery.layerConfigWith({
+        discovery: { reconcileInterval: "20 millis" }
+      })
+      yield* build(layer, { ...variables, MULTI_TENANT_RECONCILE_INTERVAL_SEC: "0" })
       yield* eventually(
         Effect.sync(() => manager.requests.length),
         (requests) => requests > 3
       )
-      expect(warningsIn(lines)).toEqual([])
     })
   )
 })

@@ -1,10 +1,21 @@
 import { Either, Encoding } from "effect"
 import { type Parse } from "./parse.js"
 
-const BLOCK = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g
+const BEGIN = "-----BEGIN CERTIFICATE-----"
+const END = "-----END CERTIFICATE-----"
 
 /** The certificates of a PEM text, one string a block. */
-export const certificates = (pem: string): ReadonlyArray<string> => pem.match(BLOCK) ?? []
+export const certificates = (pem: string): ReadonlyArray<string> => {
+  const blocks: Array<string> = []
+  let from = pem.indexOf(BEGIN)
+  while (from !== -1) {
+    const end = pem.indexOf(END, from)
+    if (end === -1) break
+    blocks.push(pem.slice(from, end + END.length))
+    from = pem.indexOf(BEGIN, end)
+  }
+  return blocks
+}
 
 /**
  * PEM, or base64 of PEM, wrapped or not. Line breaks written as `\n`, as some

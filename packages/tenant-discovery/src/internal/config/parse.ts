@@ -25,15 +25,15 @@ export const lowerCase: Parse<string> = (text) => Either.right(text.trim().toLow
 /** Kept to the letter: a password may begin or end with a space. */
 export const secret: Parse<Redacted.Redacted> = (text) => Either.right(Redacted.make(text))
 
-// What a header's value may hold: a key with anything else could never be sent.
-const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]+$/
+// Visible ASCII, with spaces and tabs between: a key with anything else is not sent.
+const HEADER_VALUE = /^[\x21-\x7e]+(?:[ \t]+[\x21-\x7e]+)*$/
 
 /** A secret that is sent in an HTTP header, where white space around it has no meaning. */
 export const headerSecret: Parse<Redacted.Redacted> = (text) => {
   const value = text.trim()
   return HEADER_VALUE.test(value)
     ? Either.right(Redacted.make(value))
-    : Either.left("a key that fits into an HTTP header: no line breaks or control characters")
+    : Either.left("a key that fits into an HTTP header: visible ASCII characters, no line breaks")
 }
 
 const DECIMAL = /^\d+(\.\d+)?$/

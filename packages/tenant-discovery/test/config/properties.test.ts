@@ -1,0 +1,91 @@
+import { FetchHttpClient } from "@effect/platform"
+import { describe, expect, it } from "@effect/vitest"
+import { Cause, ConfigError, Effect, Exit, FastCheck as fc } from "effect"
+import { certificates } from "../../src/internal/config/certificate.js"
+import { TenantManager } from "../../src/TenantManager.js"
+import { complete, load, TenantDiscoveryConfig } from "./subject.js"
+
+const names = TenantDiscoveryConfig.variables.map(({ name }) => name)
+
+/** Texts that are nearly right, and texts that are anything. */
+const text = fc.oneof(
+  fc.string(),
+  fc.string({ unit: "binary" }),
+  fc.webUrl({ withQueryParameters: true, withFragments: true }),
+  fc.tuple(fc.ipV6(), fc.nat(70_000)).map(([ip, port]) => `[${ip}]:${port}`),
+  fc.tuple(fc.domain(), fc.nat(70_000)).map(([host, port]) => `${host}:${port}`),
+  fc.double().map(String),
+  fc.integer().map(String),
+  fc.base64String(),
+  fc.constantFrom("true", "OFF", "__proto__", "-----BEGIN CERTIFICATE-----", "%", "[", "::", "//")
+)
+
+const environment = fc.dictionary(fc.constantFrom(...names), text, { noNullPrototype: true })
+
+describe("any environment", () => {
+  it.effect("gives settings or a ConfigError that names known variables, never a defect", () =>
+    Effect.gen(function* () {
+      for (const variables of fc.sample(environment, 200)) {
+        const exit = yield* Effect.exit(load({ ...complete, ...variables }))
+        if (Exit.isSuccess(exit)) continue
+        const failure = Cause.failureOption(exit.cause)
+        expect(failure._tag, JSON.stringify(variables)).toBe("Some")
+        if (failure._tag === "None") continue
+        expect(ConfigError.isConfigError(failure.value)).toBe(true)
+        const named = Cause.pretty(exit.cause).match(/data at ([A-Z_]+)/g) ?? []
+        expect(named.length).toBeGreaterThan(0)
+        for (const name of named) expect(names).toContain(name.slice("data at ".length))
+      }
+    })
+  )
+
+  it.effect("that is accepted makes a client that works", () =>
+    Effect.gen(function* () {
+      let accepted = 0
+      const relevant = fc.record(
+        {
+          MULTI_TENANT_URL: text,
+          MULTI_TENANT_SERVICE_API_KEY: text,
+          MULTI_TENANT_API_PREFIX: text,
+          MULTI_TENANT_ALLOW_INSECURE_HTTP: fc.constant("true")
+        },
+        { requiredKeys: ["MULTI_TENANT_ALLOW_INSECURE_HTTP"], noNullPrototype: true }
+      )
+      for (const variables of fc.sample(relevant, 400)) {
+        const exit = yield* Effect.exit(load({ ...complete, ...variables }))
+        if (Exit.isFailure(exit) || exit.value._tag === "SingleTenant") continue
+        accepted++
+        const { apiKey, apiPrefix, url } = exit.value.tenantManager
+        expect(`${url.origin}${apiPrefix}`).not.toMatch(/[\s?#]/)
+        const made = yield* Effect.exit(
+          TenantManager.make({ service: "ledger", url, apiKey, apiPrefix })
+        )
+        expect(Exit.isSuccess(made), JSON.stringify(variables)).toBe(true)
+      }
+      expect(accepted).toBeGreaterThan(0)
+    }).pipe(Effect.provide(FetchHttpClient.layer))
+  )
+
+  // What takes time with the square of the length would take hours here.
+  it.effect("of whatever length is read in linear time", () =>
+    Effect.gen(function* () {
+      const long = 2_000_000
+      const hostile = [
+        "a".repeat(long),
+        "a ".repeat(long),
+        "-----BEGIN CERTIFICATE-----".repeat(long / 20),
+        `-----BEGIN CERTIFICATE-----${"A".repeat(long)}`,
+        "/a".repeat(long),
+        "1".repeat(long),
+        ":".repeat(long),
+        `https://${"u".repeat(long)}`
+      ]
+      for (const text of hostile) {
+        const everywhere = Object.fromEntries(names.map((name) => [name, text]))
+        const exit = yield* Effect.exit(load({ ...everywhere, MULTI_TENANT_ENABLED: "true" }))
+        expect(Exit.isFailure(exit)).toBe(true)
+      }
+      expect(certificates(hostile[2] ?? "")).toEqual([])
+    })
+  )
+})
