@@ -130,18 +130,18 @@ export const make = (
 
     /** Starts the list that is due, or sets the timer for it. */
     const schedule = Effect.suspend(() => {
+      const { mono } = now()
       const due = machine.nextListAt(now())
-      if (due === armedFor && due !== undefined && due > now().mono) return Effect.void
+      if (due !== undefined && due <= mono) {
+        armedFor = undefined
+        machine.listStarted(now())
+        return FiberHandle.run(list, Effect.interruptible(listInto(manager, inbox)))
+      }
+      if (due === armedFor) return Effect.void
       armedFor = due
       if (due === undefined) return FiberHandle.clear(timer)
-      const wait = due - now().mono
-      if (wait > 0) {
-        const wake = Effect.sync(() => inbox.put({ _tag: "Wake" }))
-        return FiberHandle.run(timer, Effect.interruptible(Effect.delay(wake, Math.ceil(wait))))
-      }
-      armedFor = undefined
-      machine.listStarted(now())
-      return FiberHandle.run(list, Effect.interruptible(listInto(manager, inbox)))
+      const wake = Effect.sync(() => inbox.put({ _tag: "Wake" }))
+      return FiberHandle.run(timer, Effect.interruptible(Effect.delay(wake, Math.ceil(due - mono))))
     })
 
     const carryOut = Effect.suspend(() => {

@@ -3,6 +3,8 @@
  * tenant manager's own word allow. Times are monotonic milliseconds.
  */
 export interface ListScheduleSettings {
+  /** No two lists begin closer than this, unless somebody waits for one. */
+  readonly relistDebounce: number
   readonly relistBackoff: number
   readonly relistBackoffCap: number
 }
@@ -11,6 +13,7 @@ export class ListSchedule {
   private wantedAt: number | undefined
   private backoffUntil = 0
   private notBefore = 0
+  private startedAt = Number.NEGATIVE_INFINITY
   failures = 0
 
   constructor(
@@ -27,11 +30,14 @@ export class ListSchedule {
   dueAt(now: number, urgent: boolean): number | undefined {
     if (urgent) return Math.max(now, this.notBefore)
     if (this.wantedAt === undefined) return undefined
-    return Math.max(this.wantedAt, this.backoffUntil, this.notBefore)
+    // However often the subscription comes and goes, that makes no storm of lists.
+    const spaced = this.startedAt + this.settings.relistDebounce
+    return Math.max(this.wantedAt, spaced, this.backoffUntil, this.notBefore)
   }
 
-  started(): void {
+  started(now: number): void {
     this.wantedAt = undefined
+    this.startedAt = now
   }
 
   succeeded(): void {
@@ -40,13 +46,17 @@ export class ListSchedule {
     this.notBefore = 0
   }
 
-  /** Full jitter over a bound that doubles; `retryAfter` is what the tenant manager asked for. */
-  failed(now: number, retryAfter: number): void {
+  /**
+   * Full jitter over a bound that doubles. `asked`: how long the tenant manager wants
+   * no call at all. `hopeless`: how long a call would be refused without being sent;
+   * somebody who waits learns that sooner.
+   */
+  failed(now: number, { asked, hopeless }: { asked: number; hopeless: number }): void {
     const { relistBackoff, relistBackoffCap } = this.settings
     const bound = Math.min(relistBackoffCap, relistBackoff * 2 ** this.failures)
     this.failures++
-    this.backoffUntil = now + bound * this.random()
-    this.notBefore = now + retryAfter
+    this.backoffUntil = now + Math.max(bound * this.random(), hopeless)
+    this.notBefore = now + asked
     this.want(now)
   }
 }

@@ -6,6 +6,7 @@
 import { Duration } from "effect"
 import type { DiscoveryError, DiscoveryStatus } from "../DiscoveryStatus.js"
 import type { TenantId } from "../Tenant.js"
+import type { TenantChange } from "../TenantChange.js"
 import type { TenantEvent } from "../TenantEvent.js"
 import type { LostCause, Signal } from "../TenantEvents.js"
 import type { TenantListing } from "../TenantManager.js"
@@ -116,7 +117,7 @@ export class Machine<Waiter> {
 
   /** A list is asked for now: what is told of a tenant from here on is newer than it. */
   listStarted(now: Now): void {
-    this.schedule.started()
+    this.schedule.started(now.mono)
     this.under = {
       startedAt: now.mono,
       subscription: this.subscribed ? this.subscription : undefined,
@@ -264,9 +265,9 @@ export class Machine<Waiter> {
       })
     }
     if (list.wasLive && this.view !== before) {
-      const found = TenantView.diff(before, this.view).length
+      const found = TenantView.diff(before, this.view).filter(isTransition).length
       this.effects.drift += found
-      this.note("Info", "a list found what no event had told", { drift: found })
+      if (found > 0) this.note("Info", "a list found what no event had told", { drift: found })
     }
     return judgement
   }
@@ -281,8 +282,9 @@ export class Machine<Waiter> {
     const list = this.under
     if (list === undefined) return
     this.under = undefined
-    const wait = retryAfter(error)
-    this.schedule.failed(now.mono, wait === undefined ? 0 : Duration.toMillis(wait))
+    const wait = Duration.toMillis(retryAfter(error) ?? Duration.zero)
+    const refused = error._tag === "CircuitOpen"
+    this.schedule.failed(now.mono, { asked: refused ? 0 : wait, hopeless: refused ? wait : 0 })
     this.failed({ _tag: "ListFailed", at: now.wall, error })
     if (this.schedule.failures === 1) {
       this.note("Warning", `could not list the tenants: ${error.message}; will retry`, {
@@ -334,6 +336,9 @@ const nothing = <Waiter>(): Effects<Waiter> => ({
   events: [],
   drift: 0
 })
+
+/** A name that only a list tells is no drift: no event carries one. */
+const isTransition = ({ _tag }: TenantChange): boolean => _tag === "Added" || _tag === "Removed"
 
 const isAboutTenant = <D extends { readonly _tag: string }>(
   directive: D
