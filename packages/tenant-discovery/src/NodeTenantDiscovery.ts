@@ -26,6 +26,7 @@ import type { TenantManagerError } from "./TenantManagerError.js"
 export type EventsOptions = Omit<RedisTenantEventsOptions, "redis" | "channel">
 
 export interface NodeTenantDiscoveryOptions {
+  /** An `http` URL needs no opt-in here; to a host that is not loopback it is one warning. */
   readonly tenantManager: TenantManagerOptions
   /**
    * Where the events come from: an address, or a function that makes a connection
@@ -39,13 +40,14 @@ export interface NodeTenantDiscoveryOptions {
    */
   readonly channel?: Channel | undefined
   readonly events?: EventsOptions | undefined
+  /** Its `environment` is taken as it is written: publishers write it in lower case. */
   readonly discovery?: TenantDiscoveryOptions | undefined
 }
 
 /** What {@link layerConfigWith} lets a program say besides its environment variables. */
 export interface LayerConfigOptions {
   /** The tenants in single-tenant mode. Default: none. */
-  readonly tenants?: Iterable<Tenant> | undefined
+  readonly tenants?: ReadonlyArray<Tenant> | undefined
   /** Takes the place of the variables about Redis, none of which is then looked at. */
   readonly redis?: RedisTenantEventsOptions["redis"] | undefined
   /** Takes the place of the channel that the environment's name picks. */
@@ -95,7 +97,7 @@ export const layer = (
 }
 
 /** Each tenant once; the first wins. */
-const distinct = (tenants: Iterable<Tenant>): ReadonlyArray<Tenant> => {
+const distinct = (tenants: ReadonlyArray<Tenant>): ReadonlyArray<Tenant> => {
   const byId = new Map<TenantId, Tenant>()
   for (const tenant of tenants) if (!byId.has(tenant.id)) byId.set(tenant.id, tenant)
   return [...byId.values()]
@@ -103,7 +105,7 @@ const distinct = (tenants: Iterable<Tenant>): ReadonlyArray<Tenant> => {
 
 /** Single-tenant mode: the given tenants (default none) and no network use at all. */
 export const layerSingleTenant = (options?: {
-  readonly tenants?: Iterable<Tenant> | undefined
+  readonly tenants?: ReadonlyArray<Tenant> | undefined
   readonly service?: string | undefined
 }): Layer.Layer<TenantDiscovery | TenantManager> => {
   const tenants = distinct(options?.tenants ?? [])
