@@ -24,7 +24,10 @@ export class Suspended extends Data.TaggedError("Suspended")<
 /** 404: no such tenant, or no association with this service. */
 export class NotFound extends Data.TaggedError("NotFound")<Common> {}
 
-/** Another answer that is no outage: a 4xx, or a redirect (which is never followed). */
+/**
+ * Another answer that is no outage: a 4xx, 429 among them, or a redirect (which is
+ * never followed).
+ */
 export class Rejected extends Data.TaggedError("Rejected")<
   Common & {
     readonly status: number
@@ -33,7 +36,11 @@ export class Rejected extends Data.TaggedError("Rejected")<
   }
 > {}
 
-/** An outage: 5xx, refused, reset, name not found. */
+/**
+ * An outage: 5xx, refused, reset, name not found. `cause` is what the transport
+ * said, cut down to the `name` and the `code` (`ECONNREFUSED`, say) of its error:
+ * the error itself would carry the request, and the API key in it.
+ */
 export class Unavailable extends Data.TaggedError("Unavailable")<
   Common & {
     readonly status: number | undefined
@@ -52,12 +59,18 @@ export class BodyTooLarge extends Data.TaggedError("BodyTooLarge")<
   Common & { readonly limit: number }
 > {}
 
-/** The body is not what the contract says. `excerpt` has at most 512 bytes and no secret. */
+/**
+ * A 2xx that is not what the contract says. `excerpt` is the start of the body, at most
+ * 512 bytes without a secret; `undefined` where a body may hold a tenant's own.
+ */
 export class MalformedBody extends Data.TaggedError("MalformedBody")<
   Common & { readonly excerpt: string | undefined }
 > {}
 
-/** The circuit breaker is open after too many outages: nothing was sent. */
+/**
+ * The circuit breaker is open after too many outages: nothing was sent.
+ * `retryAfter` is the time until the next probe; none while one is under way.
+ */
 export class CircuitOpen extends Data.TaggedError("CircuitOpen")<
   Common & { readonly retryAfter: Duration.Duration | undefined }
 > {}

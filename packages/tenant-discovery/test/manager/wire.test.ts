@@ -1,9 +1,10 @@
 /**
  * The contract's table, over real HTTP, on each of the platform's clients.
  */
+import { gzipSync } from "node:zlib"
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect } from "effect"
-import { answer, refusedUrl, serve } from "./support/server.js"
+import { answer, type Handler, refusedUrl, serve } from "./support/server.js"
 import { API_KEY, clients, eventually, list } from "./support/clients.js"
 
 const UUID = "0193E8F0-C4B8-7C4A-9F3B-2F6F0C1D2E3F"
@@ -204,6 +205,26 @@ for (const [name, layer] of clients) {
         yield* eventually(() => server.connections().open === 0)
       }).pipe(Effect.provide(layer))
     )
+
+    if (name === "fetch") {
+      it.scopedLive("counts what comes out of a compressed body, not what went in", () =>
+        Effect.gen(function* () {
+          const gzip = { "content-encoding": "gzip" }
+          const send =
+            (body: string): Handler =>
+            (_request, response) => {
+              const packed = gzipSync(body)
+              response.writeHead(200, { ...gzip, "content-length": String(packed.length) })
+              response.end(packed)
+            }
+          const good = yield* serve(send(LIST))
+          assert.strictEqual((yield* list(good.url)).tenants.length, 3)
+          const bomb = yield* serve(send(" ".repeat(8 * 1024 * 1024)))
+          const error = yield* Effect.flip(list(bomb.url, { listBodyLimit: 1024 * 1024 }))
+          assert.strictEqual(error._tag, "BodyTooLarge")
+        }).pipe(Effect.provide(layer))
+      )
+    }
 
     if (name !== "node:http") {
       it.scopedLive("uses its connection again, whatever the answer was", () =>

@@ -111,6 +111,10 @@ const outcomeOf = <A, E>(exit: Exit.Exit<A, E>, isOutage: (error: E) => boolean)
   })
 }
 
+/** Rounded up, so that who waits as long is not early. */
+const wholeMillis = (nanos: bigint): Duration.Duration =>
+  Duration.millis(Math.ceil(Number(nanos) / 1_000_000))
+
 /** A transition in words, for the log; nothing where the tag stayed. */
 const logTransition = (settings: Settings, before: State, after: State): Effect.Effect<void> => {
   if (before._tag === after._tag) return Effect.void
@@ -151,7 +155,7 @@ export const make = (settings: Settings): CircuitBreaker => {
           if (admission._tag === "Refused") {
             const left = admission.retryAfter
             return yield* Effect.fail(
-              on.refused(left === undefined ? undefined : Duration.nanos(left))
+              on.refused(left === undefined ? undefined : wholeMillis(left))
             )
           }
           yield* logTransition(settings, before, state)

@@ -2,7 +2,7 @@
  * A real HTTP server for one test, on a free port of the loopback interface.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
-import type { AddressInfo, Socket } from "node:net"
+import type { Socket } from "node:net"
 import { Effect, type Scope } from "effect"
 
 export interface TestServer {
@@ -18,8 +18,12 @@ export type Handler = (request: IncomingMessage, response: ServerResponse) => vo
 const listen = (server: Server): Effect.Effect<number> =>
   Effect.async((resume) => {
     server.listen(0, "127.0.0.1", () => {
-      const address = server.address() as AddressInfo
-      resume(Effect.succeed(address.port))
+      const address = server.address()
+      resume(
+        typeof address === "object" && address !== null
+          ? Effect.succeed(address.port)
+          : Effect.dieMessage("a server that listens on a port has an address")
+      )
     })
   })
 
