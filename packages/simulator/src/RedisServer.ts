@@ -6,6 +6,7 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { freePort, loopback } from "./internal/ports.js"
 import { runCommands, type RedisTarget } from "./internal/redisCommand.js"
+import { realTime } from "./internal/realTime.js"
 import * as Process from "./internal/serverProcess.js"
 import { tlsProxy } from "./internal/tlsProxy.js"
 import type { KeyPair } from "./TestCertificates.js"
@@ -224,7 +225,8 @@ const own = (options: RedisServerOptions): Effect.Effect<Core, RedisServerError,
             duration: timeoutMillis,
             onTimeout: () => startFailed(said(`no PING within ${timeoutMillis} ms`, started))
           }),
-          Effect.onError(() => started.kill)
+          Effect.onError(() => started.kill),
+          realTime
         )
       })
 

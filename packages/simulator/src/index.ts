@@ -1,3 +1,5 @@
 export * as FaultProxy from "./FaultProxy.js"
 export * as RedisServer from "./RedisServer.js"
+export * as Simulator from "./Simulator.js"
 export * as TestCertificates from "./TestCertificates.js"
+export type { EventTrouble, HttpTrouble, Trouble } from "./Trouble.js"

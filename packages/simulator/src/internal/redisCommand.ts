@@ -1,5 +1,6 @@
 import * as Effect from "effect/Effect"
 import { Redis } from "ioredis"
+import { realTime } from "./realTime.js"
 
 export interface RedisTarget {
   readonly host: string
@@ -60,7 +61,8 @@ export const runCommands = (
         Effect.timeoutFail({
           duration: timeoutMillis,
           onTimeout: () => new Error(`no answer within ${timeoutMillis} ms`)
-        })
+        }),
+        realTime
       ),
     (client) => Effect.sync(() => client.disconnect())
   )

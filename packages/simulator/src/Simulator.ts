@@ -1,0 +1,360 @@
+/** A tenant manager in a box: the contract's HTTP API, its events over a real Redis, and trouble. */
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as SubscriptionRef from "effect/SubscriptionRef"
+import { makeAdmin } from "./internal/admin.js"
+import { makeApi } from "./internal/api.js"
+import type { ModuleSettings } from "./internal/connections.js"
+import { Outbox, type Channels, type OutgoingEvent } from "./internal/events.js"
+import { serve } from "./internal/http.js"
+import { makeManager } from "./internal/manager.js"
+import { loopback } from "./internal/ports.js"
+import { makePublisher } from "./internal/publisher.js"
+import { errorAnswer, send } from "./internal/respond.js"
+import { Store } from "./internal/store.js"
+import { Troubles } from "./internal/troubles.js"
+import * as RedisServer from "./RedisServer.js"
+import { SimulatorError } from "./SimulatorError.js"
+import type { Trouble } from "./Trouble.js"
+
+export type { ModuleSettings } from "./internal/connections.js"
+export type { Channels, OutgoingEvent } from "./internal/events.js"
+export { SimulatorError } from "./SimulatorError.js"
+
+export interface CreateOptions {
+  /** As the list shall spell it. Default: UUIDs dashed, upper-case and plain, and others, by turns. */
+  readonly id?: string | undefined
+  /** Without it the list has no `name` for the tenant. */
+  readonly name?: string | undefined
+  readonly slug?: string | undefined
+  /** What it is associated with; default the simulator's service, `[]` for none. */
+  readonly services?: ReadonlyArray<string> | undefined
+  /** `false` changes the state alone, as if the events had been lost. */
+  readonly publish?: boolean | undefined
+}
+
+export interface SimulatorOptions {
+  /** The service of `env` and of every operation that names none. Default `ledger`. */
+  readonly service?: string | undefined
+  /** Trimmed and lower-cased. Without it there are only the tenants' own channels. */
+  readonly environment?: string | undefined
+  /** Default `environment` when there is one. */
+  readonly channels?: Channels | undefined
+  /** Default `simulator-api-key`. */
+  readonly apiKey?: Redacted.Redacted | string | undefined
+  /** Path in front of everything, as `/internal`. Default none. */
+  readonly basePath?: string | undefined
+  /** Default `/v1`; empty for old servers. */
+  readonly apiPrefix?: string | undefined
+  /** Of the HTTP server; default a free one. */
+  readonly port?: number | undefined
+  /** A running server, which stays running, or options for one of its own. */
+  readonly redis?: RedisServer.RedisServer | RedisServer.RedisServerOptions | undefined
+  /** What is there at the start, without events: a number of tenants, or which. */
+  readonly tenants?: number | ReadonlyArray<CreateOptions> | undefined
+  /** Milliseconds after which a publish has failed. Default 500. */
+  readonly publishTimeoutMillis?: number | undefined
+}
+
+/** `published`: whether Redis took the events. `false` too when trouble withheld them. */
+export interface Change {
+  /** Canonical. */
+  readonly tenantId: string
+  readonly published: boolean
+}
+
+type Operation = (tenantId: string, service?: string) => Effect.Effect<Change, SimulatorError>
+
+/**
+ * Each changes the state and then publishes the contract's event, one operation after the other;
+ * the change stands even when Redis is away and the event is lost. A tenant ID may be spelled in
+ * any way. Every one that is named after a service's event also takes another service.
+ */
+export interface SimulatorOperations {
+  readonly create: (options?: CreateOptions) => Effect.Effect<Change, SimulatorError>
+  readonly bulkCreate: (
+    count: number,
+    options?: Pick<CreateOptions, "services" | "publish">
+  ) => Effect.Effect<
+    { readonly tenantIds: ReadonlyArray<string>; readonly published: boolean },
+    SimulatorError
+  >
+  readonly associate: Operation
+  readonly suspend: Operation
+  readonly reactivate: Operation
+  readonly purge: Operation
+  readonly disassociate: Operation
+  readonly deleteTenant: (tenantId: string) => Effect.Effect<Change, SimulatorError>
+  readonly suspendTenant: (tenantId: string) => Effect.Effect<Change, SimulatorError>
+  readonly activate: (tenantId: string) => Effect.Effect<Change, SimulatorError>
+  readonly update: (
+    tenantId: string,
+    options: { readonly name: string | undefined }
+  ) => Effect.Effect<Change, SimulatorError>
+  /** New passwords in `/connections`. */
+  readonly rotate: Operation
+  readonly updateConnections: (
+    tenantId: string,
+    options: {
+      readonly service?: string | undefined
+      /** Default `onboarding`. */
+      readonly module?: string | undefined
+      readonly settings: ModuleSettings
+    }
+  ) => Effect.Effect<Change, SimulatorError>
+  readonly invalidateCache: Operation
+  /** Replaces top-level fields of `/connections`; publishes nothing. */
+  readonly overrideConnections: (
+    tenantId: string,
+    fields: Readonly<Record<string, unknown>>,
+    service?: string
+  ) => Effect.Effect<void, SimulatorError>
+  /** An event of which nothing in the state is true; gives whether it was published. */
+  readonly publishEvent: (event: OutgoingEvent) => Effect.Effect<boolean>
+  /** Any messages, pipelined, past every trouble; gives whether Redis took all. */
+  readonly publishRaw: (channel: string, messages: ReadonlyArray<string>) => Effect.Effect<boolean>
+}
+
+export interface LoggedRequest {
+  readonly method: string
+  /** With the query. */
+  readonly path: string
+  readonly headerNames: ReadonlyArray<string>
+  readonly traceparent: string | undefined
+}
+
+/** A list request that is held back. */
+export interface ListGate {
+  /** Ends when a list request has come to it. */
+  readonly arrived: Effect.Effect<void>
+  readonly release: Effect.Effect<void>
+}
+
+export interface SimulatorService extends SimulatorOperations {
+  readonly redis: RedisServer.RedisServer
+  readonly service: string
+  /** The channel of the environment; `undefined` without one. */
+  readonly channel: string | undefined
+  /** `MULTI_TENANT_URL`, with the base path. */
+  readonly url: string
+  readonly apiKey: Redacted.Redacted
+  readonly port: number
+  /** The contract's environment variables for a program that shall use this simulator. */
+  readonly env: Readonly<Record<string, string>>
+  /** The truth: canonical IDs of the tenants that a right list has, sorted. */
+  readonly activeTenantIds: (service?: string) => Effect.Effect<ReadonlyArray<string>>
+  /** Requests of the API since the start, oldest first; the last 10 000. */
+  readonly requests: Effect.Effect<ReadonlyArray<LoggedRequest>>
+  /** How many list requests have arrived. */
+  readonly listCalls: Effect.Effect<number>
+  /** Ends when so many list requests have arrived since the start. */
+  readonly awaitListCalls: (count: number) => Effect.Effect<void>
+  /** Ends when so many list requests are over: answered, or their client has gone. */
+  readonly awaitListsEnded: (count: number) => Effect.Effect<void>
+  /**
+   * Holds the next list request that is not held yet. With the snapshot `early` (default) its
+   * answer is what was true as it arrived, with `late` what is true at the release.
+   */
+  readonly holdNextList: (options?: {
+    readonly snapshot?: "early" | "late" | undefined
+  }) => Effect.Effect<ListGate>
+  /** Switches a trouble on; troubles of different kinds add up. */
+  readonly trouble: (...troubles: ReadonlyArray<Trouble>) => Effect.Effect<void>
+  readonly clearTrouble: Effect.Effect<void>
+}
+
+export class Simulator extends Context.Tag("@tenant-discovery/simulator/Simulator")<
+  Simulator,
+  SimulatorService
+>() {}
+
+const keptRequests = 10_000
+
+/** Runs until the scope closes; then no process, socket or listener of it is left. */
+export const make = (
+  options: SimulatorOptions = {}
+): Effect.Effect<SimulatorService, SimulatorError | RedisServer.RedisServerError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const service = options.service ?? "ledger"
+    const environment = options.environment?.trim().toLowerCase() || undefined
+    const apiKey = asRedacted(options.apiKey ?? "simulator-api-key")
+    const basePath = options.basePath ?? ""
+    const apiPrefix = options.apiPrefix ?? "/v1"
+    const redis =
+      options.redis !== undefined && "command" in options.redis
+        ? options.redis
+        : yield* RedisServer.make(options.redis)
+    const publisher = yield* makePublisher(
+      {
+        host: redis.host,
+        port: redis.port,
+        username: redis.username,
+        password: redis.password === undefined ? undefined : Redacted.value(redis.password),
+        tls: redis.url.startsWith("rediss:")
+      },
+      options.publishTimeoutMillis ?? 500
+    )
+    const store = new Store()
+    const troubles = new Troubles()
+    const outbox = new Outbox(troubles, environment, options.channels ?? "environment")
+    const manager = yield* makeManager({ store, outbox, publisher, service })
+    yield* seed(manager, options.tenants ?? 0)
+
+    const listCalls = yield* SubscriptionRef.make(0)
+    const listsEnded = yield* SubscriptionRef.make(0)
+    const increment = (ref: SubscriptionRef.SubscriptionRef<number>) =>
+      SubscriptionRef.update(ref, (count) => count + 1)
+    const atLeast = (ref: SubscriptionRef.SubscriptionRef<number>) => (count: number) =>
+      ref.changes.pipe(
+        Stream.takeUntil((current) => current >= count),
+        Stream.runDrain
+      )
+    const gates: Array<{
+      readonly late: boolean
+      readonly arrived: Deferred.Deferred<void>
+      readonly released: Deferred.Deferred<void>
+    }> = []
+    let requests: Array<LoggedRequest> = []
+
+    const api = makeApi({
+      prefix: `${basePath}${apiPrefix}`,
+      apiKey: Redacted.value(apiKey),
+      store,
+      troubles,
+      onList: () => {
+        const gate = gates.shift()
+        return {
+          late: gate?.late ?? true,
+          wait: Effect.zipRight(
+            increment(listCalls),
+            gate === undefined
+              ? Effect.void
+              : Effect.zipRight(
+                  Deferred.succeed(gate.arrived, undefined),
+                  Deferred.await(gate.released)
+                )
+          )
+        }
+      },
+      onListed: increment(listsEnded)
+    })
+    const activeTenantIds = (name = service) =>
+      Effect.sync(() =>
+        store
+          .activeRecords(name)
+          .map((record) => record.id)
+          .sort()
+      )
+    const control = {
+      ...manager,
+      activeTenantIds,
+      trouble: (...added: ReadonlyArray<Trouble>) =>
+        Effect.sync(() => added.forEach((trouble) => troubles.add(trouble))),
+      clearTrouble: Effect.sync(() => troubles.clear()),
+      requests: Effect.sync(() => [...requests])
+    }
+    const admin = makeAdmin(control)
+
+    const port = yield* serve(options.port, (request, response) => {
+      const url = new URL(request.url ?? "/", `http://${loopback}`)
+      const administration = admin(request, response, url)
+      if (administration !== undefined) return administration
+      if (requests.length >= 2 * keptRequests) requests = requests.slice(-keptRequests)
+      const traceparent = request.headers["traceparent"]
+      requests.push({
+        method: request.method ?? "",
+        path: request.url ?? "",
+        headerNames: Object.keys(request.headers),
+        traceparent: typeof traceparent === "string" ? traceparent : undefined
+      })
+      return (
+        api(request, response, url) ??
+        send(response, errorAnswer(404, "NOT_FOUND", `no such path: ${url.pathname}`), {})
+      )
+    }).pipe(
+      Effect.mapError(
+        (cause) =>
+          new SimulatorError({
+            reason: "StartFailed",
+            message: `The simulator cannot listen: ${cause.message}`,
+            cause
+          })
+      )
+    )
+
+    const url = `http://${loopback}:${port}${basePath}`
+    return {
+      ...control,
+      redis,
+      service,
+      channel: environment === undefined ? undefined : `tenant-events:${environment}:`,
+      url,
+      apiKey,
+      port,
+      env: environmentVariables({ url, apiKey, apiPrefix, service, environment, redis }),
+      listCalls: SubscriptionRef.get(listCalls),
+      awaitListCalls: atLeast(listCalls),
+      awaitListsEnded: atLeast(listsEnded),
+      holdNextList: (hold = {}) =>
+        Effect.gen(function* () {
+          const arrived = yield* Deferred.make<void>()
+          const released = yield* Deferred.make<void>()
+          gates.push({ late: hold.snapshot === "late", arrived, released })
+          return {
+            arrived: Deferred.await(arrived),
+            release: Effect.asVoid(Deferred.succeed(released, undefined))
+          }
+        })
+    }
+  })
+
+export const layer = (
+  options?: SimulatorOptions
+): Layer.Layer<Simulator, SimulatorError | RedisServer.RedisServerError> =>
+  Layer.scoped(Simulator, make(options))
+
+const asRedacted = (secret: Redacted.Redacted | string) =>
+  typeof secret === "string" ? Redacted.make(secret) : secret
+
+const seed = (
+  manager: SimulatorOperations,
+  tenants: number | ReadonlyArray<CreateOptions>
+): Effect.Effect<void, SimulatorError> =>
+  typeof tenants === "number"
+    ? Effect.asVoid(manager.bulkCreate(tenants, { publish: false }))
+    : Effect.forEach(tenants, (tenant) => manager.create({ ...tenant, publish: false }), {
+        discard: true
+      })
+
+const environmentVariables = (from: {
+  readonly url: string
+  readonly apiKey: Redacted.Redacted
+  readonly apiPrefix: string
+  readonly service: string
+  readonly environment: string | undefined
+  readonly redis: RedisServer.RedisServer
+}): Readonly<Record<string, string>> => ({
+  MULTI_TENANT_ENABLED: "true",
+  APPLICATION_NAME: from.service,
+  ...(from.environment === undefined ? {} : { ENVIRONMENT_NAME: from.environment }),
+  MULTI_TENANT_URL: from.url,
+  MULTI_TENANT_SERVICE_API_KEY: Redacted.value(from.apiKey),
+  ...(from.apiPrefix === "/v1" ? {} : { MULTI_TENANT_API_PREFIX: from.apiPrefix }),
+  MULTI_TENANT_REDIS_HOST: from.redis.host,
+  MULTI_TENANT_REDIS_PORT: String(from.redis.port),
+  ...(from.redis.username === undefined
+    ? {}
+    : { MULTI_TENANT_REDIS_USERNAME: from.redis.username }),
+  ...(from.redis.password === undefined
+    ? {}
+    : { MULTI_TENANT_REDIS_PASSWORD: Redacted.value(from.redis.password) }),
+  // Said for a server elsewhere only: on a loopback host unset means off.
+  ...(from.redis.kind === "external"
+    ? { MULTI_TENANT_REDIS_TLS: String(from.redis.url.startsWith("rediss:")) }
+    : {})
+})

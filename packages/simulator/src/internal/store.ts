@@ -1,0 +1,115 @@
+import { randomUUID } from "node:crypto"
+import { connectionSettings, type ModuleSettings } from "./connections.js"
+
+export type AssociationStatus = "active" | "suspended" | "purged"
+
+export interface Association {
+  status: AssociationStatus
+  /** Counts rotations; it is part of every password. */
+  generation: number
+  modules: Map<string, ModuleSettings>
+  overrides: Readonly<Record<string, unknown>>
+  updatedAt: number
+}
+
+export interface TenantRecord {
+  /** As the list spells it. */
+  readonly storedId: string
+  readonly id: string
+  name: string | undefined
+  readonly slug: string
+  status: "active" | "suspended"
+  readonly associations: Map<string, Association>
+}
+
+const validId = /^[a-zA-Z0-9][a-zA-Z0-9_-]{0,255}$/
+const uuid = /^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$/i
+
+/** A UUID in any spelling becomes its 32 lower-case digits; any other valid ID stays. */
+export const canonicalId = (id: string): string | undefined =>
+  uuid.test(id) ? id.replaceAll("-", "").toLowerCase() : validId.test(id) ? id : undefined
+
+/** IDs as tenant managers have them: UUIDs dashed, upper-case and plain, and others. */
+export const inventId = (index: number): string => {
+  const dashed = randomUUID()
+  switch (index % 4) {
+    case 0:
+      return dashed
+    case 1:
+      return dashed.toUpperCase()
+    case 2:
+      return dashed.replaceAll("-", "")
+    default:
+      return `org_${dashed.slice(0, 8)}_${index}`
+  }
+}
+
+/** What the tenant manager knows; no I/O, no time but what is handed in. */
+export class Store {
+  readonly tenants = new Map<string, TenantRecord>()
+  private readonly bodies = new Map<string, Buffer>()
+
+  find(id: string): TenantRecord | undefined {
+    const canonical = canonicalId(id)
+    return canonical === undefined ? undefined : this.tenants.get(canonical)
+  }
+
+  add(record: TenantRecord): void {
+    this.tenants.set(record.id, record)
+    this.changed()
+  }
+
+  delete(id: string): void {
+    this.tenants.delete(id)
+    this.changed()
+  }
+
+  associate(record: TenantRecord, service: string, now: number): Association {
+    const association: Association = {
+      status: "active",
+      generation: (record.associations.get(service)?.generation ?? 0) + 1,
+      modules: new Map(),
+      overrides: {},
+      updatedAt: now
+    }
+    record.associations.set(service, association)
+    this.changed()
+    return association
+  }
+
+  /** Must be called after a record was changed in place. */
+  changed(): void {
+    this.bodies.clear()
+  }
+
+  activeRecords(service: string): Array<TenantRecord> {
+    const active: Array<TenantRecord> = []
+    for (const record of this.tenants.values()) {
+      if (record.status === "active" && record.associations.get(service)?.status === "active") {
+        active.push(record)
+      }
+    }
+    return active
+  }
+
+  /** The whole body of a list, kept until something changes. */
+  listBody(service: string): Buffer {
+    const known = this.bodies.get(service)
+    if (known !== undefined) return known
+    const body = Buffer.from(`[${this.activeRecords(service).map(listElement).join(",")}]`)
+    this.bodies.set(service, body)
+    return body
+  }
+
+  connections(record: TenantRecord, service: string, association: Association): unknown {
+    return connectionSettings(record, service, association)
+  }
+}
+
+/** Some have a name, some a slug alone, some say no status: all of it occurs. */
+export const listElement = (record: TenantRecord): string => {
+  const id = JSON.stringify(record.storedId)
+  return record.name === undefined
+    ? `{"id":${id}}`
+    : `{"id":${id},"name":${JSON.stringify(record.name)},"tenantSlug":${JSON.stringify(record.slug)},"status":"active"}`
+}
