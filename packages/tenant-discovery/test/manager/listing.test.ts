@@ -68,7 +68,7 @@ describe("decodeListing", () => {
         const { skipped, tenants } = Effect.runSync(decodeListing(body))
         assert.deepStrictEqual({ tenants, skipped }, reference(body))
       }),
-      { numRuns: 2000 }
+      { numRuns: 500 }
     )
   })
 
