@@ -1,6 +1,14 @@
 import { describe, expect, expectTypeOf, it } from "@effect/vitest"
 import { RedisServer, TestCertificates } from "@tenant-discovery/simulator"
-import { type ConfigError, Effect, Exit, type Layer, Redacted, Scope } from "effect"
+import {
+  type ConfigError,
+  Effect,
+  ExecutionStrategy,
+  Exit,
+  type Layer,
+  Redacted,
+  Scope
+} from "effect"
 import { Redis } from "ioredis"
 import { randomUUID } from "node:crypto"
 import { inspect } from "node:util"
@@ -66,7 +74,7 @@ describe("layerConfig", () => {
     Effect.gen(function* () {
       const { clients, manager, publish, variables } = yield* world
       const lines: Array<Line> = []
-      const scope = yield* Scope.make()
+      const scope = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
       const { discovery } = yield* Scope.extend(
         build(NodeTenantDiscovery.layerConfig, variables, lines),
         scope
