@@ -1,0 +1,102 @@
+/**
+ * `npm run demo`: a tenant manager and a Redis of its own, a program on them by
+ * environment variables, and a story on the real wire. Exit code 1 where anything
+ * was not as expected.
+ */
+import { NodeRuntime } from "@effect/platform-node"
+import { RedisServer, Simulator } from "@tenant-discovery/simulator"
+import {
+  ConfigProvider,
+  Context,
+  Effect,
+  Exit,
+  Layer,
+  Logger,
+  Ref,
+  Schedule,
+  Scope,
+  Stream
+} from "effect"
+import { type TenantChange, TenantDiscovery } from "tenant-discovery"
+import { NodeTenantDiscovery } from "tenant-discovery/node"
+import { playClose, playStory, type Stage } from "./story.js"
+import { makeTimeline, type Timeline } from "./timeline.js"
+
+const TENANTS = [
+  { id: "0193E8F0-C4B8-7C4A-9F3B-2F6F0C1D2E3F", name: "Acme Corp" },
+  { id: "7f3c2b1a-0d4e-4c8b-9a6f-5e1d2c3b4a59", name: "Globex" },
+  { id: "org_01KH" },
+  { id: "tenant-3" }
+]
+
+/** The worker: what this is all for. Every second, over whoever is active then. */
+const worker = (timeline: Timeline) =>
+  Effect.gen(function* () {
+    const discovery = yield* TenantDiscovery
+    const ids = yield* discovery.activeTenantIds
+    yield* timeline.faint(`worker: ${ids.length} tenants  ${ids.join(" ")}`)
+  }).pipe(Effect.repeat(Schedule.spaced("1 second")))
+
+const stay = (simulator: Simulator.SimulatorService, timeline: Timeline): Effect.Effect<never> => {
+  const post = (path: string, body: object) =>
+    `  curl -X POST localhost:${simulator.port}/admin/${path} -H 'content-type: application/json' -d '${JSON.stringify(body)}'`
+  const lines = [
+    "",
+    "All is left running; Ctrl-C ends it. To play with it:",
+    post("create", { id: "stark" }),
+    post("suspend", { tenantId: "stark" }),
+    post("reactivate", { tenantId: "stark" }),
+    post("bulk-create", { count: 3 }),
+    post("trouble", { _tag: "Status", status: 503, times: 3 }),
+    "The same for a program of yours:",
+    ...Object.entries(simulator.env).map(([name, value]) => `  export ${name}=${value}`)
+  ]
+  return Effect.zipRight(Effect.forEach(lines, timeline.line, { discard: true }), Effect.never)
+}
+
+const demo = Effect.gen(function* () {
+  const timeline = yield* makeTimeline
+  yield* timeline.line("Starting a tenant manager over HTTP and a Redis-compatible server ...")
+  const redis = yield* RedisServer.make({ kind: "embedded" })
+  const simulator = yield* Simulator.make({ redis, environment: "demo", tenants: TENANTS })
+
+  const scope = yield* Effect.acquireRelease(Scope.make(), (open) => Scope.close(open, Exit.void))
+  const built = yield* Layer.buildWithScope(NodeTenantDiscovery.layerConfig, scope).pipe(
+    Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(simulator.env))))
+  )
+  const discovery = Context.get(built, TenantDiscovery)
+  const told = yield* Ref.make<ReadonlyArray<TenantChange>>([])
+  const stage: Stage = { simulator, discovery, timeline, told, failures: yield* Ref.make(0) }
+
+  yield* discovery.changes.pipe(
+    Stream.runForEach((change) =>
+      Effect.zipRight(
+        timeline.faint(`told: ${change._tag} ${change.tenant.id}`),
+        Ref.update(told, (all) => [...all, change])
+      )
+    ),
+    Effect.forkIn(scope)
+  )
+  yield* worker(timeline).pipe(
+    Effect.provideService(TenantDiscovery, discovery),
+    Effect.forkIn(scope)
+  )
+
+  yield* playStory(stage)
+  if (process.argv.includes("--stay")) return yield* stay(simulator, timeline)
+  yield* playClose(stage, Scope.close(scope, Exit.void))
+
+  const failures = yield* Ref.get(stage.failures)
+  yield* timeline.line("")
+  yield* timeline.line(failures === 0 ? "All as expected." : `${failures} acts not as expected.`)
+  if (failures > 0) yield* Effect.fail("the demo did not go as expected")
+})
+
+const withLogger = Effect.flatMap(makeTimeline, ({ logger }) =>
+  Effect.provide(Effect.scoped(demo), Logger.replace(Logger.defaultLogger, logger))
+)
+
+NodeRuntime.runMain(
+  process.argv.includes("--stay") ? withLogger : Effect.timeout(withLogger, "40 seconds"),
+  { disablePrettyLogger: true, disableErrorReporting: true }
+)

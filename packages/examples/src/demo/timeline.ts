@@ -1,0 +1,50 @@
+/** The demo's output: a line an event, with the time since the start. Plain where it is no terminal. */
+import { Clock, Effect, HashMap, Logger, LogLevel } from "effect"
+
+export interface Timeline {
+  readonly act: (title: string) => Effect.Effect<void>
+  readonly line: (text: string) => Effect.Effect<void>
+  readonly faint: (text: string) => Effect.Effect<void>
+  readonly verdict: (kept: boolean, expected: string, seen: string) => Effect.Effect<void>
+  /** What the library logs, as faint lines between the others. */
+  readonly logger: Logger.Logger<unknown, void>
+}
+
+const paint = (code: number, text: string): string =>
+  process.stdout.isTTY && process.env["NO_COLOR"] === undefined
+    ? `\u001b[${code}m${text}\u001b[0m`
+    : text
+
+const GREEN = 32
+const RED = 31
+const FAINT = 2
+const BOLD = 1
+
+export const makeTimeline: Effect.Effect<Timeline> = Effect.gen(function* () {
+  const clock = yield* Effect.clock
+  const began = yield* Clock.currentTimeMillis
+  const write = (text: string) => {
+    const seconds = ((clock.unsafeCurrentTimeMillis() - began) / 1000).toFixed(2).padStart(6)
+    process.stdout.write(`${paint(FAINT, `${seconds} s`)}  ${text}\n`)
+  }
+  const say = (text: string) => Effect.sync(() => write(text))
+  return {
+    act: (title) => Effect.zipRight(say(""), say(paint(BOLD, title))),
+    line: say,
+    faint: (text) => say(paint(FAINT, `  ${text}`)),
+    verdict: (kept, expected, seen) =>
+      Effect.zipRight(
+        say(`  expected  ${expected}`),
+        say(`  seen      ${seen}  ${kept ? paint(GREEN, "ok") : paint(RED, "NOT AS EXPECTED")}`)
+      ),
+    logger: Logger.make(({ annotations, logLevel, message }) => {
+      if (LogLevel.lessThan(logLevel, LogLevel.Info)) return
+      const fields = HashMap.toEntries(annotations)
+        .filter(([name]) => name !== "service")
+        .map(([name, value]) => ` ${name}=${String(value)}`)
+        .join("")
+      const text = (Array.isArray(message) ? message : [message]).map(String).join(" ")
+      write(paint(FAINT, `  log ${logLevel.label.padEnd(5)} ${text}${fields}`))
+    })
+  }
+})
