@@ -20,7 +20,7 @@ import { TenantDiscovery } from "./TenantDiscovery.js"
 import * as TenantDiscoveryConfig from "./TenantDiscoveryConfig.js"
 import type { TenantDiscoveryOptions } from "./TenantDiscoveryOptions.js"
 import { TenantManager, type TenantManagerOptions } from "./TenantManager.js"
-import type { TenantManagerError } from "./TenantManagerError.js"
+import { NotFound, type TenantManagerError } from "./TenantManagerError.js"
 
 /** The options of the events that are not their address or channel. */
 export type EventsOptions = Omit<RedisTenantEventsOptions, "redis" | "channel">
@@ -113,7 +113,12 @@ export const layerSingleTenant = (options?: {
     TenantDiscovery.layerSingleTenant({ tenants }),
     Layer.succeed(TenantManager, {
       service: options?.service ?? "",
-      listActiveTenants: Effect.succeed({ tenants, skipped: 0 })
+      listActiveTenants: Effect.succeed({ tenants, skipped: 0 }),
+      getConnections: () =>
+        new NotFound({
+          operation: "get connections",
+          message: "in single-tenant mode there is no tenant manager to ask for connection settings"
+        })
     })
   )
 }

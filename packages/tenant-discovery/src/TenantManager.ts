@@ -3,11 +3,12 @@
  */
 import { HttpClient } from "@effect/platform"
 import { Context, Duration, Effect, Layer, Option, type Redacted } from "effect"
+import { decodeSettings, type TenantSettings } from "./internal/connections/schema.js"
 import { baseUrl, headerValue, normalizePrefix } from "./internal/http/address.js"
 import { type Caller, makeCaller } from "./internal/http/call.js"
 import * as CircuitBreaker from "./internal/http/circuitBreaker.js"
 import { decodeListing } from "./internal/http/listing.js"
-import type { Tenant } from "./Tenant.js"
+import type { Tenant, TenantId } from "./Tenant.js"
 import type { TenantManagerError } from "./TenantManagerError.js"
 
 /** The active tenants of the service, as one answer of the tenant manager had them. */
@@ -50,6 +51,7 @@ export const tenantManagerDefaults = {
   timeout: Duration.seconds(30),
   /** 64 MiB: about half a million tenants. */
   listBodyLimit: 64 * 1024 * 1024,
+  connectionsBodyLimit: 10 * 1024 * 1024,
   maxRetryAfter: Duration.seconds(60),
   circuitBreaker: { threshold: 5, resetAfter: Duration.seconds(30) }
 } as const
@@ -64,6 +66,14 @@ export class TenantManager extends Context.Tag("tenant-discovery/TenantManager")
      * Elements that were passed over are told in one warning. Interrupting it aborts the request.
      */
     readonly listActiveTenants: Effect.Effect<TenantListing, TenantManagerError>
+    /**
+     * `GET {base}{prefix}/tenants/{tenantId}/associations/{service}/connections`: one call, no
+     * retry and no cache of its own (`TenantConnections` has them). `MalformedBody` names the
+     * place in the JSON, never what stands there. Interrupting it aborts the request.
+     */
+    readonly getConnections: (
+      tenantId: TenantId
+    ) => Effect.Effect<TenantSettings, TenantManagerError>
   }
 >() {
   /**
@@ -114,6 +124,23 @@ const listActiveTenants = (
     ({ skipped, tenants }) => ({ tenants, skipped })
   )
 
+const getConnections =
+  (call: Caller, options: { readonly service: string; readonly prefix: string }) =>
+  (tenantId: TenantId): Effect.Effect<TenantSettings, TenantManagerError> =>
+    Effect.annotateLogs(
+      call({
+        operation: `GET ${options.prefix}/tenants/{tenantId}/associations/{service}/connections`,
+        path: `${options.prefix}/tenants/${encodeURIComponent(tenantId)}/associations/${encodeURIComponent(
+          options.service
+        )}/connections`,
+        spanName: "tenantmanager.client.get_tenant_config",
+        limit: tenantManagerDefaults.connectionsBodyLimit,
+        showBody: false,
+        decode: decodeSettings
+      }),
+      { tenant_id: tenantId }
+    )
+
 /** For ever, as far as a breaker goes: about three hundred years. */
 const FOREVER = 10n ** 19n
 
@@ -137,11 +164,14 @@ const makeService = (
       )
     })
   })
+  const { service } = options
+  const prefix = normalizePrefix(options.apiPrefix ?? defaults.apiPrefix)
   return {
-    service: options.service,
+    service,
+    getConnections: getConnections(call, { service, prefix }),
     listActiveTenants: listActiveTenants(call, {
-      service: options.service,
-      prefix: normalizePrefix(options.apiPrefix ?? defaults.apiPrefix),
+      service,
+      prefix,
       limit: options.listBodyLimit ?? defaults.listBodyLimit
     })
   }
