@@ -12,34 +12,19 @@
  *
  * It logs at debug only: why a subscription was lost is told to the sink.
  */
-import { Duration, Layer, type Redacted } from "effect"
-import { open, passwordOf, type SubscriberConnection } from "./internal/redis/connection.js"
+import { Duration, Layer } from "effect"
+import {
+  open,
+  passwordOf,
+  type RedisConnection,
+  type SubscriberConnection
+} from "./internal/redis/connection.js"
 import type { Channel } from "./internal/redis/Session.js"
 import { type Settings, subscribe } from "./internal/redis/subscription.js"
 import { TenantEvents } from "./TenantEvents.js"
 
-export type { Channel, SubscriberConnection }
+export type { Channel, RedisConnection, SubscriberConnection }
 export type { SubscriberListener, SubscriberSocket } from "./internal/redis/connection.js"
-
-/** Where Redis is, and who asks. */
-export interface RedisConnection {
-  readonly host: string
-  readonly port: number
-  /** For Redis ACLs; without it the password is the default user's. */
-  readonly username?: string | undefined
-  /** An empty one counts as none. */
-  readonly password?: Redacted.Redacted | undefined
-  /** TLS 1.2 or later; without it, or `false`, plain. */
-  readonly tls?:
-    | false
-    | {
-        /** PEM: the only roots trusted when given; else those of Node. */
-        readonly ca?: string | undefined
-        /** The name the certificate must be for; `host` without it. */
-        readonly servername?: string | undefined
-      }
-    | undefined
-}
 
 /** How long to wait between attempts: full jitter, doubled at each. */
 export interface RedisBackoff {

@@ -76,6 +76,8 @@ export class Session {
 
   /** Connects and subscribes. How that went comes by `acknowledged` and `ended`. */
   start(): void {
+    // A disposed connection would come to life again.
+    if (this.#disposed) return
     const status = this.#connection.status
     try {
       if (status === "ready") {
@@ -103,6 +105,7 @@ export class Session {
         }
         resume(Effect.void)
       }
+      if (this.#disposed) return
       const refused = (error: unknown) => (isReply(error) ? answered() : this.#fail(error))
       try {
         // A cluster sends a PING to any node. A repeated SUBSCRIBE changes nothing, and goes

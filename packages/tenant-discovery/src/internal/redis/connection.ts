@@ -4,7 +4,6 @@
 import { Redis } from "ioredis"
 import { isIP } from "node:net"
 import { Redacted } from "effect"
-import type { RedisConnection } from "../../RedisTenantEvents.js"
 
 /**
  * A connection that can subscribe: `Redis` and `Cluster` of ioredis 5 and 6 are such.
@@ -31,6 +30,26 @@ export type SubscriberListener = (first: string, second: string, third: string) 
 export interface SubscriberSocket {
   readonly connecting?: boolean
   destroy(): unknown
+}
+
+/** Where Redis is, and who asks. */
+export interface RedisConnection {
+  readonly host: string
+  readonly port: number
+  /** For Redis ACLs; without it the password is the default user's. */
+  readonly username?: string | undefined
+  /** An empty one counts as none. */
+  readonly password?: Redacted.Redacted | undefined
+  /** TLS 1.2 or later; without it, or `false`, plain. */
+  readonly tls?:
+    | false
+    | {
+        /** PEM: the only roots trusted when given; else those of Node. */
+        readonly ca?: string | undefined
+        /** The name the certificate must be for; `host` without it. */
+        readonly servername?: string | undefined
+      }
+    | undefined
 }
 
 /** Makes a connection of its own, not connected yet, that does nothing by itself. */

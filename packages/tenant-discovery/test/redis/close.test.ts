@@ -1,0 +1,144 @@
+import { describe, expect, it } from "@effect/vitest"
+import { FaultProxy, RedisServer } from "@tenant-discovery/simulator"
+import { Effect, Exit, Scope } from "effect"
+import { inspect } from "node:util"
+import { Redacted } from "effect"
+import * as RedisTenantEvents from "tenant-discovery/RedisTenantEvents"
+import {
+  channel,
+  channelName,
+  connection,
+  eventually,
+  hasNative,
+  quick,
+  Recorder,
+  subscribed,
+  versions
+} from "./support.js"
+
+const kind = hasNative ? "native" : "embedded"
+
+/** A subscription in a scope of its own. */
+const inScope = (redis: RedisTenantEvents.RedisTenantEventsOptions["redis"]) =>
+  Effect.gen(function* () {
+    const scope = yield* Scope.make()
+    const recorder = yield* subscribed(redis).pipe(Scope.extend(scope))
+    return { recorder, close: Scope.close(scope, Exit.void).pipe(Effect.timeout("2 seconds")) }
+  })
+
+const held = (type: string) =>
+  process.getActiveResourcesInfo().filter((name) => name === type).length
+const sockets = () => held("TCPSocketWrap")
+
+describe.each(versions)("closing, with %s", (version) => {
+  it.scopedLive("leaves no connection, and tells nothing more", () =>
+    Effect.gen(function* () {
+      const server = yield* RedisServer.make({ kind })
+      const { recorder, close } = yield* inScope(connection(version, server))
+      yield* recorder.seen("Alive")
+      yield* close
+      const told = recorder.signals.length
+      yield* eventually(
+        "nobody subscribes",
+        server.command("PUBSUB", "NUMSUB", channelName).pipe(
+          Effect.map((reply) => String(reply).endsWith(",0")),
+          Effect.orDie
+        )
+      )
+      yield* server.command("PUBLISH", channelName, "too late")
+      expect(recorder.signals.length).toBe(told)
+    })
+  )
+
+  it.scopedLive("does not wait for a server that hangs", () =>
+    Effect.gen(function* () {
+      const server = yield* RedisServer.make({ kind })
+      const before = sockets()
+      const { recorder, close } = yield* inScope(connection(version, server))
+      yield* recorder.seen("Subscribed")
+      yield* server.stop
+      yield* close
+      yield* eventually(
+        "its socket is gone",
+        Effect.sync(() => sockets() <= before)
+      )
+      expect(recorder.tags).toEqual(["Subscribed"])
+      yield* server.continue
+    })
+  )
+
+  it.scopedLive("ends an attempt under way, and a wait for the next", () =>
+    Effect.gen(function* () {
+      const server = yield* RedisServer.make({ kind })
+      const proxy = yield* FaultProxy.make(server)
+      yield* proxy.hold()
+      const connecting = yield* inScope(connection(version, proxy))
+      yield* eventually("it connects", proxy.accepted.pipe(Effect.map((n) => n === 1)))
+      yield* connecting.close
+      expect(connecting.recorder.signals).toEqual([])
+      yield* proxy.cut
+      const waiting = yield* inScope(connection(version, proxy))
+      yield* waiting.recorder.seen("Lost")
+      yield* waiting.close
+      expect(waiting.recorder.tags).toEqual(["Lost"])
+    })
+  )
+
+  it.scopedLive("works where the subscriber asked from an uninterruptible region", () =>
+    Effect.gen(function* () {
+      const server = yield* RedisServer.make({ kind })
+      const scope = yield* Scope.make()
+      const recorder = yield* Effect.uninterruptible(
+        subscribed(connection(version, server)).pipe(Scope.extend(scope))
+      )
+      yield* recorder.seen("Subscribed")
+      yield* Scope.close(scope, Exit.void).pipe(Effect.timeout("2 seconds"))
+    })
+  )
+
+  it.scopedLive("200 times leaves nothing behind", () =>
+    Effect.gen(function* () {
+      const server = yield* RedisServer.make({ kind })
+      const once = (n: number) =>
+        Effect.gen(function* () {
+          const { recorder, close } = yield* inScope(connection(version, server))
+          // Closed at every stage of its life.
+          if (n % 4 === 1) yield* Effect.yieldNow()
+          if (n % 4 === 2) yield* recorder.seen("Subscribed")
+          if (n % 4 === 3) yield* recorder.seen("Alive")
+          yield* close
+        })
+      yield* once(3)
+      const before = { sockets: sockets(), timers: held("Timeout") }
+      yield* Effect.forEach(
+        Array.from({ length: 200 }, (_, n) => n),
+        once,
+        { concurrency: 10 }
+      )
+      yield* eventually(
+        "no socket remains",
+        Effect.sync(() => sockets() <= before.sockets)
+      )
+      yield* eventually(
+        "no timer remains",
+        // The one of this very wait aside.
+        Effect.sync(() => held("Timeout") <= before.timers + 2)
+      )
+    })
+  )
+})
+
+describe("secrets", () => {
+  it("show in no inspection of the service or its options", () => {
+    const options: RedisTenantEvents.RedisTenantEventsOptions = {
+      redis: { host: "localhost", port: 6379, password: Redacted.make("hush-hush") },
+      channel,
+      ...quick
+    }
+    const service = RedisTenantEvents.make(options)
+    const shown = [service, options, service.subscribe(new Recorder())].map(
+      (value) => inspect(value, { depth: 20, showHidden: true }) + JSON.stringify(value)
+    )
+    expect(shown.join()).not.toContain("hush-hush")
+  })
+})
