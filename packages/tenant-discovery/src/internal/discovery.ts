@@ -130,18 +130,21 @@ export const make = (
 
     /** Starts the list that is due, or sets the timer for it. */
     const schedule = Effect.suspend(() => {
-      const { mono } = now()
-      const due = machine.nextListAt(now())
-      if (due !== undefined && due <= mono) {
+      const at = now()
+      const due = machine.nextListAt(at)
+      if (due !== undefined && due <= at.mono) {
         armedFor = undefined
-        machine.listStarted(now())
+        machine.listStarted(at)
         return FiberHandle.run(list, Effect.interruptible(listInto(manager, inbox)))
       }
       if (due === armedFor) return Effect.void
       armedFor = due
       if (due === undefined) return FiberHandle.clear(timer)
       const wake = Effect.sync(() => inbox.put({ _tag: "Wake" }))
-      return FiberHandle.run(timer, Effect.interruptible(Effect.delay(wake, Math.ceil(due - mono))))
+      return FiberHandle.run(
+        timer,
+        Effect.interruptible(Effect.delay(wake, Math.ceil(due - at.mono)))
+      )
     })
 
     const carryOut = Effect.suspend(() => {
