@@ -74,7 +74,7 @@ const readAnnounced = (
     Effect.flatMap((buffer): Effect.Effect<Uint8Array, TooLarge | Broken> => {
       if (buffer.byteLength > length) return Effect.fail(new TooLarge())
       // A stream whose connection went away before it was read may end early without an error.
-      if (buffer.byteLength < length) return Effect.fail(new Broken(undefined))
+      if (buffer.byteLength < length) return Effect.fail(new Broken({ name: "IncompleteBody" }))
       return Effect.succeed(new Uint8Array(buffer))
     })
   )
