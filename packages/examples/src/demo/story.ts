@@ -12,6 +12,9 @@ export interface Stage {
   readonly failures: Ref.Ref<number>
 }
 
+/** So that it can be read, and the worker seen at its work. */
+const PAUSE = "900 millis"
+
 /** An act that hangs is an act that failed. */
 const PATIENCE = "12 seconds"
 
@@ -27,6 +30,7 @@ const act = (
   play: Effect.Effect<Seen, unknown>
 ): Effect.Effect<void> =>
   Effect.gen(function* () {
+    yield* Effect.sleep(PAUSE)
     yield* stage.timeline.act(title)
     const { kept, seen } = yield* play.pipe(
       Effect.timeout(PATIENCE),
