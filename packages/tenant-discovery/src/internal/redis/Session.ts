@@ -62,8 +62,9 @@ export class Session {
       ["error", (error: unknown) => this.#erred(error)],
       ["close", closed],
       ["end", closed],
-      // A cluster moves its subscription to another node and says no more than this.
-      ["-node", closed]
+      // A cluster moves its subscription to another node and says no more than this. While it
+      // connects, it is how the nodes it was given make place for those they name.
+      ["-node", () => (this.#phase === "Subscribed" ? closed() : undefined)]
     ]
     for (const [event, listener] of this.#listeners) connection.on(event, listener)
   }
@@ -238,14 +239,11 @@ export class Session {
   }
 
   #circumstances(): Circumstances {
+    const known = circumstancesOf(this.#place)
+    // A factory's connection tells by its socket, once there is one.
     const stream = this.#connection.stream
-    return {
-      ...circumstancesOf(this.#place),
-      answered: this.#phase === "Subscribed",
-      ...(stream !== undefined && stream !== null && "encrypted" in stream
-        ? { tls: stream.encrypted === true }
-        : undefined)
-    }
+    const tls = known.tls ?? (stream ? stream.encrypted === true : undefined)
+    return { ...known, tls, answered: this.#phase === "Subscribed" }
   }
 }
 

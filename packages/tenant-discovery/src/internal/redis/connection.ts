@@ -29,6 +29,8 @@ export type SubscriberListener = (first: string, second: string, third: string) 
 /** What is asked of a connection's socket. */
 export interface SubscriberSocket {
   readonly connecting?: boolean
+  /** Set on those that speak TLS. */
+  readonly encrypted?: boolean
   destroy(): unknown
 }
 
