@@ -65,7 +65,7 @@ export const make = (target: {
       })
     const destroyAll = (how: "close" | "reset") =>
       Effect.sync(() => {
-        for (const link of [...links]) link.destroy(how)
+        for (const link of links) link.destroy(how)
       })
     // Only stops to listen: `close` waits for the connections there are.
     const refuse = Effect.sync(() => {

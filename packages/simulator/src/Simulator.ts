@@ -9,8 +9,7 @@ import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import { makeAdmin } from "./internal/admin.js"
 import { makeApi } from "./internal/api.js"
-import type { ModuleSettings } from "./internal/connections.js"
-import { Outbox, type Channels, type OutgoingEvent } from "./internal/events.js"
+import { Outbox, type Channels } from "./internal/events.js"
 import { serve } from "./internal/http.js"
 import { makeManager } from "./internal/manager.js"
 import { loopback } from "./internal/ports.js"
@@ -19,24 +18,25 @@ import { errorAnswer, send } from "./internal/respond.js"
 import { Store } from "./internal/store.js"
 import { Troubles } from "./internal/troubles.js"
 import * as RedisServer from "./RedisServer.js"
+import type {
+  CreateOptions,
+  SimulatorControl,
+  SimulatorOperations,
+  LoggedRequest
+} from "./SimulatorControl.js"
 import { SimulatorError } from "./SimulatorError.js"
 import type { Trouble } from "./Trouble.js"
 
-export type { ModuleSettings } from "./internal/connections.js"
+export type { ModuleSettings } from "./internal/store.js"
 export type { Channels, OutgoingEvent } from "./internal/events.js"
+export type {
+  Change,
+  CreateOptions,
+  LoggedRequest,
+  SimulatorControl,
+  SimulatorOperations
+} from "./SimulatorControl.js"
 export { SimulatorError } from "./SimulatorError.js"
-
-export interface CreateOptions {
-  /** As the list shall spell it. Default: UUIDs dashed, upper-case and plain, and others, by turns. */
-  readonly id?: string | undefined
-  /** Without it the list has no `name` for the tenant. */
-  readonly name?: string | undefined
-  readonly slug?: string | undefined
-  /** What it is associated with; default the simulator's service, `[]` for none. */
-  readonly services?: ReadonlyArray<string> | undefined
-  /** `false` changes the state alone, as if the events had been lost. */
-  readonly publish?: boolean | undefined
-}
 
 export interface SimulatorOptions {
   /** The service of `env` and of every operation that names none. Default `ledger`. */
@@ -61,73 +61,6 @@ export interface SimulatorOptions {
   readonly publishTimeoutMillis?: number | undefined
 }
 
-/** `published`: whether Redis took the events. `false` too when trouble withheld them. */
-export interface Change {
-  /** Canonical. */
-  readonly tenantId: string
-  readonly published: boolean
-}
-
-type Operation = (tenantId: string, service?: string) => Effect.Effect<Change, SimulatorError>
-
-/**
- * Each changes the state and then publishes the contract's event, one operation after the other;
- * the change stands even when Redis is away and the event is lost. A tenant ID may be spelled in
- * any way. Every one that is named after a service's event also takes another service.
- */
-export interface SimulatorOperations {
-  readonly create: (options?: CreateOptions) => Effect.Effect<Change, SimulatorError>
-  readonly bulkCreate: (
-    count: number,
-    options?: Pick<CreateOptions, "services" | "publish">
-  ) => Effect.Effect<
-    { readonly tenantIds: ReadonlyArray<string>; readonly published: boolean },
-    SimulatorError
-  >
-  readonly associate: Operation
-  readonly suspend: Operation
-  readonly reactivate: Operation
-  readonly purge: Operation
-  readonly disassociate: Operation
-  readonly deleteTenant: (tenantId: string) => Effect.Effect<Change, SimulatorError>
-  readonly suspendTenant: (tenantId: string) => Effect.Effect<Change, SimulatorError>
-  readonly activate: (tenantId: string) => Effect.Effect<Change, SimulatorError>
-  readonly update: (
-    tenantId: string,
-    options: { readonly name: string | undefined }
-  ) => Effect.Effect<Change, SimulatorError>
-  /** New passwords in `/connections`. */
-  readonly rotate: Operation
-  readonly updateConnections: (
-    tenantId: string,
-    options: {
-      readonly service?: string | undefined
-      /** Default `onboarding`. */
-      readonly module?: string | undefined
-      readonly settings: ModuleSettings
-    }
-  ) => Effect.Effect<Change, SimulatorError>
-  readonly invalidateCache: Operation
-  /** Replaces top-level fields of `/connections`; publishes nothing. */
-  readonly overrideConnections: (
-    tenantId: string,
-    fields: Readonly<Record<string, unknown>>,
-    service?: string
-  ) => Effect.Effect<void, SimulatorError>
-  /** An event of which nothing in the state is true; gives whether it was published. */
-  readonly publishEvent: (event: OutgoingEvent) => Effect.Effect<boolean>
-  /** Any messages, pipelined, past every trouble; gives whether Redis took all. */
-  readonly publishRaw: (channel: string, messages: ReadonlyArray<string>) => Effect.Effect<boolean>
-}
-
-export interface LoggedRequest {
-  readonly method: string
-  /** With the query. */
-  readonly path: string
-  readonly headerNames: ReadonlyArray<string>
-  readonly traceparent: string | undefined
-}
-
 /** A list request that is held back. */
 export interface ListGate {
   /** Ends when a list request has come to it. */
@@ -135,7 +68,7 @@ export interface ListGate {
   readonly release: Effect.Effect<void>
 }
 
-export interface SimulatorService extends SimulatorOperations {
+export interface SimulatorService extends SimulatorControl {
   readonly redis: RedisServer.RedisServer
   readonly service: string
   /** The channel of the environment; `undefined` without one. */
@@ -146,10 +79,6 @@ export interface SimulatorService extends SimulatorOperations {
   readonly port: number
   /** The contract's environment variables for a program that shall use this simulator. */
   readonly env: Readonly<Record<string, string>>
-  /** The truth: canonical IDs of the tenants that a right list has, sorted. */
-  readonly activeTenantIds: (service?: string) => Effect.Effect<ReadonlyArray<string>>
-  /** Requests of the API since the start, oldest first; the last 10 000. */
-  readonly requests: Effect.Effect<ReadonlyArray<LoggedRequest>>
   /** How many list requests have arrived. */
   readonly listCalls: Effect.Effect<number>
   /** Ends when so many list requests have arrived since the start. */
@@ -163,9 +92,6 @@ export interface SimulatorService extends SimulatorOperations {
   readonly holdNextList: (options?: {
     readonly snapshot?: "early" | "late" | undefined
   }) => Effect.Effect<ListGate>
-  /** Switches a trouble on; troubles of different kinds add up. */
-  readonly trouble: (...troubles: ReadonlyArray<Trouble>) => Effect.Effect<void>
-  readonly clearTrouble: Effect.Effect<void>
 }
 
 export class Simulator extends Context.Tag("@tenant-discovery/simulator/Simulator")<

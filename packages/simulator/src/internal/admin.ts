@@ -2,15 +2,12 @@ import * as Effect from "effect/Effect"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import type { IncomingMessage, ServerResponse } from "node:http"
-import type { SimulatorOperations, SimulatorService } from "../Simulator.js"
+import type { SimulatorControl, SimulatorOperations } from "../SimulatorControl.js"
 import { SimulatorError } from "../SimulatorError.js"
 import { Trouble } from "../Trouble.js"
 import { readBody } from "./http.js"
 import { errorAnswer, jsonAnswer, send } from "./respond.js"
 import type { Api } from "./api.js"
-
-type Control = SimulatorOperations &
-  Pick<SimulatorService, "activeTenantIds" | "trouble" | "clearTrouble" | "requests">
 
 const text = Schema.String
 const optional = Schema.optional
@@ -88,7 +85,7 @@ const statuses = {
  * `POST /admin/{operation}` with the operation's input as JSON; `GET /admin/tenants?service=` and
  * `GET /admin/requests`. No key is asked for: it listens on the loopback address alone.
  */
-export const makeAdmin = (control: Control): Api => {
+export const makeAdmin = (control: SimulatorControl): Api => {
   const ofService = (run: SimulatorOperations["suspend"]) =>
     operation(OfService, ({ service, tenantId }) => run(tenantId, service))
   const ofTenant = (run: SimulatorOperations["deleteTenant"]) =>

@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { errorAnswer, jsonAnswer, send, suspendedAnswer, troubled, type Answer } from "./respond.js"
+import { connectionSettings } from "./connections.js"
 import { realTime } from "./realTime.js"
 import { listElement, type Store } from "./store.js"
 import { isForRequest, type Met, type Troubles } from "./troubles.js"
@@ -73,7 +74,7 @@ export const makeApi = (options: ApiOptions): Api => {
       }
       if (association.status !== "active") return suspendedAnswer(association.status)
       if (record.status !== "active") return suspendedAnswer("suspended")
-      return jsonAnswer(200, store.connections(record, service, association))
+      return jsonAnswer(200, connectionSettings(record, service, association))
     }
     return answerWith(response, right, met)
   }

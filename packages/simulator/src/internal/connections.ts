@@ -1,11 +1,5 @@
 import type { Association, TenantRecord } from "./store.js"
 
-export interface ModuleSettings {
-  readonly maxOpenConns?: number
-  readonly maxIdleConns?: number
-  readonly statementTimeout?: string
-}
-
 const defaultModule = "onboarding"
 
 /** The body of `/connections`: every part of it, with a password that changes on rotation. */

@@ -13,7 +13,7 @@ export const serve = (
   handler: Handler
 ): Effect.Effect<number, NodeJS.ErrnoException, Scope.Scope> =>
   Effect.gen(function* () {
-    const run = yield* FiberSet.makeRuntime<never>()
+    const run = yield* FiberSet.makeRuntime()
     const sockets = new Set<Socket>()
     const server = createServer((request, response) => {
       const gone = Effect.async<void>((resume) => {
@@ -22,6 +22,8 @@ export const serve = (
       response.on("error", () => {})
       run(Effect.raceFirst(handler(request, response), gone))
     })
+    // An idle connection that ends as a client uses it again would be trouble nobody asked for.
+    server.keepAliveTimeout = 0
     server.on("connection", (socket: Socket) => {
       sockets.add(socket)
       socket.on("close", () => sockets.delete(socket))

@@ -1,6 +1,6 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import type { Change, CreateOptions, SimulatorOperations } from "../Simulator.js"
+import type { Change, CreateOptions, SimulatorOperations } from "../SimulatorControl.js"
 import { SimulatorError } from "../SimulatorError.js"
 import type { OutgoingEvent, Outbox } from "./events.js"
 import type { Message, Publisher } from "./publisher.js"
@@ -88,36 +88,35 @@ export const makeManager = (options: ManagerOptions): Effect.Effect<SimulatorOpe
         return { previous_status: previous }
       }
 
-    const add = (create: CreateOptions, index: number, now: number) =>
-      Effect.suspend(() => {
-        const storedId = create.id ?? inventId(index)
-        const id = canonicalId(storedId)
-        if (id === undefined) {
-          return new SimulatorError({
-            reason: "InvalidRequest",
-            message: `The tenant ID ${storedId} is invalid`
-          })
-        }
-        if (store.tenants.has(id)) {
-          return new SimulatorError({
-            reason: "AlreadyExists",
-            message: `Tenant ${storedId} is there already`
-          })
-        }
-        const record: TenantRecord = {
-          storedId,
-          id,
-          name: create.name,
-          slug: create.slug ?? `tenant-${index + 1}`,
-          status: "active",
-          associations: new Map()
-        }
-        store.add(record)
-        for (const service of create.services ?? [options.service]) {
-          store.associate(record, service, now)
-        }
-        return Effect.succeed(record)
-      })
+    const add = (create: CreateOptions, index: number, now: number) => {
+      const storedId = create.id ?? inventId(index)
+      const id = canonicalId(storedId)
+      if (id === undefined) {
+        return new SimulatorError({
+          reason: "InvalidRequest",
+          message: `The tenant ID ${storedId} is invalid`
+        })
+      }
+      if (store.tenants.has(id)) {
+        return new SimulatorError({
+          reason: "AlreadyExists",
+          message: `Tenant ${storedId} is there already`
+        })
+      }
+      const record: TenantRecord = {
+        storedId,
+        id,
+        name: create.name,
+        slug: create.slug ?? `tenant-${index + 1}`,
+        status: "active",
+        associations: new Map()
+      }
+      store.add(record)
+      for (const service of create.services ?? [options.service]) {
+        store.associate(record, service, now)
+      }
+      return record
+    }
 
     const created = (record: TenantRecord) => [
       eventOf(record, "tenant.created"),
@@ -129,7 +128,8 @@ export const makeManager = (options: ManagerOptions): Effect.Effect<SimulatorOpe
     return {
       create: (create = {}) =>
         Effect.gen(function* () {
-          const record = yield* add(create, store.tenants.size, yield* Clock.currentTimeMillis)
+          const record = add(create, store.tenants.size, yield* Clock.currentTimeMillis)
+          if (record instanceof SimulatorError) return yield* record
           const published = create.publish === false ? false : yield* tell(created(record))
           return { tenantId: record.id, published }
         }).pipe(lock.withPermits(1)),
@@ -139,7 +139,11 @@ export const makeManager = (options: ManagerOptions): Effect.Effect<SimulatorOpe
           const records: Array<TenantRecord> = []
           const first = store.tenants.size
           for (let index = first; index < first + count; index++) {
-            records.push(yield* add({ services: bulk.services }, index, now))
+            const record = add({ services: bulk.services }, index, now)
+            if (record instanceof SimulatorError) return yield* record
+            records.push(record)
+            // A million of them must not keep everything else in this process waiting.
+            if (index % 1_000 === 999) yield* Effect.yieldNow()
           }
           const published = bulk.publish === false ? false : yield* tell(records.flatMap(created))
           return { tenantIds: records.map((record) => record.id), published }
@@ -196,7 +200,7 @@ export const makeManager = (options: ManagerOptions): Effect.Effect<SimulatorOpe
       updateConnections: (id, { module = "onboarding", service, settings }) =>
         onAssociation(id, service, "tenant.connections.updated", (association) => {
           const next = { ...association.modules.get(module), ...settings }
-          association.modules.set(module, next)
+          association.modules = new Map([...association.modules, [module, next]])
           return {
             module,
             max_open_conns: next.maxOpenConns,

@@ -1,5 +1,10 @@
 import { randomUUID } from "node:crypto"
-import { connectionSettings, type ModuleSettings } from "./connections.js"
+
+export interface ModuleSettings {
+  readonly maxOpenConns?: number
+  readonly maxIdleConns?: number
+  readonly statementTimeout?: string
+}
 
 export type AssociationStatus = "active" | "suspended" | "purged"
 
@@ -7,7 +12,7 @@ export interface Association {
   status: AssociationStatus
   /** Counts rotations; it is part of every password. */
   generation: number
-  modules: Map<string, ModuleSettings>
+  modules: ReadonlyMap<string, ModuleSettings>
   overrides: Readonly<Record<string, unknown>>
   updatedAt: number
 }
@@ -21,6 +26,10 @@ export interface TenantRecord {
   status: "active" | "suspended"
   readonly associations: Map<string, Association>
 }
+
+// Shared by all who have none: there may be a million of them.
+const noModules: ReadonlyMap<string, ModuleSettings> = new Map()
+const noOverrides: Readonly<Record<string, unknown>> = {}
 
 const validId = /^[a-zA-Z0-9][a-zA-Z0-9_-]{0,255}$/
 const uuid = /^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$/i
@@ -68,8 +77,8 @@ export class Store {
     const association: Association = {
       status: "active",
       generation: (record.associations.get(service)?.generation ?? 0) + 1,
-      modules: new Map(),
-      overrides: {},
+      modules: noModules,
+      overrides: noOverrides,
       updatedAt: now
     }
     record.associations.set(service, association)
@@ -99,10 +108,6 @@ export class Store {
     const body = Buffer.from(`[${this.activeRecords(service).map(listElement).join(",")}]`)
     this.bodies.set(service, body)
     return body
-  }
-
-  connections(record: TenantRecord, service: string, association: Association): unknown {
-    return connectionSettings(record, service, association)
   }
 }
 
