@@ -52,9 +52,10 @@ export interface RedisTenantEventsOptions {
    * Without `retryStrategy: () => null`, ioredis keeps a timer of up to its
    * `disconnectTimeout` (2 s) after a connection was lost.
    *
-   * For a cluster, prefer a `Redis` to any one of its nodes: each carries all of the
-   * ordinary Pub/Sub. A `Cluster` works too, but moves its subscription to another node
-   * by itself, and what is published meanwhile only the next re-list finds out.
+   * For a cluster, give a connection to any one node, since each carries all of the
+   * ordinary Pub/Sub: `() => pick(cluster.nodes()).duplicate({ ... })`. A `Cluster` itself
+   * works too, but when it loses its subscriber it subscribes on another node by itself and
+   * tells nobody: what was published meanwhile is found out by the next re-list alone.
    */
   readonly redis: RedisConnection | (() => SubscriberConnection)
   /** See {@link channelFor}. */
