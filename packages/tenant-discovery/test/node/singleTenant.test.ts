@@ -31,6 +31,9 @@ describe("single-tenant mode", () => {
           yield* discovery.refresh
           yield* discovery.requireFresh("1 millis")
           expect(manager.service).toBe("ledger")
+          expect(yield* Effect.flip(manager.getConnections(TenantId.make("acme")))).toMatchObject({
+            _tag: "NotFound"
+          })
           expect(yield* manager.listActiveTenants).toEqual({
             tenants: tenants.slice(0, 2),
             skipped: 0
