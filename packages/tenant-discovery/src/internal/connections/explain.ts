@@ -4,13 +4,13 @@
  */
 import { Option, type ParseResult, SchemaAST } from "effect"
 
-/** The body without the fields that are null, at any depth. */
+/** The body without the fields that are null (or undefined, where a program made it), at any depth. */
 export const dropNulls = (value: unknown): unknown => {
   if (Array.isArray(value)) return value.map(dropNulls)
   if (typeof value !== "object" || value === null) return value
   return Object.fromEntries(
     Object.entries(value)
-      .filter(([, field]) => field !== null)
+      .filter(([, field]) => field !== null && field !== undefined)
       .map(([key, field]) => [key, dropNulls(field)])
   )
 }

@@ -1,0 +1,68 @@
+import { NodeHttpClient } from "@effect/platform-node"
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Redacted } from "effect"
+import { inspect } from "node:util"
+import { TenantId } from "../../src/Tenant.js"
+import { TenantManager, type TenantManagerOptions } from "../../src/TenantManager.js"
+import { answer, serve } from "../manager/support/server.js"
+
+const SECRET = "MARKED-s3cr3t"
+const acme = TenantId.make("org_Acme-1")
+
+const ask = (url: string, options: Partial<TenantManagerOptions> = {}) =>
+  Effect.flatMap(
+    TenantManager.make({ service: "ledger", url, apiKey: Redacted.make("key"), ...options }),
+    (manager) => manager.getConnections(acme)
+  ).pipe(Effect.provide(NodeHttpClient.layerUndici))
+
+describe("GET /connections", () => {
+  it.scopedLive("asks at the path of the contract, its segments escaped", () =>
+    Effect.gen(function* () {
+      const server = yield* serve(answer(200, `{"id":"cfg-1","tenantName":"Acme"}`))
+      const settings = yield* ask(`${server.url}/internal`, { service: "ledger/a b" })
+      expect(settings).toEqual({ id: "cfg-1", tenantName: "Acme" })
+      const [request] = server.requests
+      expect(request?.url).toBe(
+        "/internal/v1/tenants/org_Acme-1/associations/ledger%2Fa%20b/connections"
+      )
+      expect(request?.headers["x-api-key"]).toBe("key")
+    })
+  )
+
+  it.scopedLive("names the place of what is wrong, and shows nothing of the body", () =>
+    Effect.gen(function* () {
+      const body = { id: "x", messaging: { rabbitmq: { host: "h", password: [SECRET] } } }
+      const server = yield* serve(answer(200, JSON.stringify(body)))
+      const error = yield* Effect.flip(ask(server.url))
+      expect(error).toMatchObject({ _tag: "MalformedBody", excerpt: undefined })
+      expect(error.message).toContain("messaging.rabbitmq.password: expected text")
+      expect(inspect(error, { depth: 20 })).not.toContain(SECRET)
+      expect(JSON.stringify(error)).not.toContain(SECRET)
+    })
+  )
+
+  it.scopedLive("reads no more than 10 MiB", () =>
+    Effect.gen(function* () {
+      const server = yield* serve(
+        answer(200, JSON.stringify({ id: "x", tenantName: "n".repeat(10 * 1024 * 1024) }))
+      )
+      expect(yield* Effect.flip(ask(server.url))).toMatchObject({
+        _tag: "BodyTooLarge",
+        limit: 10 * 1024 * 1024
+      })
+    })
+  )
+
+  it.scopedLive.each([
+    [404, "", "NotFound"],
+    [403, `{"code":"TS-SUSPENDED","error":"e","status":"suspended"}`, "Suspended"],
+    [403, "", "AccessDenied"],
+    [401, "", "Unauthorized"],
+    [503, "", "Unavailable"]
+  ] as const)("%d %s is %s", ([status, body, tag]) =>
+    Effect.gen(function* () {
+      const server = yield* serve(answer(status, body))
+      expect((yield* Effect.flip(ask(server.url)))._tag).toBe(tag)
+    })
+  )
+})

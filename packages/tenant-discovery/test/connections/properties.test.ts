@@ -1,0 +1,142 @@
+/**
+ * Whatever happens, in whatever order: one request a tenant at a time, and no
+ * settings older than what an event said.
+ */
+import { describe, expect, it } from "@effect/vitest"
+import {
+  Effect,
+  FastCheck as fc,
+  Layer,
+  Logger,
+  LogLevel,
+  Redacted,
+  TestClock,
+  TestContext
+} from "effect"
+import { TenantId } from "../../src/Tenant.js"
+import { type Connections, TenantConnections } from "../../src/TenantConnections.js"
+import { unavailable, World } from "./support/world.js"
+
+const ids = ["acme", "globex", "initech"].map(TenantId.make)
+
+type Step =
+  | { readonly _tag: "Get" | "GetAtOnce" | "Rotate" | "Leave" | "Join"; readonly id: TenantId }
+  | { readonly _tag: "Wait"; readonly millis: number }
+  | { readonly _tag: "Gap"; readonly rotated: ReadonlyArray<TenantId> }
+  | { readonly _tag: "Outage" | "Mended" }
+
+const id = fc.constantFrom(...ids)
+const steps: fc.Arbitrary<ReadonlyArray<Step>> = fc.array(
+  fc.oneof(
+    {
+      weight: 8,
+      arbitrary: fc.record({
+        _tag: fc.constantFrom("Get" as const, "GetAtOnce" as const, "Rotate" as const),
+        id
+      })
+    },
+    {
+      weight: 2,
+      arbitrary: fc.record({ _tag: fc.constantFrom("Leave" as const, "Join" as const), id })
+    },
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        _tag: fc.constant("Wait" as const),
+        millis: fc.constantFrom(1, 500, 1000, 5000, 30_000, 61_000)
+      })
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        _tag: fc.constant("Gap" as const),
+        rotated: fc.uniqueArray(id)
+      })
+    },
+    {
+      weight: 2,
+      arbitrary: fc.record({ _tag: fc.constantFrom("Outage" as const, "Mended" as const) })
+    }
+  ),
+  { minLength: 1, maxLength: 25 }
+)
+
+const rotationOf = (connections: Connections): number => {
+  const password = connections.settings.databases?.["onboarding"]?.postgresql?.password
+  return Number(password && Redacted.value(password).split("#")[1])
+}
+
+const run = (steps: ReadonlyArray<Step>) =>
+  Effect.suspend(() => {
+    const world = new World(ids)
+    /** Rotations that an event told of. */
+    const told = new Map<TenantId, number>()
+
+    const check = (connections: Connections) => {
+      const { tenantId } = connections
+      const rotation = rotationOf(connections)
+      expect(rotation).toBeGreaterThanOrEqual(told.get(tenantId) ?? 0)
+      if (!connections.stale) expect(rotation).toBe(world.rotations.get(tenantId) ?? 0)
+    }
+
+    const take = (step: Step) =>
+      Effect.gen(function* () {
+        const connections = yield* TenantConnections
+        const get = (id: TenantId) =>
+          connections.get(id).pipe(
+            Effect.map(check),
+            Effect.catchTag("Unavailable", () => Effect.void)
+          )
+        switch (step._tag) {
+          case "Get":
+            return yield* get(step.id)
+          case "GetAtOnce":
+            return yield* Effect.all(
+              Array.from({ length: 5 }, () => get(step.id)),
+              { concurrency: "unbounded", discard: true }
+            )
+          case "Rotate":
+            if (!world.ids.has(step.id)) return
+            yield* world.rotate(step.id)
+            return void told.set(step.id, world.rotations.get(step.id) ?? 0)
+          case "Leave":
+            if (world.ids.has(step.id)) yield* world.remove(step.id)
+            return
+          case "Join":
+            if (!world.ids.has(step.id)) yield* world.add(step.id)
+            return
+          case "Wait":
+            return yield* TestClock.adjust(step.millis)
+          case "Gap":
+            return yield* world.gap(() => {
+              for (const id of step.rotated) {
+                world.rotations.set(id, (world.rotations.get(id) ?? 0) + 1)
+              }
+            })
+          case "Outage":
+            world.failure = unavailable
+            return
+          case "Mended":
+            world.failure = undefined
+        }
+      })
+
+    return Effect.forEach(steps, take, { discard: true }).pipe(
+      Effect.tap(() => expect(world.mostUnderWayPerTenant).toBeLessThanOrEqual(1)),
+      Effect.provide(
+        TenantConnections.layer({ ttl: "1 minute" }).pipe(Layer.provideMerge(world.discovery))
+      ),
+      Logger.withMinimumLogLevel(LogLevel.None),
+      Effect.provide(TestContext.TestContext)
+    )
+  })
+
+describe("connection settings", () => {
+  it("are never older than what an event said, and asked for once at a time", () =>
+    expect(
+      fc.assert(
+        fc.asyncProperty(steps, (steps) => Effect.runPromise(run(steps))),
+        { numRuns: 100 }
+      )
+    ).resolves.toBeUndefined())
+})

@@ -1,0 +1,180 @@
+/**
+ * A real discovery over events and a tenant manager that the test plays itself,
+ * all of it under the test clock.
+ */
+import { Deferred, Effect, Layer, Stream } from "effect"
+import { decodeSettings } from "../../../src/internal/connections/schema.js"
+import { TenantId } from "../../../src/Tenant.js"
+import { TenantDiscovery } from "../../../src/TenantDiscovery.js"
+import { type SignalSink, TenantEvents } from "../../../src/TenantEvents.js"
+import { TenantManager } from "../../../src/TenantManager.js"
+import {
+  MalformedBody,
+  NotFound,
+  Suspended,
+  type TenantManagerError,
+  Unavailable
+} from "../../../src/TenantManagerError.js"
+
+export const unavailable = (): TenantManagerError =>
+  new Unavailable({
+    operation: "test",
+    message: "away",
+    status: 503,
+    retryAfter: undefined,
+    cause: undefined
+  })
+export const suspended = (): TenantManagerError =>
+  new Suspended({ operation: "test", message: "suspended", status: "suspended" })
+export const notFound = (): TenantManagerError =>
+  new NotFound({ operation: "test", message: "not found" })
+
+/** What `/connections` answers for a tenant whose credentials were rotated so many times. */
+export const bodyOf = (id: TenantId, rotation: number): unknown => ({
+  id: `cfg-${id}`,
+  databases: {
+    onboarding: {
+      postgresql: {
+        host: "db.example",
+        port: 5432,
+        database: id,
+        username: "worker",
+        password: `${id}#${rotation}`
+      }
+    }
+  }
+})
+
+export class World {
+  readonly ids = new Set<TenantId>()
+  readonly rotations = new Map<TenantId, number>()
+  /** Every request for connections, in order. */
+  readonly calls: Array<TenantId> = []
+  underWay = 0
+  mostUnderWayPerTenant = 0
+  /** What stands in for the answer, while it is set. */
+  failure: ((id: TenantId) => TenantManagerError | undefined) | undefined
+  /** A request waits here, once it has read its answer. */
+  gate: ((id: TenantId) => Deferred.Deferred<void> | undefined) | undefined
+  readonly sinks: Array<SignalSink> = []
+  private readonly busy = new Map<TenantId, number>()
+  private events = 0
+
+  constructor(ids: ReadonlyArray<string>) {
+    for (const id of ids) this.ids.add(TenantId.make(id))
+  }
+
+  callsFor(id: TenantId): number {
+    return this.calls.filter((it) => it === id).length
+  }
+
+  readonly manager = Layer.succeed(TenantManager, {
+    service: "ledger",
+    listActiveTenants: Effect.sync(() => ({
+      tenants: [...this.ids].map((id) => ({ id, name: undefined })),
+      skipped: 0
+    })),
+    getConnections: (id) =>
+      Effect.suspend(() => {
+        this.calls.push(id)
+        const busy = (this.busy.get(id) ?? 0) + 1
+        this.busy.set(id, busy)
+        this.mostUnderWayPerTenant = Math.max(this.mostUnderWayPerTenant, busy)
+        const failure = this.failure?.(id)
+        const body = bodyOf(id, this.rotations.get(id) ?? 0)
+        const gate = this.gate?.(id)
+        return Effect.zipRight(
+          gate === undefined ? Effect.void : Deferred.await(gate),
+          failure === undefined
+            ? Effect.mapError(
+                decodeSettings(body),
+                (message) => new MalformedBody({ operation: "test", message, excerpt: undefined })
+              )
+            : Effect.fail(failure)
+        ).pipe(Effect.ensuring(Effect.sync(() => this.busy.set(id, (this.busy.get(id) ?? 1) - 1))))
+      })
+  })
+
+  private readonly tenantEvents = Layer.succeed(TenantEvents, {
+    subscribe: (sink) =>
+      Effect.sync(() => {
+        this.sinks.push(sink)
+        sink.subscribed()
+      })
+  })
+
+  readonly discovery = TenantDiscovery.layer({
+    environment: "test",
+    reconcileInterval: 0
+  }).pipe(Layer.provide(this.tenantEvents), Layer.provideMerge(this.manager))
+
+  /** Publishes and waits until the discovery has taken it over. */
+  publish(type: string, id: TenantId): Effect.Effect<void, never, TenantDiscovery> {
+    return this.awaitRevision(() => {
+      this.events++
+      for (const sink of this.sinks) {
+        sink.message(
+          JSON.stringify({
+            event_id: `evt-${this.events}`,
+            event_type: type,
+            tenant_id: id,
+            payload: { service_name: "ledger" }
+          })
+        )
+      }
+    })
+  }
+
+  /** New credentials, and the event that says so. */
+  rotate(id: TenantId): Effect.Effect<void, never, TenantDiscovery> {
+    return Effect.suspend(() => {
+      this.rotations.set(id, (this.rotations.get(id) ?? 0) + 1)
+      return this.publish("tenant.credentials.rotated", id)
+    })
+  }
+
+  remove(id: TenantId): Effect.Effect<void, never, TenantDiscovery> {
+    return Effect.suspend(() => {
+      this.ids.delete(id)
+      return this.publish("tenant.service.disassociated", id)
+    })
+  }
+
+  add(id: TenantId): Effect.Effect<void, never, TenantDiscovery> {
+    return Effect.suspend(() => {
+      this.ids.add(id)
+      return this.publish("tenant.service.associated", id)
+    })
+  }
+
+  /** The subscription is lost, `meanwhile` happens unheard, and it comes back. */
+  gap(meanwhile: () => void): Effect.Effect<void, never, TenantDiscovery> {
+    return Effect.gen(this, function* () {
+      const { status } = yield* TenantDiscovery
+      const before = yield* status.get
+      for (const sink of this.sinks) {
+        sink.lost({ _tag: "ConnectionLost", message: "cut by the test" })
+      }
+      meanwhile()
+      for (const sink of this.sinks) sink.subscribed()
+      yield* status.changes.pipe(
+        Stream.takeUntil(
+          (now) => now.mode !== "BootstrapOnly" && now.lastError !== before.lastError
+        ),
+        Stream.runDrain
+      )
+    })
+  }
+
+  private awaitRevision(act: () => void): Effect.Effect<void, never, TenantDiscovery> {
+    return Effect.gen(function* () {
+      const { view } = yield* TenantDiscovery
+      const { revision } = yield* view.get
+      act()
+      yield* view.changes.pipe(
+        Stream.takeUntil((now) => now.revision > revision),
+        Stream.runDrain
+      )
+    })
+  }
+}
