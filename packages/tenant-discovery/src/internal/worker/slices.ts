@@ -1,0 +1,46 @@
+/**
+ * Long work in short slices, so that the event loop stays free between them.
+ */
+import { Effect } from "effect"
+
+/** How long a slice may take, in milliseconds, before it lets others have a turn. */
+const BUDGET = 5
+/** An interruption is only a message: the fiber takes it, and runs its finalizers, afterwards. */
+const SLICE = 128
+
+/**
+ * Lets timers and sockets have their turn. Effect's own yield would not: it stays
+ * among the microtasks for up to 2048 rounds.
+ */
+const macrotask: Effect.Effect<void> = Effect.async((resume) => {
+  if (typeof setImmediate === "function") {
+    const handle = setImmediate(() => resume(Effect.void))
+    return Effect.sync(() => clearImmediate(handle))
+  }
+  const handle = setTimeout(() => resume(Effect.void), 0)
+  return Effect.sync(() => clearTimeout(handle))
+})
+
+/** Calls `step` until it gives false, in slices. */
+export const whileTrue = (step: () => boolean): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const began = performance.now()
+    do {
+      if (!step()) return Effect.void
+    } while (performance.now() - began < BUDGET)
+    return Effect.zipRight(macrotask, whileTrue(step))
+  })
+
+/** Calls `visit` for each, in slices that count what it sets going. */
+export const forEach = <A>(all: Iterable<A>, visit: (one: A) => void): Effect.Effect<void> => {
+  const iterator = all[Symbol.iterator]()
+  const slice: Effect.Effect<void> = Effect.suspend(() => {
+    for (let i = 0; i < SLICE; i++) {
+      const next = iterator.next()
+      if (next.done === true) return Effect.void
+      visit(next.value)
+    }
+    return Effect.zipRight(macrotask, slice)
+  })
+  return slice
+}
