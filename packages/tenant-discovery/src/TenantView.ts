@@ -30,7 +30,10 @@ export interface ListingOutcome {
 export interface ListingOptions {
   /** Tenants that an event told of since the list was asked for: the list has no say in them. */
   readonly decided?: ReadonlySet<TenantId> | undefined
-  /** Which of the missing tenants to remove; all of them where there is no judge. */
+  /**
+   * Which of the missing tenants to remove; all of them where there is no judge.
+   * `size`: how many of those present the list has a say in, missing or not.
+   */
   readonly judge?:
     | ((missing: ReadonlyArray<TenantId>, size: number) => ReadonlyArray<TenantId>)
     | undefined
@@ -133,9 +136,9 @@ export class TenantView {
   ): ListingOutcome {
     const editor = new TableEditor(view.table)
     let missing: ReadonlyArray<TenantId> = []
-    editor.list(listed, options?.decided ?? nobody, (absent) => {
+    editor.list(listed, options?.decided ?? nobody, (absent, size) => {
       missing = absent
-      return options?.judge === undefined ? absent : options.judge(absent, view.size)
+      return options?.judge === undefined ? absent : options.judge(absent, size)
     })
     return { view: TenantView.commit(view, editor), missing }
   }

@@ -56,13 +56,13 @@ export class TableEditor {
 
   /**
    * Takes over a list: adds and renames at once, as one revision. Of those present
-   * that the list lacks, the ones that `judge` answers are removed. Tenants in
-   * `decided` are left alone: an event has told of them since the list was asked for.
+   * that the list lacks, the ones that `judge` answers are removed; it is told how many the list has a say
+   * in. Tenants in `decided` are left alone: an event has told of them since the list was asked for.
    */
   list(
     tenants: ReadonlyArray<Tenant>,
     decided: ReadonlySet<TenantId>,
-    judge: (missing: ReadonlyArray<TenantId>) => ReadonlyArray<TenantId>
+    judge: (missing: ReadonlyArray<TenantId>, size: number) => ReadonlyArray<TenantId>
   ): void {
     const at = this.revision + 1
     const before = this.length
@@ -83,7 +83,8 @@ export class TableEditor {
       }
     }
     if (found === sizeBefore) return
-    const removed = judge(this.missing(seen, before, decided))
+    const missing = this.missing(seen, before, decided)
+    const removed = judge(missing, found + missing.length)
     for (const id of removed) {
       const slot = this.slotOf(id)
       if (slot >= 0) this.removeAt(slot, at, { _tag: "Listing" })

@@ -41,6 +41,9 @@ export const settle = TestClock.adjust(0)
 export const ids = (...inputs: ReadonlyArray<string>): ReadonlyArray<TenantId> =>
   inputs.map(TenantId.make)
 
+/** Longer than two lists nobody waits for are kept apart. */
+export const apart = TestClock.adjust("300 millis")
+
 /** IDs `t-0` to `t-(count - 1)`. */
 export const many = (count: number, prefix = "t-"): ReadonlyArray<string> =>
   Array.from({ length: count }, (_, i) => `${prefix}${i}`)
