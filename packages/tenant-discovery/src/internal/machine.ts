@@ -53,6 +53,8 @@ interface ListUnderWay<Waiter> {
   readonly wasLive: boolean
   /** Tenants that events told of since: the list has no say in them. */
   readonly decided: Set<TenantId>
+  /** Tenants that `tenant.activated` named before it began: what it finds of them is no drift. */
+  readonly hinted: ReadonlySet<TenantId>
   readonly waiters: ReadonlyArray<Waiter>
 }
 
@@ -73,6 +75,9 @@ export class Machine<Waiter> {
   private reconciled = false
   private under: ListUnderWay<Waiter> | undefined
   private waiters: Array<Waiter> = []
+  /** Those whose list was in doubt: the one that settles it serves them, in its own time. */
+  private held: ReadonlyArray<Waiter> = []
+  private hinted = new Set<TenantId>()
   private doubted: ReadonlySet<TenantId> | undefined
   private lastListDuration = 0
   private effects: Effects<Waiter>
@@ -123,9 +128,12 @@ export class Machine<Waiter> {
       subscription: this.subscribed ? this.subscription : undefined,
       wasLive: this.mode === "Live",
       decided: new Set(),
-      waiters: this.waiters
+      hinted: this.hinted,
+      waiters: [...this.held, ...this.waiters]
     }
+    this.held = []
     this.waiters = []
+    this.hinted = new Set()
   }
 
   /** The first list is in: says how it goes on. */
@@ -156,7 +164,8 @@ export class Machine<Waiter> {
 
   /** Everybody who waits for a list, which will not come. */
   takeWaiters(): ReadonlyArray<Waiter> {
-    const all = [...(this.under?.waiters ?? []), ...this.waiters]
+    const all = [...(this.under?.waiters ?? []), ...this.held, ...this.waiters]
+    this.held = []
     this.waiters = []
     this.under = undefined
     return all
@@ -196,10 +205,16 @@ export class Machine<Waiter> {
     this.view = TenantView.applyEvents(this.view, directives)
     for (const event of events) this.effects.events.push(event)
     for (const { _tag, tenantId } of directives.filter(isAboutTenant)) {
-      if (_tag === "Relist") this.schedule.want(now.mono + this.debounce)
+      if (_tag === "Relist") this.onActivated(tenantId, now)
       else if (_tag === "Add" || _tag === "Remove") this.under?.decided.add(tenantId)
     }
     this.status = { ...this.status, lastEventAt: now.wall }
+  }
+
+  private onActivated(tenantId: TenantId, now: Now): void {
+    this.schedule.want(now.mono + this.debounce)
+    // Bounded while lists fail; past it a finding counts as drift.
+    if (this.hinted.size < this.settings.duplicateWindow) this.hinted.add(tenantId)
   }
 
   private get debounce(): number {
@@ -214,7 +229,8 @@ export class Machine<Waiter> {
   }
 
   private onAlive(sentAt: number, now: Now): void {
-    if (this.mode === "Live") this.knownAsOf(sentAt, now)
+    // A list in doubt says that the view may be wrong: no heartbeat proves the contrary.
+    if (this.mode === "Live" && this.doubted === undefined) this.knownAsOf(sentAt, now)
   }
 
   private onLost(cause: LostCause, now: Now): void {
@@ -241,11 +257,12 @@ export class Machine<Waiter> {
       this.status = { ...this.status, lastListedAt: now.wall }
       if (this.subscribed && list.subscription === this.subscription) this.reconciled = true
       this.wantNext(now)
+      for (const waiter of list.waiters) this.effects.settled.push({ waiter, error: undefined })
     } else {
       this.schedule.want(now.mono + this.settings.confirmAfter)
+      this.held = list.waiters
     }
     this.doubted = judgement.doubted
-    for (const waiter of list.waiters) this.effects.settled.push({ waiter, error: undefined })
   }
 
   private takeOver(listing: TenantListing, list: ListUnderWay<Waiter>): Judgement {
@@ -265,7 +282,9 @@ export class Machine<Waiter> {
       })
     }
     if (list.wasLive && this.view !== before) {
-      const found = TenantView.diff(before, this.view).filter(isTransition).length
+      const found = TenantView.diff(before, this.view).filter(
+        (change) => isTransition(change) && !list.hinted.has(change.tenant.id)
+      ).length
       this.effects.drift += found
       if (found > 0) this.note("Info", "a list found what no event had told", { drift: found })
     }
@@ -282,6 +301,7 @@ export class Machine<Waiter> {
     const list = this.under
     if (list === undefined) return
     this.under = undefined
+    for (const id of list.hinted) this.hinted.add(id)
     const wait = Duration.toMillis(retryAfter(error) ?? Duration.zero)
     const refused = error._tag === "CircuitOpen"
     this.schedule.failed(now.mono, { asked: refused ? 0 : wait, hopeless: refused ? wait : 0 })
