@@ -9,6 +9,7 @@ import {
   Deferred,
   Effect,
   FiberHandle,
+  Option,
   Random,
   type Scope,
   SubscriptionRef,
@@ -47,14 +48,21 @@ const away = (message: string, cause: unknown): TenantManagerError =>
 
 const closedError = (): TenantManagerError => away("the tenant discovery is closed", undefined)
 
-/** Calls the tenant manager once and puts what came of it into the inbox. A defect is an outage: it stops nothing. */
+/**
+ * Calls the tenant manager once and puts what came of it into the inbox. A client
+ * that dies or interrupts itself is an outage: it stops nothing.
+ */
 const listInto = (manager: TenantManager["Type"], inbox: Inbox<Own>): Effect.Effect<void> =>
   manager.listActiveTenants.pipe(
-    Effect.catchAllDefect((defect) =>
-      Effect.zipRight(
-        Effect.logError("the tenant manager's client died", Cause.die(defect)),
-        Effect.fail(away("the client died; its defect is in the log", undefined))
-      )
+    Effect.catchAllCause((cause) =>
+      Option.match(Cause.failureOption(cause), {
+        onSome: Effect.fail,
+        onNone: () =>
+          Effect.zipRight(
+            Effect.logError("the tenant manager's client died", cause),
+            Effect.fail(away("the client died; its defect is in the log", undefined))
+          )
+      })
     ),
     Effect.match({
       onSuccess: (listing) => inbox.put({ _tag: "Listed", listing }),
@@ -140,7 +148,11 @@ export const make = (
       if (due === armedFor) return Effect.void
       armedFor = due
       if (due === undefined) return FiberHandle.clear(timer)
-      const wake = Effect.sync(() => inbox.put({ _tag: "Wake" }))
+      // A timer may fire a little early: whatever is due then is armed again.
+      const wake = Effect.sync(() => {
+        armedFor = undefined
+        inbox.put({ _tag: "Wake" })
+      })
       return FiberHandle.run(
         timer,
         Effect.interruptible(Effect.delay(wake, Math.ceil(due - at.mono)))
