@@ -74,7 +74,11 @@ export const makeSurface = (
       yield* changesSince(state, seen).pipe(
         Stream.runForEach((change) => {
           const effect = handler(change)
-          return effect === undefined ? Effect.void : handled(change, effect)
+          if (effect === undefined) return Effect.void
+          // One that is behind is not called any more once the discovery is closed.
+          return Effect.flatMap(SubscriptionRef.get(state), ({ closed }) =>
+            closed ? Effect.void : handled(change, effect)
+          )
         }),
         Effect.interruptible,
         Effect.forkScoped
