@@ -11,11 +11,11 @@ export class StartRate {
     this.gap = 1000 / perSecond
   }
 
-  /** Milliseconds until the next start may be; 0: now. */
+  /** Whole milliseconds until the next start may be; 0: now. */
   wait(now: number): number {
     // A clock that was set back must not hold the starts up.
     if (this.nextAt - now > 2 * this.gap) this.nextAt = now
-    return Math.max(0, this.nextAt - now)
+    return Math.max(0, Math.ceil(this.nextAt - now))
   }
 
   took(now: number): void {

@@ -1,0 +1,93 @@
+import { describe, expect, expectTypeOf, it } from "@effect/vitest"
+import { Effect, Layer, Schedule, Scope, TestClock, Tracer } from "effect"
+import { CurrentTenant, InvalidTenantId } from "../../src/CurrentTenant.js"
+import { TenantId } from "../../src/Tenant.js"
+import type { TenantDiscovery } from "../../src/TenantDiscovery.js"
+import * as TenantWorker from "../../src/TenantWorker.js"
+import { TestTenantDiscovery } from "../../src/testing.js"
+import { captureLogs, eventually, settle } from "./support.js"
+
+const work = Effect.gen(function* () {
+  const { id } = yield* CurrentTenant
+  yield* Effect.log("at work")
+  const span = yield* Effect.orDie(Effect.currentSpan)
+  return { id, attributes: Object.fromEntries(span.attributes) }
+}).pipe(Effect.withSpan("work"))
+
+describe("CurrentTenant.provide", () => {
+  it.effect("gives the tenant, in any spelling, to the work, its logs and its spans", () =>
+    Effect.gen(function* () {
+      const logs = captureLogs()
+      const uuid = "0193E8F0-C4B8-7C4A-9F3B-2F6F0C1D2E3F"
+      const canonical = "0193e8f0c4b87c4a9f3b2f6f0c1d2e3f"
+      const seen = yield* work.pipe(CurrentTenant.provide(uuid), Effect.provide(logs.layer))
+      expect(seen).toEqual({ id: canonical, attributes: { tenant_id: canonical } })
+      expect(logs.lines.map(({ annotations }) => annotations)).toEqual([{ tenant_id: canonical }])
+    })
+  )
+
+  it.effect("fails for what is no tenant ID, and does not run", () =>
+    Effect.gen(function* () {
+      let ran = false
+      const error = yield* Effect.sync(() => {
+        ran = true
+      }).pipe(CurrentTenant.provide("not an id!"), Effect.flip)
+      expect(error).toBeInstanceOf(InvalidTenantId)
+      expect(error.message).toContain("not an id!")
+      expect(ran).toBe(false)
+    })
+  )
+
+  it("is what the work asks for", () => {
+    const id = TenantId.make("acme")
+    expectTypeOf<Effect.Effect.Context<typeof work>>().toEqualTypeOf<CurrentTenant>()
+    // What has a requirement left cannot be run: that is the compile error.
+    expectTypeOf(work).not.toExtend<Parameters<typeof Effect.runPromise>[0]>()
+    const provided = work.pipe(CurrentTenant.provide(id))
+    expectTypeOf<Effect.Effect.Context<typeof provided>>().toEqualTypeOf<never>()
+    expectTypeOf<Effect.Effect.Error<typeof provided>>().toEqualTypeOf<never>()
+    const fromText = work.pipe(CurrentTenant.provide(String("acme")))
+    expectTypeOf<Effect.Effect.Error<typeof fromText>>().toEqualTypeOf<InvalidTenantId>()
+  })
+})
+
+describe("a worker", () => {
+  it("asks for what its work asks for, but for the tenant", () => {
+    const run = Effect.zipRight(work, Effect.serviceOption(Tracer.Tracer))
+    const scheduled = TenantWorker.scheduled({ name: "a", schedule: Schedule.forever, run })
+    expectTypeOf(scheduled).toEqualTypeOf<Layer.Layer<never, never, TenantDiscovery>>()
+    const needy = Effect.zipRight(work, Scope.Scope)
+    const perTenant = TenantWorker.perTenant({ name: "b", maxTenants: 1, run: needy })
+    expectTypeOf(perTenant).toEqualTypeOf<
+      Layer.Layer<never, never, TenantDiscovery | Scope.Scope>
+    >()
+  })
+
+  it.scoped("gives it to the work, its logs and its spans", () =>
+    Effect.gen(function* () {
+      const logs = captureLogs()
+      const seen: Array<unknown> = []
+      yield* TenantWorker.scheduled({
+        name: "job",
+        schedule: Schedule.spaced("1 minute"),
+        run: Effect.map(work, (one) => seen.push(one))
+      }).pipe(
+        Layer.provide(TestTenantDiscovery.layer([{ id: "a", name: "Acme" }, "b"])),
+        Layer.provide(logs.layer),
+        Layer.build,
+        Effect.annotateLogs("service", "ledger")
+      )
+      yield* settle
+      yield* TestClock.adjust("1 minute")
+      yield* eventually("both", () => seen.length === 2)
+      expect(seen).toEqual([
+        { id: "a", attributes: { tenant_id: "a" } },
+        { id: "b", attributes: { tenant_id: "b" } }
+      ])
+      expect(logs.lines.map(({ annotations }) => annotations)).toEqual([
+        { tenant_id: "a", worker: "job", service: "ledger" },
+        { tenant_id: "b", worker: "job", service: "ledger" }
+      ])
+    })
+  )
+})
