@@ -1,6 +1,6 @@
 /** Close is complete, and bounded (law 12): on real servers, and many times over. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer, Option, Scope } from "effect"
+import { Effect, Exit, Fiber, Layer, Logger, LogLevel, Option, Scope } from "effect"
 import { layerConfigWith } from "../../src/NodeTenantDiscovery.js"
 import { TenantDiscovery } from "../../src/TenantDiscovery.js"
 import { TenantEvents } from "../../src/TenantEvents.js"
@@ -8,7 +8,7 @@ import { TenantId } from "../../src/Tenant.js"
 import { TenantManager } from "../../src/TenantManager.js"
 import { NotFound } from "../../src/TenantManagerError.js"
 import { provider } from "../config/subject.js"
-import { eventually, logInto } from "../node/support.js"
+import { eventually } from "../node/support.js"
 import { hasNative } from "../redis/support.js"
 import { isLive, makeWorld, quick, startProgram } from "./support.js"
 
@@ -120,7 +120,7 @@ describe("closing", () => {
             TenantDiscovery.layer().pipe(Layer.provide(events), Layer.provide(manager))
           ),
           Effect.scoped,
-          Effect.provide(logInto([])),
+          Logger.withMinimumLogLevel(LogLevel.None),
           // The event loop gets its turn, as it does between real ones.
           Effect.zipLeft(Effect.promise(() => new Promise((resolve) => setImmediate(resolve))))
         )
