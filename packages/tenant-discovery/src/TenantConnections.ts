@@ -70,6 +70,8 @@ export class TenantConnections extends Context.Tag("tenant-discovery/TenantConne
     readonly get: (id: TenantId) => Effect.Effect<Connections, TenantManagerError>
     /** Counts the tenant as in use until the scope closes: its settings are loaded anew without being asked for. */
     readonly hold: (id: TenantId) => Effect.Effect<void, never, Scope.Scope>
+    /** Whether settings of this revision are still the newest: false from the moment an event said they are out of date. */
+    readonly isCurrent: (id: TenantId, revision: number) => Effect.Effect<boolean>
     /**
      * Tells `Reloaded` each time settings took the place of older ones, from the
      * moment it is run until this closes. The discovery's `ConnectionsChanged`

@@ -115,6 +115,10 @@ export class Entries {
     return kept.marked
   }
 
+  isCurrent(id: TenantId, revision: number): boolean {
+    return this.entries.get(id)?.kept?.connections.revision === revision
+  }
+
   loading(id: TenantId): Load | undefined {
     return this.entries.get(id)?.loading
   }

@@ -42,6 +42,7 @@ const READER_BUFFER = 4096
 export interface ConnectionsService {
   readonly get: (id: TenantId) => Effect.Effect<Connections, TenantManagerError>
   readonly hold: (id: TenantId) => Effect.Effect<void, never, Scope.Scope>
+  readonly isCurrent: (id: TenantId, revision: number) => Effect.Effect<boolean>
   readonly changes: Stream.Stream<Reloaded>
 }
 
@@ -207,5 +208,8 @@ export const make = (
       Effect.forkScoped
     )
 
-    return { get, hold, changes: Stream.fromPubSub(told) }
+    const isCurrent = (id: TenantId, revision: number) =>
+      Effect.map(sync, () => entries.isCurrent(id, revision))
+
+    return { get, hold, isCurrent, changes: Stream.fromPubSub(told) }
   })
