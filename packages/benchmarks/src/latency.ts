@@ -1,0 +1,204 @@
+/** Rows 4 and 5: how long after its publication a transition is seen. */
+import { Effect, Fiber, Stream } from "effect"
+import { Redis } from "ioredis"
+import { type TenantDiscoveryService, TenantId } from "tenant-discovery"
+import { overTheNetwork } from "./harness/discoveries.js"
+import { atMost, figure, type Figure, percentile, type Reach } from "./harness/figure.js"
+import { interleave, type Rounds, until } from "./harness/rounds.js"
+import { makeTenantManager, makeWorld, type World } from "./harness/world.js"
+import { tenantIdAt } from "./traffic.js"
+
+const TENANTS = 1000
+/** Beyond those that the list has. */
+const FIRST = 1_000_000
+const UNIT = "us"
+
+/** Microseconds on the clock that all processes of the machine share. */
+const now = (): number => Number(process.hrtime.bigint()) / 1e3
+
+interface Pace {
+  readonly perSecond: number
+  readonly count: number
+}
+
+const paces: ReadonlyArray<Pace> = [
+  { perSecond: 100, count: 150 },
+  { perSecond: 10_000, count: 6000 }
+]
+
+/** Where the times of arrival go: by the number of the tenant. */
+interface Subject {
+  readonly channel: string
+  arrived: (id: string) => void
+}
+
+type Subjects = Readonly<Record<"theirs" | "visible" | "handler" | "change", Subject>>
+
+const numberOf = (id: string): number => Number.parseInt(id.slice(-8), 16) - FIRST
+
+const subject = (channel: string): Subject => ({ channel, arrived: () => {} })
+
+/** The raw handler does what any must: it finds out which tenant the message is about. */
+const rawHandler = (world: World, subject: Subject) =>
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      const redis = new Redis({ host: world.redis.host, port: world.redis.port })
+      redis.on("message", (_channel, raw) => {
+        const event = JSON.parse(raw) as { readonly tenant_id: string }
+        subject.arrived(event.tenant_id)
+      })
+      await redis.subscribe(subject.channel)
+      return redis
+    }),
+    (redis) => Effect.sync(() => redis.disconnect())
+  )
+
+/**
+ * Looks at the view itself, without a reader in between: at every turn of the
+ * microtasks and of the event loop until nothing more is waited for.
+ */
+const watch = (
+  discovery: TenantDiscoveryService,
+  { count, remove }: { readonly count: number; readonly remove: boolean },
+  arrived: (id: string) => void
+): Promise<void> =>
+  new Promise((resolve) => {
+    const ids = Array.from({ length: count }, (_, index) =>
+      TenantId.make(tenantIdAt(FIRST + index))
+    )
+    let next = 0
+    const look = () => {
+      for (let id = ids[next]; id !== undefined; id = ids[++next]) {
+        if (Effect.runSync(discovery.isActive(id)) === remove) break
+        arrived(id)
+      }
+      if (next === ids.length) resolve()
+      else setImmediate(look)
+    }
+    look()
+  })
+
+/** Keeps the event loop turning while others wait, as `watch` does, so that all are alike. */
+const turning = (done: () => boolean): Promise<void> =>
+  new Promise((resolve) => {
+    const turn = () => (done() ? resolve() : setImmediate(turn))
+    turn()
+  })
+
+const latencies = (
+  world: World,
+  subject: Subject,
+  pace: Pace,
+  watched: TenantDiscoveryService | undefined
+) => {
+  const all: Array<number> = []
+  let remove = true
+  const run = async (): Promise<number> => {
+    remove = !remove
+    const arrivals: Array<number> = Array.from({ length: pace.count }, () => Number.NaN)
+    let arrived = 0
+    subject.arrived = (id) => {
+      const at = numberOf(id)
+      if (at < 0 || at >= pace.count) return
+      arrivals[at] = now()
+      arrived++
+    }
+    const sent = world.publisher.paced({ ...pace, channel: subject.channel, first: FIRST, remove })
+    await (watched === undefined
+      ? turning(() => arrived === pace.count)
+      : watch(watched, { count: pace.count, remove }, (id) => subject.arrived(id)))
+    const took = (await sent).map((at, index) => (arrivals[index] ?? Number.NaN) - at * 1e3)
+    all.push(...took)
+    p99s.push(percentile(took, 0.99))
+    return percentile(took, 0.5)
+  }
+  const p99s: Array<number> = []
+  return { run, p99s }
+}
+
+const WARM_UP = 2
+
+const measure = (
+  world: World,
+  subjects: Subjects,
+  visible: TenantDiscoveryService,
+  pace: Pace
+): Effect.Effect<{ readonly p50: Rounds<keyof Subjects>; readonly p99: Rounds<keyof Subjects> }> =>
+  Effect.promise(async () => {
+    const each = {
+      theirs: latencies(world, subjects.theirs, pace, undefined),
+      visible: latencies(world, subjects.visible, pace, visible),
+      handler: latencies(world, subjects.handler, pace, undefined),
+      change: latencies(world, subjects.change, pace, undefined)
+    }
+    // An even number of runs leaves every channel as it was.
+    const p50 = await interleave(
+      {
+        theirs: each.theirs.run,
+        visible: each.visible.run,
+        handler: each.handler.run,
+        change: each.change.run
+      },
+      { rounds: 6, warmUp: WARM_UP }
+    )
+    return {
+      p50,
+      p99: {
+        theirs: each.theirs.p99s.slice(WARM_UP),
+        visible: each.visible.p99s.slice(WARM_UP),
+        handler: each.handler.p99s.slice(WARM_UP),
+        change: each.change.p99s.slice(WARM_UP)
+      }
+    }
+  })
+
+const rows = Effect.gen(function* () {
+  const world = yield* makeWorld
+  const tenantManager = yield* makeTenantManager
+  const subjects: Subjects = {
+    theirs: subject("latency:theirs"),
+    visible: subject("latency:visible"),
+    handler: subject("latency:handler"),
+    change: subject("latency:change")
+  }
+  const connect = ({ channel }: Subject) =>
+    overTheNetwork({ world, tenantManager, tenants: TENANTS, channel })
+  yield* rawHandler(world, subjects.theirs)
+  const visible = yield* connect(subjects.visible)
+  const handled = yield* connect(subjects.handler)
+  yield* handled.onTenantAdded(({ id }) => Effect.sync(() => subjects.handler.arrived(id)))
+  yield* handled.onTenantRemoved(({ id }) => Effect.sync(() => subjects.handler.arrived(id)))
+  const changed = yield* connect(subjects.change)
+  const reader = yield* Effect.fork(
+    Stream.runForEach(changed.changes, ({ tenant }) =>
+      Effect.sync(() => subjects.change.arrived(tenant.id))
+    )
+  )
+  yield* Effect.promise(() => until(() => true, "the reader to start"))
+
+  const figures: Array<Figure> = []
+  for (const pace of paces) {
+    const { p50, p99 } = yield* measure(world, subjects, visible, pace)
+    const line = (
+      row: number,
+      what: string,
+      name: keyof Subjects,
+      [median, tail]: readonly [Reach, Reach]
+    ) => {
+      const heading = { row, baseline: "raw ioredis handler", unit: UNIT }
+      const at = `${what}, ${pace.perSecond} a second`
+      const of = (rounds: Rounds<keyof Subjects>) => ({ ours: rounds[name], theirs: rounds.theirs })
+      figures.push(
+        figure({ ...heading, name: `${at}, p50`, reach: median }, of(p50)),
+        figure({ ...heading, name: `${at}, p99`, reach: tail }, of(p99))
+      )
+    }
+    line(4, "publish to visible", "visible", [atMost(1.2), atMost(1.5)])
+    line(5, "publish to a handler", "handler", [atMost(1.6), atMost(2)])
+    line(5, "publish to a `changes` element", "change", [atMost(1.6), atMost(2)])
+  }
+  yield* Fiber.interrupt(reader)
+  return figures
+})
+
+export const latency: Effect.Effect<ReadonlyArray<Figure>, unknown> = Effect.scoped(rows)
