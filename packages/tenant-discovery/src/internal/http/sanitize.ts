@@ -74,11 +74,22 @@ const cutBytes = (text: string, limit: number): string => {
   return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes.subarray(0, end))
 }
 
-/** At most 512 bytes from the start of a body, without the secret. */
+/** A quoted text, closed or cut off, and the colon where it is a key. */
+const QUOTED = /"(?:[^"\\]|\\.)*(?:"(\s*:)?|$)/gs
+
+const withoutValues = (text: string): string =>
+  text.replace(QUOTED, (quoted: string, colon: string | undefined) =>
+    colon === undefined ? '"..."' : quoted
+  )
+
+/**
+ * At most 512 bytes from the start of a body: its shape, with `"..."` in place of every text
+ * that is no key. What is no list may be anything, a tenant's passwords among it.
+ */
 export const excerpt = (body: string, secret: string): string => {
   const longest = Math.max(...spellings(secret).map((spelling) => spelling.length))
   const window = body.slice(0, WINDOW + longest)
-  const clean = redact(window, secret)
+  const clean = withoutValues(redact(window, secret))
   // What is left of a secret that the window's end cut through is not matched: drop it.
   const safe = window.length < body.length ? clean.slice(0, -longest) : clean
   return cutBytes(safe, EXCERPT_BYTES)

@@ -1,0 +1,186 @@
+/**
+ * Law 14 over the whole story on the real wire: every secret is marked, all that
+ * comes out is collected, and the mark is nowhere in it.
+ */
+import { describe, expect, it } from "@effect/vitest"
+import { RedisServer, Simulator, TestCertificates } from "@tenant-discovery/simulator"
+import {
+  Cause,
+  Chunk,
+  Effect,
+  Exit,
+  Layer,
+  Logger,
+  LogLevel,
+  Metric,
+  Redacted,
+  Stream,
+  Tracer
+} from "effect"
+import { inspect } from "node:util"
+import { layerConfigWith } from "../../src/NodeTenantDiscovery.js"
+import { TenantDiscovery } from "../../src/TenantDiscovery.js"
+import { provider } from "../config/subject.js"
+import { agrees, isLive, isNotLive, quick } from "./support.js"
+
+const MARK = "MARKED-5ecret"
+const API_KEY = `key-${MARK}`
+const PASSWORD = `password-${MARK}`
+
+/** Everything a value shows of itself, one way or another. */
+const shown = (value: unknown): string =>
+  [
+    inspect(value, { depth: 12, showHidden: true, getters: true, maxStringLength: Infinity }),
+    String(value),
+    JSON.stringify([value], (_key, field: unknown) =>
+      typeof field === "bigint" ? String(field) : field
+    ),
+    value instanceof Error ? (value.stack ?? "") : ""
+  ].join("\n")
+
+/** What came out: logs as every logger writes them, spans, and whatever else is put in. */
+const makeCollector = Effect.gen(function* () {
+  const out: Array<string> = []
+  const spans: Array<Tracer.Span> = []
+  const native = yield* Effect.tracer
+  const tracer = Tracer.make({
+    span: (...args) => {
+      const span = native.span(...args)
+      spans.push(span)
+      return span
+    },
+    context: (f, fiber) => native.context(f, fiber)
+  })
+  const logger = Logger.make((entry) => {
+    out.push(shown(entry), Logger.jsonLogger.log(entry), Logger.logfmtLogger.log(entry))
+    out.push(Cause.pretty(entry.cause))
+  })
+  const observed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+    effect.pipe(
+      Effect.withTracer(tracer),
+      Effect.provide(Logger.replace(Logger.defaultLogger, logger)),
+      Logger.withMinimumLogLevel(LogLevel.All)
+    )
+  return {
+    observed,
+    spans,
+    add: (value: unknown) => Effect.sync(() => out.push(shown(value))),
+    all: () => [...out, ...spans.map((span) => shown(span))]
+  }
+})
+
+const marked = {
+  MULTI_TENANT_SERVICE_API_KEY: API_KEY,
+  MULTI_TENANT_REDIS_PASSWORD: PASSWORD
+}
+
+describe("secrets", () => {
+  it.scopedLive("are in no log, span, error, metric, inspection or JSON of the whole story", () =>
+    Effect.gen(function* () {
+      const collector = yield* makeCollector
+      const redis = yield* RedisServer.make({
+        kind: "embedded",
+        password: Redacted.make(PASSWORD),
+        tls: true
+      })
+      const simulator = yield* Simulator.make({
+        redis,
+        environment: "secret",
+        tenants: 8,
+        apiKey: Redacted.make(API_KEY)
+      })
+      const variables = {
+        ...simulator.env,
+        ...marked,
+        MULTI_TENANT_REDIS_PORT: String(redis.tls?.port),
+        MULTI_TENANT_REDIS_HOST: "localhost",
+        MULTI_TENANT_REDIS_TLS: "true",
+        MULTI_TENANT_REDIS_CA_CERT: Buffer.from(TestCertificates.ca).toString("base64")
+      }
+      const start = (changed: Readonly<Record<string, string>>) =>
+        Layer.build(layerConfigWith(quick)).pipe(
+          Effect.withConfigProvider(provider({ ...variables, ...changed }))
+        )
+
+      yield* collector.observed(
+        Effect.scoped(
+          Effect.gen(function* () {
+            const context = yield* start({})
+            const discovery = yield* Effect.provide(TenantDiscovery, context)
+            const changes = yield* Effect.fork(Stream.runCollect(discovery.changes))
+            yield* discovery.onTenantAdded((tenant) => Effect.fail({ refused: tenant.id }), {
+              replay: true
+            })
+            yield* isLive(discovery)
+            yield* collector.add([context, discovery])
+
+            yield* simulator.create({ id: "initech" })
+            yield* simulator.publishRaw(simulator.channel ?? "", ["{", '{"event_type":1}'])
+            yield* simulator.suspend("initech")
+            yield* agrees(simulator, discovery)
+
+            yield* redis.kill
+            yield* isNotLive(discovery)
+            yield* collector.add(yield* discovery.status.get)
+            yield* redis.start
+            yield* isLive(discovery)
+
+            // What a server that fails may say back.
+            const body = `{"error":"${API_KEY} ${PASSWORD}"}`
+            for (const status of [200, 400, 401, 403, 404, 429, 500, 503]) {
+              yield* simulator.trouble({ _tag: "Status", status, body, times: 1 })
+              yield* collector.add(yield* Effect.exit(discovery.refresh))
+              yield* collector.add(yield* discovery.status.get)
+            }
+            yield* simulator.clearTrouble
+            yield* collector.add([yield* discovery.view.get, yield* discovery.activeTenants])
+            yield* collector.add(yield* Effect.flip(discovery.requireFresh(-1)))
+            yield* Effect.fork(Effect.map(changes.await, shown))
+          })
+        )
+      )
+
+      // Starts that fail, or go on without Redis.
+      const starts: ReadonlyArray<Readonly<Record<string, string>>> = [
+        { MULTI_TENANT_REDIS_PASSWORD: `wrong-${MARK}` },
+        { MULTI_TENANT_REDIS_TLS: "false" },
+        { MULTI_TENANT_REDIS_CA_CERT: `no certificate ${MARK}` },
+        { MULTI_TENANT_SERVICE_API_KEY: `wrong-${MARK}` },
+        { MULTI_TENANT_URL: `https://user:${MARK}@127.0.0.1:1/` },
+        { MULTI_TENANT_URL: `http://127.0.0.1:1/` },
+        { MULTI_TENANT_REDIS_PORT: MARK }
+      ]
+      const outcomes = yield* Effect.forEach(starts, (changed) =>
+        collector.observed(
+          Effect.exit(
+            Effect.scoped(
+              Effect.gen(function* () {
+                const discovery = yield* Effect.provide(TenantDiscovery, yield* start(changed))
+                yield* collector.add(yield* discovery.status.get)
+              })
+            )
+          )
+        )
+      )
+      expect(outcomes.map(Exit.isSuccess)).toEqual([true, true, false, false, false, false, false])
+      for (const exit of outcomes) {
+        yield* collector.add(exit)
+        if (Exit.isFailure(exit)) yield* collector.add(Cause.pretty(exit.cause))
+      }
+      yield* collector.add(Chunk.fromIterable(yield* Metric.snapshot))
+
+      const all = collector.all()
+      // That there was something to find it in.
+      expect(all.length).toBeGreaterThan(50)
+      expect(collector.spans.map(({ name }) => name)).toEqual(
+        expect.arrayContaining([
+          "tenantmanager.client.get_active_tenants",
+          "event.tenant_event_listener.handle_message"
+        ])
+      )
+      expect(all.filter((text) => text.includes(MARK)).map((text) => text.slice(0, 400))).toEqual(
+        []
+      )
+    })
+  )
+})
