@@ -1,7 +1,7 @@
 /**
  * What changed from one table to a later one.
  *
- * In one layout, chunks that both share are skipped, so the cost follows what
+ * In one layout, leaves that both share are skipped, so the cost follows what
  * changed and not the number of tenants. Across layouts every tenant is looked at.
  */
 import type { Tenant } from "../Tenant.js"
@@ -49,16 +49,9 @@ const compare = (
 }
 
 const compareSlots = (told: Array<Dated>, a: TenantTable, b: TenantTable): void => {
-  for (let c = 0; c < b.chunks.length; c++) {
-    const before = a.chunks[c]
-    const after = b.chunks[c]
-    if (before === after || after === undefined) continue
-    for (let i = 0; i < after.tenants.length; i++) {
-      const was = before?.histories[i]
-      const is = after.histories[i]
-      if (was !== is) compare(told, before?.tenants[i], was, after.tenants[i], is)
-    }
-  }
+  a.histories.forEachChanged(b.histories, (slot) => {
+    compare(told, a.tenantAt(slot), a.historyAt(slot), b.tenantAt(slot), b.historyAt(slot))
+  })
 }
 
 const compareTenants = (told: Array<Dated>, a: TenantTable, b: TenantTable): void => {

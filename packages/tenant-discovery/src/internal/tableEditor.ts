@@ -1,20 +1,20 @@
 /**
- * Writes the next table: takes any number of changes and copies each chunk at
+ * Writes the next table: takes any number of changes and copies each leaf at
  * most once. The table it began with stays as it was.
  */
 import type { Tenant, TenantId } from "../Tenant.js"
 import type { RemovalCause } from "../TenantChange.js"
 import type { ConnectionsReason } from "../TenantEvent.js"
-import { CHUNK, type Chunk, type History, type Layout, TenantTable } from "./tenantTable.js"
+import { type History, type Layout, TenantTable } from "./tenantTable.js"
+import { emptyVector, VectorEditor } from "./vector.js"
 
 /** Below this many departed tenants a new layout is not worth its cost. */
 const FEW = 64
 
 export class TableEditor {
   private layout: Layout
-  private chunks: ReadonlyArray<Chunk>
-  private writable: Array<Chunk> | undefined
-  private readonly copied = new Set<number>()
+  private readonly tenants: VectorEditor<Tenant>
+  private readonly histories: VectorEditor<History>
   private length: number
   private size: number
   private revision: number
@@ -23,7 +23,8 @@ export class TableEditor {
 
   constructor(private readonly base: TenantTable) {
     this.layout = base.layout
-    this.chunks = base.chunks
+    this.tenants = new VectorEditor(base.tenantsBySlot)
+    this.histories = new VectorEditor(base.histories)
     this.length = base.length
     this.size = base.size
     this.revision = base.revision
@@ -101,7 +102,14 @@ export class TableEditor {
   }
 
   private table(): TenantTable {
-    return new TenantTable(this.layout, this.chunks, this.length, this.size, this.revision)
+    return new TenantTable(
+      this.layout,
+      this.tenants.commit(),
+      this.histories.commit(),
+      this.length,
+      this.size,
+      this.revision
+    )
   }
 
   private arrival(addedAt: number): History {
@@ -178,22 +186,22 @@ export class TableEditor {
   /** Leaves out those who left before the last time; see the head of `tenantTable`. */
   private layOutAnew(table: TenantTable): TenantTable {
     const slots = new Map<TenantId, number>()
-    const chunks: Array<Chunk> = []
+    const tenants = new VectorEditor<Tenant>(emptyVector())
+    const histories = new VectorEditor<History>(emptyVector())
     for (let slot = 0; slot < table.length; slot++) {
       const history = this.historyAt(slot)
       const removedAt = history.removal?.at ?? 0
       if (!history.present && removedAt <= this.layout.since) continue
       const to = slots.size
-      let chunk = chunks[Math.floor(to / CHUNK)]
-      if (chunk === undefined) chunks.push((chunk = { tenants: [], histories: [] }))
       const tenant = this.tenantAt(slot)
-      chunk.tenants.push(tenant)
-      chunk.histories.push(history)
+      tenants.set(to, tenant)
+      histories.set(to, history)
       slots.set(tenant.id, to)
     }
     return new TenantTable(
       { slots, since: table.revision, departed: slots.size - table.size },
-      chunks,
+      tenants.commit(),
+      histories.commit(),
       slots.size,
       table.size,
       table.revision
@@ -205,41 +213,20 @@ export class TableEditor {
     return slot === undefined || slot >= this.length ? -1 : slot
   }
 
-  private chunkOf(slot: number): Chunk {
-    const chunk = this.chunks[Math.floor(slot / CHUNK)]
-    if (chunk === undefined) throw new RangeError(`no slot ${slot} in a table of ${this.length}`)
-    return chunk
-  }
-
   private tenantAt(slot: number): Tenant {
-    const tenant = this.chunkOf(slot).tenants[slot % CHUNK]
-    if (tenant === undefined) throw new RangeError(`no tenant in slot ${slot}`)
+    const tenant = this.tenants.get(slot)
+    if (tenant === undefined) throw new RangeError(`no tenant in slot ${slot} of ${this.length}`)
     return tenant
   }
 
   private historyAt(slot: number): History {
-    const history = this.chunkOf(slot).histories[slot % CHUNK]
-    if (history === undefined) throw new RangeError(`no history in slot ${slot}`)
+    const history = this.histories.get(slot)
+    if (history === undefined) throw new RangeError(`no history in slot ${slot} of ${this.length}`)
     return history
   }
 
   private write(slot: number, tenant: Tenant, history: History): void {
-    const at = Math.floor(slot / CHUNK)
-    if (this.writable === undefined) {
-      this.writable = this.chunks.slice()
-      this.chunks = this.writable
-    }
-    let chunk = this.writable[at]
-    if (chunk === undefined) {
-      chunk = { tenants: [], histories: [] }
-      this.writable[at] = chunk
-      this.copied.add(at)
-    } else if (!this.copied.has(at)) {
-      chunk = { tenants: chunk.tenants.slice(), histories: chunk.histories.slice() }
-      this.writable[at] = chunk
-      this.copied.add(at)
-    }
-    chunk.tenants[slot % CHUNK] = tenant
-    chunk.histories[slot % CHUNK] = history
+    if (this.tenants.get(slot) !== tenant) this.tenants.set(slot, tenant)
+    this.histories.set(slot, history)
   }
 }

@@ -1,9 +1,9 @@
 /**
- * The persistent table under a view: tenants in slots, in chunks that are copied
- * when they are written.
+ * The persistent table under a view: tenants and their histories in slots, each in
+ * a persistent vector.
  *
  * - A tenant keeps its slot when it leaves (the slot then tells why) and when it
- *   comes back, so two tables of one layout are compared chunk by chunk: what they
+ *   comes back, so two tables of one layout are compared leaf by leaf: what they
  *   share is skipped.
  * - The index from ID to slot is shared by all tables of a layout and only grows;
  *   a table sees the part below its `length`. So it is never copied, and no table
@@ -18,9 +18,7 @@
 import type { Tenant, TenantId } from "../Tenant.js"
 import type { RemovalCause } from "../TenantChange.js"
 import type { ConnectionsReason } from "../TenantEvent.js"
-
-/** A chunk is what one change copies, and what a comparison skips or reads as a whole. */
-export const CHUNK = 512
+import { emptyVector, type Vector } from "./vector.js"
 
 /**
  * What happened to a tenant, by the revisions at which it did. Shared by all
@@ -33,11 +31,6 @@ export interface History {
   /** The last removal: of a tenant that is present, the one before it came back. */
   readonly removal: { readonly at: number; readonly cause: RemovalCause } | undefined
   readonly present: boolean
-}
-
-export interface Chunk {
-  readonly tenants: Array<Tenant>
-  readonly histories: Array<History>
 }
 
 export interface Layout {
@@ -54,7 +47,8 @@ export class TenantTable {
 
   constructor(
     readonly layout: Layout,
-    readonly chunks: ReadonlyArray<Chunk>,
+    readonly tenantsBySlot: Vector<Tenant>,
+    readonly histories: Vector<History>,
     readonly length: number,
     readonly size: number,
     readonly revision: number
@@ -67,11 +61,11 @@ export class TenantTable {
   }
 
   tenantAt(slot: number): Tenant | undefined {
-    return this.chunks[Math.floor(slot / CHUNK)]?.tenants[slot % CHUNK]
+    return this.tenantsBySlot.get(slot)
   }
 
   historyAt(slot: number): History | undefined {
-    return this.chunks[Math.floor(slot / CHUNK)]?.histories[slot % CHUNK]
+    return this.histories.get(slot)
   }
 
   has(id: TenantId): boolean {
@@ -86,31 +80,52 @@ export class TenantTable {
 
   /** IDs of those present, made at the first call and the same array from then on. */
   get ids(): ReadonlyArray<TenantId> {
-    return (this.memoIds ??= Object.freeze(this.collect((tenant) => tenant.id)))
+    return (this.memoIds ??= Object.freeze(this.collectIds()))
   }
 
   get tenants(): ReadonlyArray<Tenant> {
-    return (this.memoTenants ??= Object.freeze(this.collect((tenant) => tenant)))
+    return (this.memoTenants ??= Object.freeze(this.collectTenants()))
   }
 
   /** Calls `visit` with each tenant that is present, in the order of the slots. */
   forEach(visit: (tenant: Tenant, history: History) => void): void {
-    for (const { tenants, histories } of this.chunks) {
-      for (let i = 0; i < tenants.length; i++) {
-        const tenant = tenants[i]
-        const history = histories[i]
-        if (tenant !== undefined && history?.present === true) visit(tenant, history)
-      }
-    }
+    this.histories.forEach((history, slot) => {
+      const tenant = history.present ? this.tenantsBySlot.get(slot) : undefined
+      if (tenant !== undefined) visit(tenant, history)
+    })
   }
 
-  private collect<A>(pick: (tenant: Tenant) => A): Array<A> {
-    const all: Array<A> = []
+  /**
+   * The index has the IDs in the order of the slots, and copying its keys is one
+   * copy of memory; looking into each tenant instead takes three times as long.
+   */
+  private collectIds(): ReadonlyArray<TenantId> {
+    const ids = [...this.layout.slots.keys()]
+    if (this.size < ids.length) {
+      let kept = 0
+      this.histories.forEach((history, slot) => {
+        const id = ids[slot]
+        if (history.present && id !== undefined) ids[kept++] = id
+      })
+      ids.length = kept
+    }
+    return ids
+  }
+
+  private collectTenants(): ReadonlyArray<Tenant> {
+    const all: Array<Tenant> = []
     this.forEach((tenant) => {
-      all.push(pick(tenant))
+      all.push(tenant)
     })
     return all
   }
 }
 
-export const emptyTable = new TenantTable({ slots: new Map(), since: 0, departed: 0 }, [], 0, 0, 0)
+export const emptyTable = new TenantTable(
+  { slots: new Map(), since: 0, departed: 0 },
+  emptyVector(),
+  emptyVector(),
+  0,
+  0,
+  0
+)
