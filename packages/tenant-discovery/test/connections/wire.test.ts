@@ -1,0 +1,197 @@
+/**
+ * Settings and layers on the real wire: a tenant manager over HTTP, events over a
+ * real Redis. All that comes out is collected, and no secret is in it.
+ */
+import { describe, expect, it } from "@effect/vitest"
+import { Simulator } from "@tenant-discovery/simulator"
+import {
+  Cause,
+  Context,
+  Effect,
+  Exit,
+  Layer,
+  Logger,
+  LogLevel,
+  Redacted,
+  Scope,
+  Stream,
+  Tracer
+} from "effect"
+import { randomUUID } from "node:crypto"
+import { inspect } from "node:util"
+import { NodeTenantDiscovery } from "../../src/node.js"
+import { TenantId } from "../../src/Tenant.js"
+import { type Connections, TenantConnections } from "../../src/TenantConnections.js"
+import { TenantDiscovery } from "../../src/TenantDiscovery.js"
+import * as TenantLayers from "../../src/TenantLayers.js"
+import { provider } from "../config/subject.js"
+import { eventually } from "../node/support.js"
+
+const acme = TenantId.make("acme")
+
+/** How every password of the simulator begins. */
+const SECRET = "secret-"
+
+class Db extends Context.Tag("test/Db")<Db, { readonly password: string }>() {}
+
+class TenantDb extends TenantLayers.Service<TenantDb>()("test/TenantDb", {
+  lookup: (connections) =>
+    Layer.effect(
+      Db,
+      Effect.map(connections.postgresql(), ({ password }) => ({
+        password: password === undefined ? "" : Redacted.value(password)
+      }))
+    )
+}) {}
+
+const passwordOf = (connections: Connections) =>
+  Effect.map(connections.postgresql("onboarding"), ({ password }) =>
+    password === undefined ? "" : Redacted.value(password)
+  )
+
+const shown = (value: unknown): string =>
+  [
+    inspect(value, { depth: 12, showHidden: true, getters: true, maxStringLength: Infinity }),
+    String(value),
+    JSON.stringify([value], (_key, field: unknown) =>
+      typeof field === "bigint" ? String(field) : field
+    )
+  ].join("\n")
+
+const collect = Effect.gen(function* () {
+  const out: Array<string> = []
+  const spans: Array<Tracer.Span> = []
+  const native = yield* Effect.tracer
+  const tracer = Tracer.make({
+    span: (...args) => {
+      const span = native.span(...args)
+      spans.push(span)
+      return span
+    },
+    context: (f, fiber) => native.context(f, fiber)
+  })
+  const logger = Logger.make((entry) => {
+    out.push(shown(entry), Logger.jsonLogger.log(entry), Cause.pretty(entry.cause))
+  })
+  return {
+    observed: <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+      effect.pipe(
+        Effect.withTracer(tracer),
+        Effect.provide(Logger.replace(Logger.defaultLogger, logger)),
+        Logger.withMinimumLogLevel(LogLevel.All)
+      ),
+    spans,
+    add: (value: unknown) => Effect.sync(() => out.push(shown(value))),
+    all: () => [...out, ...spans.map(shown)].join("\n")
+  }
+})
+
+const story = (
+  simulator: Simulator.SimulatorService,
+  add: (value: unknown) => Effect.Effect<unknown>
+) =>
+  Effect.gen(function* () {
+    const discovery = yield* TenantDiscovery
+    const connections = yield* TenantConnections
+    yield* eventually(discovery.status.get, ({ mode }) => mode === "Live")
+    const told: Array<string> = []
+    yield* connections.changes.pipe(
+      Stream.runForEach((reloaded) =>
+        Effect.zipRight(
+          add(reloaded),
+          Effect.sync(() => told.push(reloaded.tenant.id))
+        )
+      ),
+      Effect.forkScoped
+    )
+
+    const first = yield* connections.get(acme)
+    yield* add(first)
+    expect(yield* passwordOf(first)).toMatch(/-1$/)
+    for (const found of [first.mongodb(), first.rabbitmq(), first.kafka(), first.postgresql()]) {
+      yield* add(yield* found)
+    }
+
+    // Who holds the pool keeps it over a rotation, and who comes after gets the new one.
+    const holding = yield* Scope.fork(yield* Effect.scope, (yield* Effect.scope).strategy)
+    const held = yield* Layer.buildWithScope(TenantDb.get(acme), holding)
+    yield* simulator.rotate(acme)
+    yield* eventually(
+      Effect.sync(() => told),
+      (all) => all.includes(acme)
+    )
+    expect(yield* passwordOf(yield* connections.get(acme))).toMatch(/-2$/)
+    expect(Context.get(held, Db).password).toMatch(/-1$/)
+    expect(yield* TenantDb.provide(acme)(Effect.map(Db, ({ password }) => password))).toMatch(/-2$/)
+    yield* Scope.close(holding, Exit.void)
+
+    // New limits.
+    yield* simulator.updateConnections(acme, { settings: { maxOpenConns: 7 } })
+    yield* eventually(
+      Effect.map(connections.get(acme), (now) => now.connectionSettings("onboarding")),
+      ({ maxOpenConns }) => maxOpenConns === 7
+    )
+
+    // A rotation that no event told of.
+    yield* simulator.redis.kill
+    yield* eventually(discovery.status.get, ({ mode }) => mode === "BootstrapOnly")
+    expect((yield* simulator.rotate(acme)).published).toBe(false)
+    expect(yield* passwordOf(yield* connections.get(acme))).toMatch(/-2$/)
+    yield* simulator.redis.start
+    yield* eventually(Effect.flatMap(connections.get(acme), passwordOf), (password) =>
+      password.endsWith("-3")
+    )
+
+    // An answer that is not what it should be.
+    yield* eventually(discovery.status.get, ({ mode }) => mode === "Live")
+    yield* simulator.overrideConnections(acme, { databases: `${SECRET}oops` })
+    yield* simulator.invalidateCache(acme)
+    const error = yield* eventually(
+      Effect.either(connections.get(acme)),
+      ({ _tag }) => _tag === "Left"
+    )
+    yield* add(error)
+    expect(shown(error)).toContain("databases: expected an object")
+
+    yield* simulator.suspend(acme)
+    yield* eventually(discovery.isActive(acme), (active) => !active)
+    expect(yield* Effect.flip(TenantDb.provide(acme)(Db))).toMatchObject({
+      _tag: "TenantNotActive"
+    })
+    expect(yield* Effect.flip(connections.get(acme))).toMatchObject({
+      _tag: "Suspended",
+      status: "suspended"
+    })
+  })
+
+describe("settings and layers on the wire", () => {
+  it.scopedLive("follow rotations, gaps and suspensions, and show no secret", () =>
+    Effect.gen(function* () {
+      const simulator = yield* Simulator.make({
+        environment: `test-${randomUUID()}`,
+        redis: { kind: "embedded" },
+        tenants: [{ id: "acme" }, { id: "globex" }]
+      })
+      const layer = TenantDb.layerConfig().pipe(
+        Layer.provideMerge(TenantConnections.layerConfig({ rotationJitter: "50 millis" })),
+        Layer.provideMerge(
+          NodeTenantDiscovery.layerConfigWith({
+            events: { backoff: { base: "10 millis", cap: "50 millis" } }
+          })
+        )
+      )
+      const { add, all, observed, spans } = yield* collect
+      yield* observed(
+        Effect.scoped(
+          Effect.flatMap(
+            Effect.withConfigProvider(Layer.build(layer), provider(simulator.env)),
+            (context) => Effect.provide(story(simulator, add), context)
+          )
+        )
+      )
+      expect(spans.map(({ name }) => name)).toContain("tenantmanager.client.get_tenant_config")
+      expect(all()).toContain("acme")
+      expect(all()).not.toContain(SECRET)
+    })
+  )
+})
