@@ -17,7 +17,7 @@ import {
   Scope,
   Stream
 } from "effect"
-import { type TenantChange, TenantDiscovery } from "tenant-discovery"
+import { CurrentTenant, type TenantChange, TenantDiscovery, TenantWorker } from "tenant-discovery"
 import { NodeTenantDiscovery } from "tenant-discovery/node"
 import { playClose, playStory, type Stage } from "./story.js"
 import { makeTimeline, type Timeline } from "./timeline.js"
@@ -29,13 +29,31 @@ const TENANTS = [
   { id: "tenant-3" }
 ]
 
-/** The worker: what this is all for. Every second, over whoever is active then. */
-const worker = (timeline: Timeline) =>
-  Effect.gen(function* () {
-    const discovery = yield* TenantDiscovery
-    const ids = yield* discovery.activeTenantIds
-    yield* timeline.faint(`worker: ${ids.length} tenants  ${ids.join(" ")}`)
-  }).pipe(Effect.repeat(Schedule.spaced("1 second")))
+/** What this is all for: work for whoever is active, every second, and for as long as they are. */
+const workers = (timeline: Timeline) => {
+  const served = new Set<string>()
+  const serve = Effect.flatMap(CurrentTenant, ({ id }) => Effect.sync(() => served.add(id)))
+  const told = Effect.suspend(() => {
+    const ids = [...served]
+    served.clear()
+    return ids.length === 0
+      ? Effect.void
+      : timeline.faint(`scheduled worker served ${ids.length}: ${ids.join(" ")}`)
+  })
+  const connected = Effect.acquireRelease(
+    Effect.flatMap(CurrentTenant, ({ id }) => timeline.faint(`worker of ${id} begins`)),
+    () => Effect.flatMap(CurrentTenant, ({ id }) => timeline.faint(`worker of ${id} ends`))
+  )
+  return Layer.mergeAll(
+    TenantWorker.scheduled({ name: "sync", schedule: Schedule.spaced("1 second"), run: serve }),
+    TenantWorker.perTenant({
+      name: "relay",
+      maxTenants: 100,
+      run: Effect.scoped(Effect.zipRight(connected, Effect.never))
+    }),
+    Layer.scopedDiscard(Effect.forkScoped(Effect.repeat(told, Schedule.spaced("1 second"))))
+  )
+}
 
 const stay = (simulator: Simulator.SimulatorService, timeline: Timeline): Effect.Effect<never> => {
   const post = (path: string, body: object) =>
@@ -54,8 +72,7 @@ const stay = (simulator: Simulator.SimulatorService, timeline: Timeline): Effect
   return Effect.zipRight(Effect.forEach(lines, timeline.line, { discard: true }), Effect.never)
 }
 
-const demo = Effect.gen(function* () {
-  const timeline = yield* makeTimeline
+const demo = Effect.fnUntraced(function* (timeline: Timeline) {
   yield* timeline.line("Starting a tenant manager over HTTP and a Redis-compatible server ...")
   const redis = yield* RedisServer.make({ kind: "embedded" })
   const simulator = yield* Simulator.make({ redis, environment: "demo", tenants: TENANTS })
@@ -77,9 +94,8 @@ const demo = Effect.gen(function* () {
     ),
     Effect.forkIn(scope)
   )
-  yield* worker(timeline).pipe(
-    Effect.provideService(TenantDiscovery, discovery),
-    Effect.forkIn(scope)
+  yield* Layer.buildWithScope(workers(timeline), scope).pipe(
+    Effect.provideService(TenantDiscovery, discovery)
   )
 
   yield* playStory(stage)
@@ -92,8 +108,11 @@ const demo = Effect.gen(function* () {
   if (failures > 0) yield* Effect.fail("the demo did not go as expected")
 })
 
-const withLogger = Effect.flatMap(makeTimeline, ({ logger }) =>
-  Effect.provide(Effect.scoped(demo), Logger.replace(Logger.defaultLogger, logger))
+const withLogger = Effect.flatMap(makeTimeline, (timeline) =>
+  Effect.provide(
+    Effect.scoped(demo(timeline)),
+    Logger.replace(Logger.defaultLogger, timeline.logger)
+  )
 )
 
 NodeRuntime.runMain(
