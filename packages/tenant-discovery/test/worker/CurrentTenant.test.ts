@@ -46,7 +46,8 @@ describe("CurrentTenant.provide", () => {
     const provided = work.pipe(CurrentTenant.provide(id))
     expectTypeOf<Effect.Effect.Context<typeof provided>>().toEqualTypeOf<never>()
     expectTypeOf<Effect.Effect.Error<typeof provided>>().toEqualTypeOf<never>()
-    const fromText = work.pipe(CurrentTenant.provide(String("acme")))
+    const text: string = "acme"
+    const fromText = work.pipe(CurrentTenant.provide(text))
     expectTypeOf<Effect.Effect.Error<typeof fromText>>().toEqualTypeOf<InvalidTenantId>()
   })
 })
@@ -81,8 +82,8 @@ describe("a worker", () => {
       yield* TestClock.adjust("1 minute")
       yield* eventually("both", () => seen.length === 2)
       expect(seen).toEqual([
-        { id: "a", attributes: { tenant_id: "a" } },
-        { id: "b", attributes: { tenant_id: "b" } }
+        { id: "a", attributes: { tenant_id: "a", worker: "job" } },
+        { id: "b", attributes: { tenant_id: "b", worker: "job" } }
       ])
       expect(logs.lines.map(({ annotations }) => annotations)).toEqual([
         { tenant_id: "a", worker: "job", service: "ledger" },

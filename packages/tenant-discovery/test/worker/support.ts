@@ -39,6 +39,7 @@ export class Probe {
   /** What the work of a tenant does; nothing where it is not said. */
   readonly behaviour = new Map<string, Effect.Effect<void, Boom>>()
   otherwise: Effect.Effect<void, Boom> = Effect.void
+  onStart: (id: TenantId) => void = () => {}
 
   get activeIds(): ReadonlyArray<string> {
     return [...this.active.keys()].toSorted()
@@ -54,6 +55,7 @@ export class Probe {
 
   private begin(id: TenantId): void {
     this.started.push(id)
+    this.onStart(id)
     const now = (this.active.get(id) ?? 0) + 1
     this.active.set(id, now)
     this.mostOfOne = Math.max(this.mostOfOne, now)

@@ -10,6 +10,7 @@
 import {
   Context,
   Effect,
+  Equal,
   type Fiber,
   FiberId,
   FiberRef,
@@ -31,39 +32,39 @@ export const makeStartFor = <R>(
   worker: string
 ): Effect.Effect<StartFor<R>, never, Exclude<R, CurrentTenant>> =>
   Effect.map(Effect.runtime<Exclude<R, CurrentTenant>>(), (built) => {
-    // A layer may be built where interruption is off; its workers are interruptible.
-    const { context, fiberRefs, runtimeFlags } = Runtime.enableRuntimeFlag(
-      built,
-      RuntimeFlags.Interruption
-    )
-    const logs = HashMap.set(
-      FiberRefs.getOrDefault(fiberRefs, FiberRef.currentLogAnnotations),
-      "worker",
-      worker
-    )
-    const spans = FiberRefs.getOrDefault(fiberRefs, FiberRef.currentTracerSpanAnnotations)
-    return (tenant, effect) => {
-      const services = new Map(context.unsafeMap)
-      services.set(CurrentTenant.key, tenant)
-      return Runtime.runFork(
-        Runtime.make<R>({ context: Context.unsafeMake(services), fiberRefs, runtimeFlags }),
-        effect,
-        {
-          updateRefs: (refs, fiberId) =>
-            FiberRefs.updateManyAs(refs, {
-              entries: [
-                [
-                  FiberRef.currentLogAnnotations,
-                  [[fiberId, HashMap.set(logs, "tenant_id", tenant.id)]]
-                ],
-                [
-                  FiberRef.currentTracerSpanAnnotations,
-                  [[fiberId, HashMap.set(spans, "tenant_id", tenant.id)]]
-                ]
-              ]
-            })
-        }
+    const { context, fiberRefs } = built
+    const annotated = (
+      ref: FiberRef.FiberRef<HashMap.HashMap<string, unknown>>
+    ): HashMap.HashMap<string, unknown> =>
+      FiberRefs.getOrDefault(fiberRefs, ref).pipe(
+        HashMap.set<string, unknown>("worker", worker),
+        // To be replaced: that is cheaper than to be added, a run.
+        HashMap.set<string, unknown>("tenant_id", "")
       )
+    const logs = annotated(FiberRef.currentLogAnnotations)
+    const spans = annotated(FiberRef.currentTracerSpanAnnotations)
+    const alike = Equal.equals(logs, spans)
+    // What a fork does to the refs is done once, for all; a run's own come on top.
+    const { locals } = FiberRefs.forkAs(fiberRefs, FiberId.none)
+    const bare = Runtime.make<R>({
+      context: Context.unsafeMake(new Map()),
+      fiberRefs: FiberRefs.empty(),
+      // A layer may be built where interruption is off; its workers are interruptible.
+      runtimeFlags: RuntimeFlags.enable(built.runtimeFlags, RuntimeFlags.Interruption)
+    })
+    return (tenant, effect) => {
+      const services = new Map(context.unsafeMap).set(CurrentTenant.key, tenant)
+      const logged = HashMap.set(logs, "tenant_id", tenant.id)
+      const spanned = alike ? logged : HashMap.set(spans, "tenant_id", tenant.id)
+      return Runtime.runFork(bare, effect, {
+        updateRefs: (_, id) =>
+          FiberRefs.unsafeMake(
+            new Map(locals)
+              .set(FiberRef.currentContext, [[id, Context.unsafeMake(services)]])
+              .set(FiberRef.currentLogAnnotations, [[id, logged]])
+              .set(FiberRef.currentTracerSpanAnnotations, [[id, spanned]])
+          )
+      })
     }
   })
 

@@ -194,7 +194,7 @@ class Supervisor<E, R> {
 
   private startAll(): Effect.Effect<void> {
     return Effect.flatMap(
-      whileTrue(() => this.startOne()),
+      whileTrue(this.discovery.view.get, (view) => this.startOne(view)),
       () =>
         this.pause > 0
           ? Effect.zipRight(
@@ -205,38 +205,47 @@ class Supervisor<E, R> {
     )
   }
 
-  private startOne(): boolean {
+  private startOne(view: TenantView): boolean {
     this.pause = 0
     if (this.held >= this.maxTenants || this.arrivals.size === 0) return false
     this.pause = this.rate.wait(this.now)
     if (this.pause > 0) return false
     const worker = this.arrivals.take()
     if (worker === undefined) return false
+    if (!view.has(worker.tenant.id)) {
+      // It left, and nobody told so far.
+      this.workers.delete(worker.tenant.id)
+      this.metrics.tally.removed += 1
+      return true
+    }
     this.rate.took(this.now)
     this.held += 1
     this.idle.unsafeClose()
-    this.begin(worker)
+    this.begin(worker, this.options.run, view.revision)
     return true
   }
 
-  private begin(worker: Worker<E, R>): void {
+  private begin(worker: Worker<E, R>, run: Effect.Effect<unknown, E, R>, revision: number): void {
     this.become(worker, "Running")
+    worker.revision = revision
     worker.absent = false
     this.running += 1
-    // It is looked at in the fiber itself, so that nothing comes between the look and
-    // the work; a removal after it finds the worker.
-    const fiber = this.startFor(
-      worker.tenant,
-      Effect.flatMap(this.discovery.view.get, (view): Effect.Effect<unknown, E, R> => {
-        worker.revision = view.revision
-        if (view.has(worker.tenant.id)) return this.options.run
-        worker.absent = true
-        return Effect.void
-      })
-    )
+    const fiber = this.startFor(worker.tenant, run)
     worker.fiber = fiber
     fiber.addObserver((exit) => this.ended(worker, exit))
     this.metrics.report()
+  }
+
+  /** At once and in its place, if the tenant has not left, which nobody may have told so far. */
+  private beginAgain(worker: Worker<E, R>): void {
+    worker.restarts += 1
+    const run = Effect.flatMap(this.discovery.view.get, (view): Effect.Effect<unknown, E, R> => {
+      worker.revision = view.revision
+      if (view.has(worker.tenant.id)) return this.options.run
+      worker.absent = true
+      return Effect.void
+    })
+    this.begin(worker, run, -1)
   }
 
   // Ending.
@@ -277,10 +286,7 @@ class Supervisor<E, R> {
     const { next } = worker
     worker.next = undefined
     if (this.closing || next === undefined) return this.release(worker)
-    if (next === "restart") {
-      worker.restarts += 1
-      return this.begin(worker)
-    }
+    if (next === "restart") return this.beginAgain(worker)
     this.release(worker)
     this.enqueue(next.tenant, next.arrival)
   }
@@ -336,8 +342,7 @@ class Supervisor<E, R> {
     if (worker.state === "Draining" || this.closing) return this.drained(worker)
     if (Exit.isFailure(exit)) this.tell(worker, exit.cause)
     if (Exit.isFailure(exit) || !exit.value) return this.end(worker)
-    worker.restarts += 1
-    this.begin(worker)
+    this.beginAgain(worker)
   }
 
   /** Nobody is started any more; who runs has `drain` to end, then is interrupted and awaited. */

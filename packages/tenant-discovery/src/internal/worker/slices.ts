@@ -4,7 +4,9 @@
 import { Effect } from "effect"
 
 /** How long a slice may take, in milliseconds, before it lets others have a turn. */
-const BUDGET = 5
+const BUDGET = 8
+/** Steps between two looks at the clock, which costs a tenth of a short step. */
+const LOOKS = 16
 /** An interruption is only a message: the fiber takes it, and runs its finalizers, afterwards. */
 const SLICE = 128
 
@@ -21,14 +23,21 @@ const macrotask: Effect.Effect<void> = Effect.async((resume) => {
   return Effect.sync(() => clearTimeout(handle))
 })
 
-/** Calls `step` until it gives false, in slices. */
-export const whileTrue = (step: () => boolean): Effect.Effect<void> =>
-  Effect.suspend(() => {
+/**
+ * Calls `step` until it gives false, in slices, each with what `look` finds at its
+ * start. Nothing but the steps themselves runs within a slice, so what was found holds
+ * until its end.
+ */
+export const whileTrue = <A>(
+  look: Effect.Effect<A>,
+  step: (found: A) => boolean
+): Effect.Effect<void> =>
+  Effect.flatMap(look, (found) => {
     const began = performance.now()
     do {
-      if (!step()) return Effect.void
+      for (let i = 0; i < LOOKS; i++) if (!step(found)) return Effect.void
     } while (performance.now() - began < BUDGET)
-    return Effect.zipRight(macrotask, whileTrue(step))
+    return Effect.zipRight(macrotask, whileTrue(look, step))
   })
 
 /** Calls `visit` for each, in slices that count what it sets going. */

@@ -1,0 +1,197 @@
+/**
+ * Random lives of tenants, under the test clock: they come, leave, come back, fail,
+ * hang and are slow to end, until the program closes in the middle of it.
+ */
+import { describe, expect, it } from "@effect/vitest"
+import {
+  Effect,
+  Exit,
+  FastCheck as fc,
+  Layer,
+  Schedule,
+  Scope,
+  TestClock,
+  TestContext
+} from "effect"
+import { TenantId } from "../../src/Tenant.js"
+import { TenantDiscovery } from "../../src/TenantDiscovery.js"
+import * as TenantWorker from "../../src/TenantWorker.js"
+import { TestTenantDiscovery } from "../../src/testing.js"
+import { Boom, captureLogs, Probe, settle } from "./support.js"
+
+const names = ["a", "b", "c", "d", "e"]
+
+type Step =
+  | { readonly do: "add" | "remove" | "rotate"; readonly id: string }
+  | { readonly do: "behave"; readonly id: string; readonly how: keyof typeof behaviours }
+  | { readonly do: "wait"; readonly seconds: number }
+
+const behaviours = {
+  quick: Effect.void,
+  slow: Effect.sleep("3 seconds"),
+  fails: Effect.fail(new Boom({ message: "no luck" })),
+  dies: Effect.die(new Error("a bug")),
+  hangs: Effect.never,
+  slowToEnd: Effect.onInterrupt(Effect.never, () => Effect.sleep("2 seconds"))
+}
+
+const name = fc.constantFrom(...names)
+const step: fc.Arbitrary<Step> = fc.oneof(
+  fc.record({ do: fc.constantFrom("add" as const, "remove" as const), id: name }),
+  fc.record({ do: fc.constant("rotate" as const), id: name }),
+  fc.record({
+    do: fc.constant("behave" as const),
+    id: name,
+    how: fc.constantFrom(
+      "quick" as const,
+      "slow" as const,
+      "fails" as const,
+      "dies" as const,
+      "hangs" as const,
+      "slowToEnd" as const
+    )
+  }),
+  fc.record({ do: fc.constant("wait" as const), seconds: fc.integer({ min: 0, max: 7 }) })
+)
+const life = fc.array(step, { minLength: 1, maxLength: 25 })
+
+/** Lives it over a worker, and holds what was seen against what is promised. */
+const live = (
+  steps: ReadonlyArray<Step>,
+  worker: (probe: Probe) => Layer.Layer<never, never, TenantDiscovery>,
+  atRest: (probe: Probe, active: ReadonlySet<string>) => Effect.Effect<void>
+) =>
+  Effect.gen(function* () {
+    const probe = new Probe()
+    const scope = yield* Scope.make()
+    const context = yield* Layer.buildWithScope(
+      worker(probe).pipe(
+        Layer.provideMerge(TestTenantDiscovery.layer(["a", "b"])),
+        Layer.provide(captureLogs().layer)
+      ),
+      scope
+    )
+    const control = yield* Effect.provide(TestTenantDiscovery, context)
+    const { isActive } = yield* Effect.provide(TenantDiscovery, context)
+    const strangers: Array<string> = []
+    probe.onStart = (id) => {
+      if (!Effect.runSync(isActive(TenantId.make(id)))) strangers.push(id)
+    }
+    const active = new Set(["a", "b"])
+    yield* settle
+    for (const one of steps) {
+      switch (one.do) {
+        case "add":
+          active.add(one.id)
+          yield* control.add(one.id)
+          break
+        case "remove":
+          active.delete(one.id)
+          yield* control.remove(one.id)
+          break
+        case "rotate":
+          yield* control.rotate(one.id)
+          break
+        case "behave":
+          probe.behaviour.set(one.id, behaviours[one.how])
+          break
+        case "wait":
+          yield* TestClock.adjust(`${one.seconds} seconds`)
+          break
+      }
+    }
+    yield* settle
+    yield* atRest(probe, active)
+    const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+    // Whoever is slow to end, and the drain.
+    yield* TestClock.adjust("20 seconds")
+    yield* closing
+    const started = probe.started.length
+    yield* TestClock.adjust("10 minutes")
+    expect(probe.mostOfOne, "runs of one tenant at once").toBeLessThanOrEqual(1)
+    expect(strangers, "runs begun for tenants that had left").toEqual([])
+    expect(probe.activeIds, "runs left after the close").toEqual([])
+    expect(probe.ended.length, "finalizers, one a run").toBe(probe.started.length)
+    expect(probe.started.length, "runs begun after the close").toBe(started)
+  })
+
+describe("whatever happens to the tenants", () => {
+  it.effect(
+    "scheduled: one run of each at once, none for who left, a turn for all, nothing left",
+    () =>
+      Effect.promise(() =>
+        fc.assert(
+          fc.asyncProperty(
+            life,
+            fc.constantFrom("skip" as const, "wait" as const),
+            (steps, overlap) =>
+              Effect.runPromise(
+                live(
+                  steps,
+                  (probe) =>
+                    TenantWorker.scheduled({
+                      name: "job",
+                      schedule: Schedule.spaced("5 seconds"),
+                      concurrency: 2,
+                      timeout: "4 seconds",
+                      drain: "3 seconds",
+                      overlap,
+                      run: probe.run
+                    }),
+                  (probe, active) =>
+                    Effect.gen(function* () {
+                      // Each is over within 4 s and 2 s to end, two at a time: all five within
+                      // 18 s, and the tick that is due.
+                      const before = probe.started.length
+                      for (let i = 0; i < 12; i++) yield* TestClock.adjust("5 seconds")
+                      yield* settle
+                      const since = new Set(probe.started.slice(before))
+                      expect([...active].filter((id) => !since.has(id))).toEqual([])
+                    })
+                ).pipe(Effect.provide(TestContext.TestContext))
+              )
+          ),
+          { numRuns: 20 }
+        )
+      ),
+    60_000
+  )
+
+  it.effect(
+    "perTenant: one life of each at once, none for who left, a place for all, nothing left",
+    () =>
+      Effect.promise(() =>
+        fc.assert(
+          fc.asyncProperty(
+            life,
+            fc.constantFrom("keep" as const, "restart" as const),
+            fc.integer({ min: 1, max: 5 }),
+            (steps, onConnectionsChanged, maxTenants) =>
+              Effect.runPromise(
+                live(
+                  steps,
+                  (probe) =>
+                    TenantWorker.perTenant({
+                      name: "relay",
+                      maxTenants,
+                      onConnectionsChanged,
+                      restart: Schedule.spaced("2 seconds"),
+                      run: probe.run
+                    }),
+                  (probe, active) =>
+                    Effect.gen(function* () {
+                      for (let i = 0; i < 4; i++) yield* TestClock.adjust("5 seconds")
+                      yield* settle
+                      expect(probe.most).toBeLessThanOrEqual(maxTenants)
+                      if (maxTenants < 5) return
+                      expect([...active].filter((id) => probe.startsOf(id) === 0)).toEqual([])
+                    })
+                ).pipe(Effect.provide(TestContext.TestContext))
+              )
+          ),
+          { numRuns: 40 }
+        )
+      ),
+    60_000
+  )
+})
