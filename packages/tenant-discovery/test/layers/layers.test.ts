@@ -272,6 +272,24 @@ describe("the cap", () => {
       }),
     { maxTenants: 1 }
   )
+
+  scenario(
+    "a place that came to a caller who then fails goes to the next",
+    (world, factory) =>
+      Effect.gen(function* () {
+        yield* once(globex)
+        const first = yield* use(acme)
+        const waiting = yield* Effect.fork(Effect.flip(use(globex)))
+        yield* Effect.yieldNow()
+        world.failure = (id) => (id === globex ? unavailable() : undefined)
+        yield* world.rotate(globex)
+        yield* first.letGo
+        expect(yield* Fiber.join(waiting)).toMatchObject({ _tag: "Unavailable" })
+        expect((yield* use(initech)).db.tenantId).toBe(initech)
+        expect(factory.mostAlive).toBe(1)
+      }),
+    { maxTenants: 1 }
+  )
 })
 
 describe("rotation", () => {

@@ -191,6 +191,21 @@ const run = (maxTenants: number, steps: ReadonlyArray<Step>) =>
     for (let i = 0; i < 3; i++) yield* TestClock.adjust("1 minute")
     expect(ledger.alive).toBe(0)
 
+    // No place was lost on the way: as many as the cap have one at once, and at once.
+    ledger.failing = false
+    const last = ids.slice(0, maxTenants)
+    yield* Effect.provide(
+      Effect.forEach(ids, (id) => (world.ids.has(id) ? Effect.void : world.add(id))),
+      context
+    )
+    const holders = yield* Effect.forEach(last, (id) =>
+      Effect.fork(Effect.provide(TenantDb.provide(id)(Effect.sleep("5 seconds")), context))
+    )
+    yield* TestClock.adjust("1 second")
+    expect(ledger.alive).toBe(last.length)
+    yield* TestClock.adjust("10 seconds")
+    yield* Effect.forEach(holders, Fiber.join)
+
     const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
     yield* TestClock.adjust("1 minute")
     yield* Fiber.join(closing)
