@@ -4,8 +4,8 @@
  * A fiber a run: what one tenant's work does to fiber refs, and the fibers it
  * forks, end with it. What the tenant adds to the fiber (the service, the log field,
  * the span attribute) is laid into its refs before it starts. Wrapped around the
- * effect instead, as `CurrentTenant.provide` does, it costs four times as much as
- * the fiber itself.
+ * effect instead, as `CurrentTenant.provide` does, it cost seven times the bare fiber
+ * over 10 000 no-ops; laid in, it costs less than the fiber.
  */
 import {
   Context,

@@ -131,7 +131,7 @@ class Dispatcher<E, R> {
   private run(tenant: Tenant, revision: number): void {
     const fiber = this.start(tenant, this.body)
     const exit = fiber.unsafePoll()
-    // A run that ended at once needs no book: that is a third of the cost of a tick.
+    // One that ended at once needs no entry: nothing could have looked for it meanwhile.
     if (exit !== null) return this.count(tenant, exit)
     const since = this.clock.unsafeCurrentTimeMillis()
     const run: Run = { tenant, since, revision, fiber, leaving: undefined }

@@ -5,7 +5,7 @@ import { Effect } from "effect"
 
 /** How long a slice may take, in milliseconds, before it lets others have a turn. */
 const BUDGET = 8
-/** Steps between two looks at the clock, which costs a tenth of a short step. */
+/** Steps between two looks at the clock. */
 const LOOKS = 16
 /** An interruption is only a message: the fiber takes it, and runs its finalizers, afterwards. */
 const SLICE = 128
