@@ -1,6 +1,6 @@
 /** The validators, each named after its law. Each throws with what was seen and what was right. */
 import { Effect, Either } from "effect"
-import { defaultDiscoveryOptions, TenantId, TenantView } from "../../src/index.js"
+import { defaultDiscoveryOptions, type TenantId, type TenantView } from "../../src/index.js"
 import { TENANTS } from "./story.js"
 import { allIds, type World } from "./World.js"
 

@@ -10,12 +10,12 @@ import {
   Clock,
   Duration,
   Effect,
-  Fiber,
+  type Fiber,
   FiberId,
   Logger,
   LogLevel,
   Random,
-  Scheduler
+  type Scheduler
 } from "effect"
 
 interface Sleep {

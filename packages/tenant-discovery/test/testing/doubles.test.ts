@@ -1,0 +1,207 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Duration, Effect, Either, Fiber, TestClock } from "effect"
+import {
+  type SignalSink,
+  TenantDiscovery,
+  TenantEvents,
+  TenantId,
+  TenantManager,
+  Unauthorized
+} from "../../src/index.js"
+import {
+  outage,
+  TestEvent,
+  TestTenantDiscovery,
+  TestTenantEvents,
+  TestTenantManager
+} from "../../src/testing.js"
+
+const quiet = TestClock.adjust(0)
+
+/** A sink that writes down what it is told. */
+const sink = () => {
+  const told: Array<string> = []
+  const into: SignalSink = {
+    subscribed: () => told.push("subscribed"),
+    message: (raw) => told.push(raw),
+    alive: (at) => told.push(`alive ${at}`),
+    lost: (cause) => told.push(`lost ${cause._tag}`)
+  }
+  return { told, into }
+}
+
+describe("TestTenantEvents", () => {
+  it.effect("plays the server: acknowledged, sent, lost, back; nothing after the scope", () =>
+    Effect.gen(function* () {
+      const events = yield* TestTenantEvents
+      const { subscribe } = yield* TenantEvents
+      const { into, told } = sink()
+      const waiting = yield* Effect.fork(events.awaitSubscription)
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          yield* subscribe(into)
+          yield* Fiber.join(waiting)
+          expect(yield* events.subscriptions).toBe(1)
+          yield* events.subscribed
+          yield* events.send("raw", { x: 1 })
+          yield* events.lose()
+          yield* events.lose()
+          yield* events.send("gone")
+          yield* events.alive
+          yield* events.subscribed
+          yield* events.aliveSentAt(7n)
+          yield* events.lose({ _tag: "HeartbeatTimedOut", message: "" })
+        })
+      )
+      yield* events.subscribed
+      yield* events.send("late")
+      expect(yield* events.subscriptions).toBe(0)
+      expect(told).toEqual([
+        "subscribed",
+        "raw",
+        '{"x":1}',
+        "lost ConnectionLost",
+        "subscribed",
+        "alive 7",
+        "lost HeartbeatTimedOut"
+      ])
+    }).pipe(Effect.provide(TestTenantEvents.layer()))
+  )
+
+  it.scoped("says nothing by itself where it is not to", () =>
+    Effect.gen(function* () {
+      const events = yield* TestTenantEvents
+      const { subscribe } = yield* TenantEvents
+      const { into, told } = sink()
+      yield* subscribe(into)
+      yield* events.send("too early")
+      yield* events.lose()
+      expect(told).toEqual(["lost ConnectFailed"])
+    }).pipe(Effect.provide(TestTenantEvents.layer({ auto: false })))
+  )
+})
+
+describe("TestTenantManager", () => {
+  const list = Effect.flatMap(TenantManager, (manager) =>
+    Effect.map(manager.listActiveTenants, ({ tenants }) => tenants.map(({ id }) => id))
+  )
+
+  it.scoped("lists the truth, fails, answers otherwise, and is well again", () =>
+    Effect.gen(function* () {
+      const manager = yield* TestTenantManager
+      expect(yield* list).toEqual(["a"])
+      yield* manager.add("b", "c")
+      yield* manager.remove("a")
+      expect(yield* list).toEqual(["b", "c"])
+      yield* manager.fail(outage(500), 2)
+      yield* manager.answer(["lie"])
+      expect(Either.isLeft(yield* Effect.either(list))).toBe(true)
+      expect(Either.isLeft(yield* Effect.either(list))).toBe(true)
+      expect(yield* list).toEqual(["lie"])
+      expect(yield* list).toEqual(["b", "c"])
+      const error = new Unauthorized({ operation: "", message: "" })
+      yield* manager.fail(error)
+      expect(yield* Effect.flip(list)).toBe(error)
+      yield* manager.recover
+      yield* manager.set(["z"])
+      expect(yield* list).toEqual(["z"])
+      expect((yield* manager.active).map(({ id }) => id)).toEqual(["z"])
+      expect(yield* manager.calls).toBe(8)
+    }).pipe(Effect.provide(TestTenantManager.layer({ tenants: ["a"] })))
+  )
+
+  it.scoped("late, held, or never; it counts those under way", () =>
+    Effect.gen(function* () {
+      const manager = yield* TestTenantManager
+      yield* manager.delay(Duration.seconds(3))
+      const late = yield* Effect.fork(list)
+      yield* manager.awaitCalls(1)
+      yield* manager.add("b")
+      yield* TestClock.adjust(Duration.seconds(3))
+      expect(yield* Fiber.join(late)).toEqual(["a"])
+      yield* manager.recover
+      for (const [snapshot, answer] of [
+        ["Asked", ["a", "b"]],
+        ["Released", ["b"]]
+      ] as const) {
+        yield* manager.add("a")
+        const held = yield* manager.hold({ snapshot })
+        const waiting = yield* Effect.fork(list)
+        yield* held.asked
+        yield* manager.remove("a")
+        yield* held.release
+        expect([...(yield* Fiber.join(waiting))].sort()).toEqual(answer)
+      }
+      yield* manager.hang
+      const never = yield* Effect.fork(list)
+      yield* Effect.fork(list)
+      yield* manager.awaitCalls(5)
+      expect(yield* manager.underWay).toBe(2)
+      yield* Fiber.interrupt(never)
+      expect(yield* manager.underWay).toBe(1)
+      expect(yield* manager.mostUnderWay).toBe(2)
+      expect((yield* manager.callTimes).length).toBe(5)
+    }).pipe(Effect.provide(TestTenantManager.layer({ tenants: ["a"] })))
+  )
+
+  it.scoped("connections as set, and not found otherwise", () =>
+    Effect.gen(function* () {
+      const manager = yield* TestTenantManager
+      const { getConnections } = yield* TenantManager
+      const id = TenantId.make("a")
+      expect((yield* Effect.flip(getConnections(id)))._tag).toBe("NotFound")
+      const error = outage()
+      yield* manager.setConnections("a", Effect.fail(error))
+      expect(yield* Effect.flip(getConnections(id))).toBe(error)
+      expect(yield* manager.connectionCalls).toEqual([id, id])
+    }).pipe(Effect.provide(TestTenantManager.layer()))
+  )
+})
+
+describe("TestTenantDiscovery", () => {
+  it("refuses an ID that is not valid, at once and clearly", () => {
+    expect(() => TestTenantDiscovery.layer(["not an id"])).toThrow(/not a tenant ID: expected/)
+  })
+
+  it.scoped("takes names, causes and ages", () =>
+    Effect.gen(function* () {
+      const tenants = yield* TestTenantDiscovery
+      const discovery = yield* TenantDiscovery
+      expect(() => tenants.add("not an id")).toThrow(/not a tenant ID: expected/)
+      const causes: Array<unknown> = []
+      yield* discovery.onTenantRemoved((_, cause) => Effect.sync(() => causes.push(cause)))
+      expect((yield* discovery.activeTenants)[0]).toEqual({ id: "acme", name: "Acme" })
+      yield* tenants.update("acme", "Acme Inc")
+      expect((yield* discovery.activeTenants)[0]?.name).toBe("Acme Inc")
+      yield* tenants.remove("acme", { _tag: "Listing" })
+      yield* quiet
+      expect(causes).toEqual([{ _tag: "Listing" }])
+      yield* TestClock.adjust(Duration.hours(1))
+      yield* discovery.requireFresh(0)
+      yield* tenants.setAge(Duration.seconds(30))
+      yield* TestClock.adjust(Duration.seconds(1))
+      const stale = yield* Effect.flip(discovery.requireFresh(Duration.seconds(30)))
+      expect(Duration.toSeconds(stale.age)).toBe(31)
+      yield* tenants.failNextRefresh()
+      yield* Effect.flip(discovery.refresh)
+      yield* Effect.flip(discovery.requireFresh(Duration.seconds(30)))
+      yield* discovery.refresh
+      yield* discovery.requireFresh(0)
+      expect(yield* tenants.refreshes).toBe(2)
+    }).pipe(Effect.provide(TestTenantDiscovery.layer([{ id: "acme", name: "Acme" }])))
+  )
+})
+
+describe("TestEvent", () => {
+  it("gives each event an ID of its own, unless told otherwise", () => {
+    const one = TestEvent.associated("a", "ledger")
+    const two = TestEvent.associated("a", "ledger")
+    expect(one.event_id).not.toBe(two.event_id)
+    expect(TestEvent.tenantDeleted("a", { event_id: "evt-x", environment: "staging" })).toEqual({
+      event_type: "tenant.deleted",
+      tenant_id: "a",
+      event_id: "evt-x",
+      environment: "staging"
+    })
+  })
+})
