@@ -4,7 +4,7 @@
  * that somebody can see it in.
  */
 import { Context, DefaultServices, Effect, Exit, Option, Tracer } from "effect"
-import type { TenantEvent } from "../TenantEvent.js"
+import type { EventLabel } from "./eventReader.js"
 
 const SPAN = "event.tenant_event_listener.handle_message"
 
@@ -12,7 +12,7 @@ const nobodyLooks = (tracer: Tracer.Tracer): boolean =>
   Context.get(DefaultServices.liveServices, Tracer.Tracer) === tracer
 
 export const recordEvents = (
-  events: ReadonlyArray<TenantEvent>,
+  events: ReadonlyArray<EventLabel>,
   service: string,
   at: bigint
 ): Effect.Effect<void> =>

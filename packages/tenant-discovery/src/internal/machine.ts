@@ -7,12 +7,11 @@ import { Duration } from "effect"
 import type { DiscoveryError, DiscoveryStatus } from "../DiscoveryStatus.js"
 import type { TenantId } from "../Tenant.js"
 import type { TenantChange } from "../TenantChange.js"
-import type { TenantEvent } from "../TenantEvent.js"
 import type { LostCause, Signal } from "../TenantEvents.js"
 import type { TenantListing } from "../TenantManager.js"
 import { retryAfter, type TenantManagerError } from "../TenantManagerError.js"
 import { type DiscoveryMode, TenantView } from "../TenantView.js"
-import { EventReader, type Tally } from "./eventReader.js"
+import { type EventLabel, EventReader, type Tally } from "./eventReader.js"
 import { ListSchedule } from "./listSchedule.js"
 import { type Judgement, judge } from "./massRemoval.js"
 import type { Notice } from "./notice.js"
@@ -41,7 +40,7 @@ export interface Effects<Waiter> {
     readonly error: TenantManagerError | undefined
   }>
   readonly tallies: Array<Tally>
-  readonly events: Array<TenantEvent>
+  readonly events: Array<EventLabel>
   /** Transitions that a list found while the view was `Live`: what no event had told. */
   drift: number
 }
@@ -204,9 +203,11 @@ export class Machine<Waiter> {
     if (directives.length === 0) return
     this.view = TenantView.applyEvents(this.view, directives)
     for (const event of events) this.effects.events.push(event)
-    for (const { _tag, tenantId } of directives.filter(isAboutTenant)) {
-      if (_tag === "Relist") this.onActivated(tenantId, now)
-      else if (_tag === "Add" || _tag === "Remove") this.under?.decided.add(tenantId)
+    for (const directive of directives) {
+      if (directive._tag === "Relist") this.onActivated(directive.tenantId, now)
+      else if (directive._tag === "Add" || directive._tag === "Remove") {
+        this.under?.decided.add(directive.tenantId)
+      }
     }
     this.status = { ...this.status, lastEventAt: now.wall }
   }
@@ -359,7 +360,3 @@ const nothing = <Waiter>(): Effects<Waiter> => ({
 
 /** A name that only a list tells is no drift: no event carries one. */
 const isTransition = ({ _tag }: TenantChange): boolean => _tag === "Added" || _tag === "Removed"
-
-const isAboutTenant = <D extends { readonly _tag: string }>(
-  directive: D
-): directive is Exclude<D, { readonly _tag: "Ignore" }> => directive._tag !== "Ignore"
