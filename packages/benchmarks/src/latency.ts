@@ -22,8 +22,8 @@ interface Pace {
 }
 
 const paces: ReadonlyArray<Pace> = [
-  { perSecond: 100, count: 150 },
-  { perSecond: 10_000, count: 6000 }
+  { perSecond: 100, count: 100 },
+  { perSecond: 10_000, count: 3000 }
 ]
 
 /** Where the times of arrival go: by the number of the tenant. */

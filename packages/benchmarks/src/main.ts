@@ -52,9 +52,17 @@ const main = async (): Promise<void> => {
     options: {
       only: { type: "string", multiple: true },
       json: { type: "string" },
-      group: { type: "string" }
+      // How it calls itself.
+      group: { type: "string" },
+      memory: { type: "string" },
+      url: { type: "string" }
     }
   })
+  if (values.memory !== undefined && values.url !== undefined) {
+    const { peakMemory } = await import("./bootstrap.js")
+    process.send?.(await peakMemory(values.memory === "ours" ? "ours" : "theirs", values.url))
+    return
+  }
   if (values.group !== undefined && isGroupName(values.group)) return answer(values.group)
   const only = (values.only ?? []).flatMap((list) => list.split(",")).map((word) => word.trim())
   const start = performance.now()
