@@ -1,0 +1,145 @@
+/**
+ * The whole of it: a tenant manager and a Redis in a box, a PostgreSQL, a worker
+ * that knows of neither but through its layers, and an operator who lets tenants
+ * come and go and rotates their credentials while it works.
+ */
+import { RedisServer, Simulator } from "@tenant-discovery/simulator"
+import { Clock, ConfigProvider, Console, Duration, Effect, Layer, Schedule } from "effect"
+import { TenantConnections } from "tenant-discovery"
+import { NodeTenantDiscovery } from "tenant-discovery/node"
+import {
+  type Batch,
+  makeDatabases,
+  settingsFor,
+  type TenantDatabase,
+  ACCOUNTS
+} from "./databases.js"
+import { server } from "./server.js"
+import { judge, type Verdict } from "./summary.js"
+import { TenantPg } from "./TenantPg.js"
+import { worker } from "./worker.js"
+
+/** How long old credentials are good after a rotation: a second more than the pools use them. */
+const ROTATION_GRACE = Duration.seconds(2)
+const REVOKE_AFTER = Duration.seconds(3)
+
+const BATCHES = 100
+const TENANTS = ["acme", "globex", "initech", "umbrella"]
+const LATECOMER = "stark"
+
+interface Tenant {
+  readonly id: string
+  readonly database: TenantDatabase
+  readonly enqueued: ReadonlyArray<Batch>
+  readonly replacedAt: Map<string, number>
+  role: string
+}
+
+const batches: ReadonlyArray<Batch> = Array.from({ length: BATCHES }, (_, id) => ({
+  id,
+  from: id % ACCOUNTS,
+  to: (id * 7 + 3) % ACCOUNTS,
+  amount: 1 + (id % 50)
+}))
+
+/** Everything that the worker needs, from environment variables. */
+const layers = (env: Readonly<Record<string, string>>) =>
+  worker.pipe(
+    Layer.provide(TenantPg.layerConfig({ rotationGrace: ROTATION_GRACE })),
+    Layer.provide(TenantConnections.layerConfig({ rotationJitter: "500 millis" })),
+    Layer.provide(NodeTenantDiscovery.layerConfig),
+    Layer.provide(Layer.setConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(env)))))
+  )
+
+/** Runs to its end; one verdict a tenant. */
+export const balanceSync: Effect.Effect<ReadonlyArray<Verdict>, unknown> = Effect.gen(function* () {
+  yield* Console.log("Starting PostgreSQL, a tenant manager and a Redis-compatible server ...")
+  const postgres = yield* server
+  const makeDatabase = yield* makeDatabases(postgres)
+  const redis = yield* RedisServer.make({ kind: "embedded" })
+  const simulator = yield* Simulator.make({ redis, environment: "example", service: "ledger" })
+
+  /** New credentials, first where they are checked, then where they are read, then the event. */
+  const rotate = (tenant: Tenant) =>
+    Effect.gen(function* () {
+      const old = tenant.role
+      const credentials = yield* tenant.database.issue
+      yield* simulator.overrideConnections(
+        tenant.id,
+        settingsFor(postgres, tenant.database, credentials)
+      )
+      yield* simulator.rotate(tenant.id)
+      tenant.role = credentials.username
+      tenant.replacedAt.set(old, yield* Clock.currentTimeMillis)
+      yield* Effect.forkScoped(Effect.delay(tenant.database.revoke(old), REVOKE_AFTER))
+    })
+
+  const arrive = (id: string) =>
+    Effect.gen(function* () {
+      const database = yield* makeDatabase(id)
+      const credentials = yield* database.issue
+      yield* database.enqueue(batches)
+      // Known before it is told of: its settings are there when the worker comes.
+      yield* simulator.create({ id, publish: false })
+      yield* simulator.overrideConnections(id, settingsFor(postgres, database, credentials))
+      yield* Console.log(`${id} is there, with ${BATCHES} batches to apply`)
+      const tenant: Tenant = {
+        id,
+        database,
+        enqueued: batches,
+        replacedAt: new Map(),
+        role: credentials.username
+      }
+      return tenant
+    })
+
+  const tenants = yield* Effect.forEach(TENANTS, arrive)
+  const [first, second] = tenants
+  // What the worker stands on goes after it: it has a scope of its own.
+  const story = Effect.gen(function* () {
+    yield* Layer.build(layers(simulator.env))
+
+    const act = <R>(text: string, ...acts: ReadonlyArray<Effect.Effect<unknown, unknown, R>>) =>
+      Effect.zipRight(Console.log(text), Effect.all(acts, { concurrency: "unbounded" }))
+
+    for (let round = 1; round <= 3; round++) {
+      yield* Effect.sleep("700 millis")
+      yield* act(`rotation ${round} of everybody's credentials`, ...tenants.map(rotate))
+      if (round === 1 && first !== undefined) {
+        yield* act(`${first.id} is suspended`, simulator.suspend(first.id))
+      }
+      if (round === 2) {
+        const latecomer = yield* arrive(LATECOMER)
+        tenants.push(latecomer)
+        yield* simulator.reactivate(LATECOMER)
+        if (second !== undefined) {
+          yield* act(`${second.id} is suspended`, simulator.suspend(second.id))
+        }
+        if (first !== undefined) {
+          yield* act(`${first.id} is back`, simulator.reactivate(first.id))
+        }
+      }
+      if (round === 3 && second !== undefined) {
+        yield* act(`${second.id} is back`, simulator.reactivate(second.id))
+      }
+    }
+
+    yield* Effect.forEach(tenants, ({ database }) => database.pending).pipe(
+      Effect.repeat({
+        schedule: Schedule.spaced("200 millis"),
+        until: (counts) => counts.every((count) => count === 0)
+      }),
+      Effect.timeoutOption("30 seconds")
+    )
+  })
+  yield* Effect.scoped(story)
+
+  return yield* Effect.forEach(tenants, ({ database, enqueued, id, replacedAt }) =>
+    Effect.gen(function* () {
+      const applied = yield* database.applied
+      const balances = yield* database.balances
+      const grace = Duration.toMillis(ROTATION_GRACE) + 1000
+      return judge({ tenant: id, enqueued, applied, balances, replacedAt }, grace)
+    })
+  )
+}).pipe(Effect.scoped)
