@@ -65,8 +65,14 @@ const listInto = (manager: TenantManager["Type"], inbox: Inbox<Own>): Effect.Eff
       })
     ),
     Effect.match({
-      onSuccess: (listing) => inbox.put({ _tag: "Listed", listing }),
-      onFailure: (error) => inbox.put({ _tag: "ListFailed", error })
+      onSuccess: (listing) => {
+        Metrics.listsTaken.unsafeUpdate(1, [])
+        inbox.put({ _tag: "Listed", listing })
+      },
+      onFailure: (error) => {
+        Metrics.listsFailed.unsafeUpdate(1, [])
+        inbox.put({ _tag: "ListFailed", error })
+      }
     })
   )
 

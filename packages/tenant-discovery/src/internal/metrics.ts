@@ -33,7 +33,7 @@ export const countEvents = (tally: Tally): void => {
 }
 
 const lists = Metric.counter("tenant_discovery_lists_total", {
-  description: "Lists of the tenant manager, by outcome",
+  description: "Re-lists of the tenant manager, by outcome",
   incremental: true
 })
 export const listsTaken = Metric.tagged(lists, "outcome", "taken")
