@@ -1,0 +1,67 @@
+/** Settings and layers over the doubles, as the specs of a program use them. */
+import { describe, expect, it } from "@effect/vitest"
+import { Context, Effect, Layer, Redacted, Schema } from "effect"
+import { CurrentTenant } from "../../src/CurrentTenant.js"
+import { TenantConnections, TenantSettings } from "../../src/TenantConnections.js"
+import * as TenantLayers from "../../src/TenantLayers.js"
+import { TestTenantDiscovery, TestTenantManager } from "../../src/testing.js"
+
+class Db extends Context.Tag("test/Db")<Db, { readonly password: string }>() {}
+
+class TenantDb extends TenantLayers.Service<TenantDb>()("test/TenantDb", {
+  lookup: (connections) =>
+    Layer.effect(
+      Db,
+      Effect.map(connections.postgresql(), ({ password }) => ({
+        password: password === undefined ? "" : Redacted.value(password)
+      }))
+    )
+}) {}
+
+const settings = (password: string) =>
+  Schema.decode(TenantSettings)({
+    id: "cfg-acme",
+    databases: {
+      ledger: { postgresql: { host: "h", database: "d", username: "u", password } }
+    }
+  }).pipe(Effect.orDie)
+
+const layer = TenantDb.layer().pipe(
+  Layer.provideMerge(TenantConnections.layer()),
+  Layer.provideMerge(TestTenantDiscovery.layer(["acme", "globex"])),
+  Layer.provideMerge(TestTenantManager.layer())
+)
+
+const password = Effect.map(Db, (db) => db.password).pipe(
+  Effect.provide(TenantDb.current),
+  CurrentTenant.provide("acme")
+)
+
+describe("over the doubles", () => {
+  it.effect("a rotation gives new settings, and a tenant that left none", () =>
+    Effect.gen(function* () {
+      const discovery = yield* TestTenantDiscovery
+      const manager = yield* TestTenantManager
+      yield* manager.setConnections("acme", settings("first"))
+      expect(yield* password).toBe("first")
+      yield* manager.setConnections("acme", settings("second"))
+      expect(yield* password).toBe("first")
+      yield* discovery.rotate("acme")
+      expect(yield* password).toBe("second")
+      expect(yield* manager.connectionCalls).toEqual(["acme", "acme"])
+      yield* discovery.remove("acme")
+      expect(yield* Effect.flip(password)).toMatchObject({ _tag: "TenantNotActive" })
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("what is not configured is a typed error of the layer", () =>
+    Effect.gen(function* () {
+      const manager = yield* TestTenantManager
+      yield* manager.setConnections("acme", Effect.succeed({ id: "cfg-acme" }))
+      expect(yield* Effect.flip(password)).toMatchObject({
+        _tag: "NotConfigured",
+        kind: "postgresql"
+      })
+    }).pipe(Effect.provide(layer))
+  )
+})
