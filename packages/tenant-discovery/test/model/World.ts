@@ -58,6 +58,8 @@ export class World {
   /** What the quick reader makes of what it was told, and the first thing that did not fit. */
   readonly present = new Set<TenantId>()
   outOfTurn: string | undefined
+  /** Something that was told though nothing had changed. */
+  toldInVain: string | undefined
   slowView = TenantView.empty
   discovery: TenantDiscovery["Type"] | undefined
   subscribed = false
@@ -132,6 +134,8 @@ export class World {
 
   do(step: Step, quiet: () => void): void {
     this.seq++
+    // No two steps at one moment: what came first is plain.
+    this.time.pass(1, quiet)
     switch (step._tag) {
       case "Associate":
       case "Suspend":
@@ -218,6 +222,8 @@ export class World {
 
   private change(id: TenantId, active: boolean, delivery: "Once" | "Lost" | "Twice"): void {
     const known = this.of(id)
+    const nothingNew = known.active === active && this.present.has(id) === active
+    const toldBefore = this.quick.length
     if (known.active !== active) known.changedAt = this.time.now
     known.active = active
     known.eventSaid = undefined
@@ -233,6 +239,9 @@ export class World {
     }
     this.tell(event)
     if (delivery === "Twice") this.tell(event)
+    if (nothingNew && this.discovery !== undefined && this.quick.length > toldBefore) {
+      this.toldInVain ??= `${id} was told of, though nothing had changed`
+    }
   }
 
   private activate(id: TenantId): void {

@@ -23,13 +23,10 @@ const sorted = (ids: Iterable<TenantId>): string => [...ids].sort().join(" ") ||
 
 /** What is uncertain of a tenant is settled by an honest list that began after it, and was taken over. */
 const settled = (world: World, taintedSeq: number, lastListedAt: number | undefined): boolean =>
+  // Of two lists that ended at one moment nobody can tell which was taken over.
+  world.answers.filter((call) => call.end?.at === lastListedAt).length === 1 &&
   world.answers.some(
-    (call) =>
-      call.honest &&
-      call.startedSeq > taintedSeq &&
-      call.end !== undefined &&
-      lastListedAt !== undefined &&
-      call.end.at === lastListedAt
+    (call) => call.honest && call.startedSeq > taintedSeq && call.end?.at === lastListedAt
   )
 
 /** NoLostEvent and NoResurrection: what an event that arrived said holds until something else happens. */
@@ -91,7 +88,8 @@ export const freshAsAsked = (world: World): void => {
 
 /** Alternates: for each tenant Added and Removed take turns, and folded the changes are the view. */
 const alternates = (world: World, view: TenantView): void => {
-  const { outOfTurn, present } = world
+  const { outOfTurn, present, toldInVain } = world
+  hold("Alternates", toldInVain === undefined, () => toldInVain ?? "")
   hold("Alternates", outOfTurn === undefined, () => outOfTurn ?? "")
   hold("Alternates", present.size === view.size && view.ids.every((id) => present.has(id)), () => {
     return `a reader knows ${sorted(present)}; the view has ${sorted(view.ids)}`
