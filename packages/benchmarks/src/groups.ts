@@ -13,6 +13,7 @@ export const groups = {
   view: { rows: [6, 7, 8, 11], load: async () => (await import("./view.js")).view },
   bootstrap: { rows: [9, 10], load: async () => (await import("./bootstrap.js")).bootstrap },
   readers: { rows: [12], load: async () => (await import("./readers.js")).readers },
+  workers: { rows: [13, 14], load: async () => (await import("./workers.js")).work },
   imports: { rows: [15], load: async () => (await import("./imports.js")).imports }
 } satisfies Record<string, Group>
 

@@ -1,0 +1,195 @@
+/** Rows 13 and 14: work for ten thousand tenants. */
+import { Deferred, Effect, Exit, Fiber, Layer, Schedule, Scope } from "effect"
+import { TenantDiscovery, TenantWorker } from "tenant-discovery"
+import { inMemory, quiet, tenantsTo } from "./harness/discoveries.js"
+import { against, atMost, figure, type Figure, shown } from "./harness/figure.js"
+import { collectGarbage, interleave } from "./harness/rounds.js"
+
+const TENANTS = 10_000
+
+/** The longest that the event loop had no turn while `run` ran, in milliseconds. */
+const longestBlock = async (run: () => Promise<void>): Promise<number> => {
+  let longest = 0
+  let last = performance.now()
+  let watching = true
+  const watch = () => {
+    const now = performance.now()
+    longest = Math.max(longest, now - last)
+    last = now
+    if (watching) setImmediate(watch)
+  }
+  setImmediate(watch)
+  await run()
+  watching = false
+  return longest
+}
+
+interface Life {
+  /** Milliseconds until all were running. */
+  readonly start: number
+  /** Bytes of heap a worker. */
+  readonly memory: number
+  readonly stop: number
+  /** The longest block of the event loop, at the start and at the stop. */
+  readonly block: number
+}
+
+interface Many {
+  readonly started: Effect.Effect<void>
+  readonly stop: Effect.Effect<void>
+}
+
+const live = (make: Effect.Effect<Many, unknown>): Promise<Life> =>
+  Effect.runPromise(
+    Effect.gen(function* () {
+      collectGarbage()
+      const before = process.memoryUsage().heapUsed
+      const began = performance.now()
+      const many = yield* make
+      yield* many.started
+      const start = performance.now() - began
+      collectGarbage()
+      const memory = (process.memoryUsage().heapUsed - before) / TENANTS
+      const ending = performance.now()
+      yield* many.stop
+      return { start, memory, stop: performance.now() - ending, block: 0 }
+    })
+  )
+
+/** Counts itself in, and sleeps. */
+const sleeper = (latch: Deferred.Deferred<void>) => {
+  let running = 0
+  return Effect.suspend(() => {
+    if (++running === TENANTS) Deferred.unsafeDone(latch, Effect.void)
+    return Effect.never
+  })
+}
+
+const bare = Effect.gen(function* () {
+  const latch = yield* Deferred.make<void>()
+  const run = sleeper(latch)
+  const fibers = yield* Effect.forEach(Array.from({ length: TENANTS }), () =>
+    Effect.forkDaemon(run)
+  )
+  return { started: Deferred.await(latch), stop: Fiber.interruptAll(fibers) }
+})
+
+const workers = (discovery: TenantDiscovery["Type"]) =>
+  Effect.gen(function* () {
+    const latch = yield* Deferred.make<void>()
+    const scope = yield* Scope.make()
+    const layer = TenantWorker.perTenant({
+      name: "benchmark",
+      run: sleeper(latch),
+      maxTenants: TENANTS
+    }).pipe(Layer.provide(Layer.succeed(TenantDiscovery, discovery)), Layer.provide(quiet))
+    yield* Layer.buildWithScope(layer, scope)
+    return { started: Deferred.await(latch), stop: Scope.close(scope, Exit.void) }
+  })
+
+const row13 = (discovery: TenantDiscovery["Type"]) =>
+  Effect.promise(async () => {
+    const ours: Array<Life> = []
+    const theirs: Array<Life> = []
+    const ofOurs = async () => {
+      let life: Life | undefined
+      const block = await longestBlock(async () => {
+        life = await live(workers(discovery))
+      })
+      if (life !== undefined) ours.push({ ...life, block })
+      return block
+    }
+    const ofTheirs = async () => {
+      const life = await live(bare)
+      theirs.push(life)
+      return life.start
+    }
+    const warmUp = 1
+    const blocks = await interleave({ ours: ofOurs, theirs: ofTheirs }, { rounds: 5, warmUp })
+    const line = (what: string, unit: string, of: (life: Life) => number) =>
+      figure(
+        {
+          row: 13,
+          name: `10k workers a tenant: ${what}`,
+          baseline: "bare Effect.fork",
+          unit,
+          reach: atMost(1.5)
+        },
+        { ours: ours.slice(warmUp).map(of), theirs: theirs.slice(warmUp).map(of) }
+      )
+    return [
+      line("start", "ms", ({ start }) => start),
+      line("memory of each", "bytes", ({ memory }) => memory),
+      line("stop", "ms", ({ stop }) => stop),
+      against(
+        { row: 13, name: "10k workers a tenant: longest block of the event loop", unit: "ms" },
+        blocks.ours,
+        50
+      )
+    ]
+  })
+
+const TICKS = 5
+
+const row14 = (discovery: TenantDiscovery["Type"]) =>
+  Effect.promise(async () => {
+    const ids = Effect.runSync(discovery.activeTenantIds)
+    const ours = async (): Promise<number> => {
+      let runs = 0
+      const began = performance.now()
+      await Effect.runPromise(
+        Effect.scoped(
+          Effect.gen(function* () {
+            const latch = yield* Deferred.make<void>()
+            const layer = TenantWorker.scheduled({
+              name: "benchmark",
+              schedule: Schedule.forever,
+              overlap: "wait",
+              run: Effect.sync(() => {
+                if (++runs === TENANTS * TICKS) Deferred.unsafeDone(latch, Effect.void)
+              })
+            }).pipe(Layer.provide(Layer.succeed(TenantDiscovery, discovery)), Layer.provide(quiet))
+            yield* Layer.build(layer)
+            yield* Deferred.await(latch)
+          })
+        )
+      )
+      return (performance.now() - began) / TICKS
+    }
+    const bareTicks = (each: (run: Effect.Effect<void>) => Effect.Effect<void>) => async () => {
+      let runs = 0
+      const run = Effect.sync(() => {
+        runs++
+      })
+      const began = performance.now()
+      for (let tick = 0; tick < TICKS; tick++) {
+        await Effect.runPromise(
+          Effect.forEach(ids, () => each(run), { concurrency: 8, discard: true })
+        )
+      }
+      return (performance.now() - began) / TICKS
+    }
+    const measured = await interleave(
+      {
+        ours,
+        theirs: bareTicks((run) => run),
+        fibers: bareTicks((run) => Effect.flatMap(Effect.fork(run), Fiber.join))
+      },
+      { rounds: 5, warmUp: 2 }
+    )
+    const heading = { row: 14, name: "scheduled, one tick over 10k tenants, no-op", unit: "ms" }
+    return [
+      figure({ ...heading, baseline: "Effect.forEach, 8 at a time", reach: atMost(1.5) }, measured),
+      figure(
+        { ...heading, baseline: "the same with a fiber a tenant", reach: shown },
+        { ours: measured.ours, theirs: measured.fibers }
+      )
+    ]
+  })
+
+export const work: Effect.Effect<ReadonlyArray<Figure>, unknown> = Effect.scoped(
+  Effect.gen(function* () {
+    const { discovery } = yield* inMemory(tenantsTo(TENANTS))
+    return [...(yield* row13(discovery)), ...(yield* row14(discovery))]
+  })
+)
