@@ -287,15 +287,15 @@ export const make = <A, E, R>(
           return resource
         }
 
+        /** What a new resource is made of, there for those who have a place for it. */
+        interface Fresh {
+          readonly scope: Scope.CloseableScope
+          readonly built: Deferred.Deferred<Context.Context<A>, E>
+        }
         type Attempt = Effect.Effect<Resource<A, E> | undefined, E | TenantLayerError>
 
         /** In one go: what is looked at here may not change before it is acted upon. */
-        const decide = (
-          settled: Connections,
-          tenant: Tenant,
-          scope: Scope.CloseableScope,
-          built: Deferred.Deferred<Context.Context<A>, E>
-        ): Attempt =>
+        const decide = (settled: Connections, tenant: Tenant, fresh: Fresh | undefined): Attempt =>
           Effect.suspend((): Attempt => {
             if (closed) return closedError
             const entry = table.get(id)
@@ -308,8 +308,9 @@ export const make = <A, E, R>(
             if (entry?.failure !== undefined && now() < entry.failure.until) {
               return Effect.failCause(entry.failure.cause)
             }
-            if (!hasPlace) return Effect.as(waitForPlace, undefined)
+            if (fresh === undefined) return Effect.as(waitForPlace, undefined)
             hasPlace = false
+            const { built, scope } = fresh
             const resource = join(new Resource(tenant, settled.revision, scope, built))
             table.getOrMake(id).current = resource
             return Effect.as(build(resource, settled), resource)
@@ -330,9 +331,13 @@ export const make = <A, E, R>(
           const settled = yield* restore(connections.get(id))
           const tenant = (yield* discovery.view.get).get(id)
           if (tenant === undefined) return yield* TenantNotActive.of(id)
-          const scope = yield* Scope.make()
-          const built = yield* Deferred.make<Context.Context<A>, E>()
-          return yield* decide(settled, tenant, scope, built)
+          const fresh = hasPlace
+            ? {
+                scope: yield* Scope.make(),
+                built: yield* Deferred.make<Context.Context<A>, E>()
+              }
+            : undefined
+          return yield* decide(settled, tenant, fresh)
         })
 
         const use = (
