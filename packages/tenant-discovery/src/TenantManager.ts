@@ -1,7 +1,7 @@
 /**
  * The HTTP side of the house: what the tenant manager answers.
  */
-import { HttpClient } from "@effect/platform"
+import * as HttpClient from "@effect/platform/HttpClient"
 import { Context, Duration, Effect, Layer, Option, type Redacted } from "effect"
 import { decodeSettings, type TenantSettings } from "./internal/connections/schema.js"
 import { baseUrl, headerValue, normalizePrefix } from "./internal/http/address.js"

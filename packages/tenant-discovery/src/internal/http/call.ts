@@ -1,13 +1,12 @@
 /**
  * One call to the tenant manager: everything that its endpoints have in common.
  */
-import {
-  FetchHttpClient,
-  HttpClient,
-  type HttpClientError,
-  HttpClientRequest,
-  HttpTraceContext
-} from "@effect/platform"
+// Module by module: the whole of the platform is what a program would wait for at its start.
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import type * as HttpClientError from "@effect/platform/HttpClientError"
+import * as HttpTraceContext from "@effect/platform/HttpTraceContext"
 import { Context, Duration, Effect, Either, Option, Redacted, type Tracer } from "effect"
 import {
   BodyTooLarge,
