@@ -3,7 +3,7 @@ import { Deferred, Effect, Exit, Fiber, Layer, Schedule, Scope } from "effect"
 import { TenantDiscovery, TenantWorker } from "tenant-discovery"
 import { inMemory, quiet, tenantsTo } from "./harness/discoveries.js"
 import { against, atMost, figure, type Figure, shown } from "./harness/figure.js"
-import { collectGarbage, interleave } from "./harness/rounds.js"
+import { collectGarbage, interleave, keep } from "./harness/rounds.js"
 
 const TENANTS = 10_000
 
@@ -167,6 +167,7 @@ const row14 = (discovery: TenantDiscovery["Type"]) =>
           Effect.forEach(ids, () => each(run), { concurrency: 8, discard: true })
         )
       }
+      keep(runs)
       return (performance.now() - began) / TICKS
     }
     const measured = await interleave(

@@ -21,7 +21,7 @@ export const answerOf = <A>(child: ChildProcess): Promise<A> =>
     })
   })
 
-export const ask = <Order extends object, A>(child: ChildProcess, order: Order): Promise<A> => {
+export const ask = <A>(child: ChildProcess, order: object): Promise<A> => {
   const answer = answerOf<A>(child)
   child.send(order)
   return answer

@@ -26,17 +26,18 @@ export interface World {
   readonly publisher: Publisher
 }
 
+const tell = (child: ChildProcess, order: Order) => ask<Answer>(child, order)
+
 const publisherOver = (child: ChildProcess): Publisher => {
-  const tell = (order: Order) => ask<Order, Answer>(child, order)
   return {
     prepare: async (traffic) => {
-      await tell({ _tag: "Prepare", traffic })
+      await tell(child, { _tag: "Prepare", traffic })
     },
     flood: async (channel, last) => {
-      await tell({ _tag: "Flood", channel, last })
+      await tell(child, { _tag: "Flood", channel, last })
     },
     paced: async (options) => {
-      const answer = await tell({ _tag: "Paced", ...options })
+      const answer = await tell(child, { _tag: "Paced", ...options })
       return answer._tag === "Sent" ? answer.at : []
     }
   }
@@ -50,7 +51,7 @@ export const makeWorld: Effect.Effect<World, RedisServer.RedisServerError, Scope
     })
     const child = yield* scoped("./publisherProcess.js")
     yield* Effect.promise(() =>
-      ask<Order, Answer>(child, { _tag: "Connect", host: redis.host, port: redis.port })
+      tell(child, { _tag: "Connect", host: redis.host, port: redis.port })
     )
     return { redis, publisher: publisherOver(child) }
   })
