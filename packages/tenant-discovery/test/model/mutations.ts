@@ -119,7 +119,7 @@ const runs = (): string => {
 /** The first line of what the model said, or nothing where it saw nothing wrong. */
 const caught = ({ edits }: Mutation): string | undefined => {
   // Inside the package, so that the copy finds the same dependencies.
-  const copy = mkdtempSync(join(root, "node_modules/.mutant-"))
+  const copy = mkdtempSync(join(root, "dist/.mutant-"))
   try {
     cpSync(join(root, "src"), join(copy, "src"), { recursive: true })
     cpSync(here, join(copy, "test/model"), { recursive: true })
@@ -135,13 +135,14 @@ const caught = ({ edits }: Mutation): string | undefined => {
       { encoding: "utf8", cwd: root, timeout: 600_000 }
     )
     if (status === 0) return undefined
-    return (stdout + stderr).split("\n")[0] ?? "it did not end"
+    if (!stdout.includes("(seed")) throw new Error(`the model did not run: ${stderr}`)
+    return stdout.split("\n")[0]
   } finally {
     rmSync(copy, { recursive: true })
   }
 }
 
-mkdirSync(join(root, "node_modules"), { recursive: true })
+mkdirSync(join(root, "dist"), { recursive: true })
 let escaped = 0
 for (const mutation of mutations) {
   const law = caught(mutation)
