@@ -6,7 +6,6 @@ import { overTheNetwork } from "./harness/discoveries.js"
 import { atMost, figure, type Figure, percentile, type Reach } from "./harness/figure.js"
 import { interleave, type Rounds, until } from "./harness/rounds.js"
 import { makeTenantManager, makeWorld, type World } from "./harness/world.js"
-import { tenantIdAt } from "./traffic.js"
 
 const TENANTS = 1000
 /** Beyond those that the list has. */
@@ -53,45 +52,58 @@ const rawHandler = (world: World, subject: Subject) =>
     (redis) => Effect.sync(() => redis.disconnect())
   )
 
+/** So often it is looked within one turn of the event loop, before another is waited for. */
+const HOPS = 20
+
 /**
- * Looks at the view itself, without a reader in between: at every turn of the
- * microtasks and of the event loop until nothing more is waited for.
+ * Looks at the view itself, without a reader in between: after each message, between
+ * the microtasks in which the discovery works, until its tenant is there or gone.
  */
-const watch = (
-  discovery: TenantDiscoveryService,
-  { count, remove }: { readonly count: number; readonly remove: boolean },
-  arrived: (id: string) => void
-): Promise<void> =>
-  new Promise((resolve) => {
-    const ids = Array.from({ length: count }, (_, index) =>
-      TenantId.make(tenantIdAt(FIRST + index))
-    )
-    let next = 0
-    const look = () => {
-      for (let id = ids[next]; id !== undefined; id = ids[++next]) {
-        if (Effect.runSync(discovery.isActive(id)) === remove) break
-        arrived(id)
-      }
-      if (next === ids.length) resolve()
-      else setImmediate(look)
+class Probe {
+  discovery: TenantDiscoveryService | undefined
+  private readonly waiting: Array<{ readonly id: TenantId; readonly there: boolean }> = []
+
+  constructor(
+    private readonly world: World,
+    private readonly subject: Subject
+  ) {}
+
+  readonly connection = (): Redis => {
+    const { host, port } = this.world.redis
+    const redis = new Redis({
+      host,
+      port,
+      lazyConnect: true,
+      autoResubscribe: false,
+      retryStrategy: () => null,
+      enableReadyCheck: false
+    })
+    // The library's own listener is there by then, and runs first.
+    redis.once("connect", () => redis.on("message", this.onMessage))
+    return redis
+  }
+
+  private readonly onMessage = (_channel: string, raw: string): void => {
+    const event = JSON.parse(raw) as { readonly tenant_id: string; readonly event_type: string }
+    const there = event.event_type.endsWith(".associated")
+    if (this.waiting.push({ id: TenantId.make(event.tenant_id), there }) === 1) this.look(0)
+  }
+
+  private look(hops: number): void {
+    const { discovery } = this
+    if (discovery === undefined) return
+    for (let next = this.waiting[0]; next !== undefined; next = this.waiting[0]) {
+      if (Effect.runSync(discovery.isActive(next.id)) !== next.there) break
+      this.waiting.shift()
+      this.subject.arrived(next.id)
     }
-    look()
-  })
+    if (this.waiting.length === 0) return
+    if (hops < HOPS) queueMicrotask(() => this.look(hops + 1))
+    else setImmediate(() => this.look(0))
+  }
+}
 
-/** Keeps the event loop turning while others wait, as `watch` does, so that all are alike. */
-const turning = (done: () => boolean): Promise<void> =>
-  new Promise((resolve) => {
-    const turn = () => (done() ? resolve() : setImmediate(turn))
-    turn()
-  })
-
-const latencies = (
-  world: World,
-  subject: Subject,
-  pace: Pace,
-  watched: TenantDiscoveryService | undefined
-) => {
-  const all: Array<number> = []
+const latencies = (world: World, subject: Subject, pace: Pace) => {
   let remove = true
   const run = async (): Promise<number> => {
     remove = !remove
@@ -104,11 +116,8 @@ const latencies = (
       arrived++
     }
     const sent = world.publisher.paced({ ...pace, channel: subject.channel, first: FIRST, remove })
-    await (watched === undefined
-      ? turning(() => arrived === pace.count)
-      : watch(watched, { count: pace.count, remove }, (id) => subject.arrived(id)))
+    await until(() => arrived === pace.count, `all transitions on ${subject.channel}`)
     const took = (await sent).map((at, index) => (arrivals[index] ?? Number.NaN) - at * 1e3)
-    all.push(...took)
     p99s.push(percentile(took, 0.99))
     return percentile(took, 0.5)
   }
@@ -121,15 +130,14 @@ const WARM_UP = 2
 const measure = (
   world: World,
   subjects: Subjects,
-  visible: TenantDiscoveryService,
   pace: Pace
 ): Effect.Effect<{ readonly p50: Rounds<keyof Subjects>; readonly p99: Rounds<keyof Subjects> }> =>
   Effect.promise(async () => {
     const each = {
-      theirs: latencies(world, subjects.theirs, pace, undefined),
-      visible: latencies(world, subjects.visible, pace, visible),
-      handler: latencies(world, subjects.handler, pace, undefined),
-      change: latencies(world, subjects.change, pace, undefined)
+      theirs: latencies(world, subjects.theirs, pace),
+      visible: latencies(world, subjects.visible, pace),
+      handler: latencies(world, subjects.handler, pace),
+      change: latencies(world, subjects.change, pace)
     }
     // An even number of runs leaves every channel as it was.
     const p50 = await interleave(
@@ -161,10 +169,11 @@ const rows = Effect.gen(function* () {
     handler: subject("latency:handler"),
     change: subject("latency:change")
   }
-  const connect = ({ channel }: Subject) =>
-    overTheNetwork({ world, tenantManager, tenants: TENANTS, channel })
+  const connect = ({ channel }: Subject, connection?: () => Redis) =>
+    overTheNetwork({ world, tenantManager, tenants: TENANTS, channel, connection })
   yield* rawHandler(world, subjects.theirs)
-  const visible = yield* connect(subjects.visible)
+  const probe = new Probe(world, subjects.visible)
+  probe.discovery = yield* connect(subjects.visible, probe.connection)
   const handled = yield* connect(subjects.handler)
   yield* handled.onTenantAdded(({ id }) => Effect.sync(() => subjects.handler.arrived(id)))
   yield* handled.onTenantRemoved(({ id }) => Effect.sync(() => subjects.handler.arrived(id)))
@@ -174,11 +183,11 @@ const rows = Effect.gen(function* () {
       Effect.sync(() => subjects.change.arrived(tenant.id))
     )
   )
-  yield* Effect.promise(() => until(() => true, "the reader to start"))
+  yield* Effect.yieldNow()
 
   const figures: Array<Figure> = []
   for (const pace of paces) {
-    const { p50, p99 } = yield* measure(world, subjects, visible, pace)
+    const { p50, p99 } = yield* measure(world, subjects, pace)
     const line = (
       row: number,
       what: string,

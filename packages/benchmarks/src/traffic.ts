@@ -174,10 +174,12 @@ export const traffic = ({ count, kind, seed, tenants }: TrafficOptions): Readonl
   })
 }
 
-/** Adds one tenant and does nothing else. */
+let published = 0
+
+/** Adds one tenant and does nothing else. Each is another event: a repeated ID would be a duplicate. */
 export const associated = (tenant: string): string =>
   JSON.stringify({
-    event_id: `evt-${tenant}`,
+    event_id: `evt-${tenant}-${++published}`,
     event_type: "tenant.service.associated",
     timestamp: "2026-03-25T10:00:00Z",
     tenant_id: tenant,
