@@ -115,6 +115,7 @@ describe("secrets", () => {
             yield* collector.add([context, discovery])
 
             yield* simulator.create({ id: "initech" })
+            yield* agrees(simulator, discovery)
             yield* simulator.publishRaw(simulator.channel ?? "", ["{", '{"event_type":1}'])
             yield* simulator.suspend("initech")
             yield* agrees(simulator, discovery)
