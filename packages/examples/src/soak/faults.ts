@@ -1,0 +1,82 @@
+/** What is done to the servers, one thing after the other. */
+import type { FaultProxy, RedisServer, Simulator, Trouble } from "@tenant-discovery/simulator"
+import { Effect } from "effect"
+
+export interface Servers {
+  readonly simulator: Simulator.SimulatorService
+  readonly redis: RedisServer.RedisServer
+  /** What the program's connections to Redis, and to the tenant manager, go through. */
+  readonly proxy: FaultProxy.FaultProxy
+  readonly api: FaultProxy.FaultProxy
+}
+
+export interface Fault {
+  readonly name: string
+  /** Strikes, and mends what it struck; interruptible in between. */
+  readonly run: (servers: Servers) => Effect.Effect<unknown, unknown>
+}
+
+const during = (
+  strike: Effect.Effect<unknown, unknown>,
+  mend: Effect.Effect<unknown, unknown>
+): Effect.Effect<unknown, unknown> =>
+  Effect.acquireUseRelease(
+    strike,
+    () => Effect.sleep("2 seconds"),
+    () => Effect.orDie(mend)
+  )
+
+/** A trouble of the tenant manager's, for a while in which somebody asks. */
+const trouble = (name: string, ...troubles: ReadonlyArray<Trouble>): Fault => ({
+  name,
+  run: ({ simulator }) => during(simulator.trouble(...troubles), simulator.clearTrouble)
+})
+
+export const faults: readonly [Fault, ...ReadonlyArray<Fault>] = [
+  { name: "Redis killed", run: ({ redis }) => during(redis.kill, redis.start) },
+  { name: "Redis stopped", run: ({ redis }) => during(redis.stop, redis.continue) },
+  {
+    name: "subscriber killed",
+    run: ({ redis }) => redis.command("CLIENT", "KILL", "TYPE", "pubsub")
+  },
+  { name: "Redis link reset", run: ({ proxy }) => proxy.reset },
+  { name: "Redis link cut", run: ({ proxy }) => during(proxy.cut, proxy.resume) },
+  { name: "Redis link dead", run: ({ proxy }) => during(proxy.blackhole(), proxy.resume) },
+  {
+    name: "Redis link halved",
+    run: ({ proxy }) => during(proxy.halve(300, "toClient"), proxy.resume)
+  },
+  { name: "manager refused", run: ({ api }) => during(api.cut, api.resume) },
+  { name: "manager link dead", run: ({ api }) => during(api.blackhole(), api.resume) },
+  { name: "manager link slow", run: ({ api }) => during(api.slow(50_000), api.resume) },
+  trouble("list 500", { _tag: "Status", on: "list", status: 500 }),
+  trouble("list asked to wait", { _tag: "Status", on: "list", status: 429, retryAfter: "1" }),
+  trouble("list hangs", { _tag: "Hang", on: "list" }),
+  trouble("list truncated", { _tag: "TruncatedBody", on: "list" }),
+  trouble("list reset", { _tag: "ResetInBody", on: "list" }),
+  trouble("list empty once", { _tag: "EmptyList", times: 1 }),
+  trouble("list without 60 % once", { _tag: "PartialList", drop: 0.6, times: 1 }),
+  trouble("list with garbage", { _tag: "MalformedElements" }, { _tag: "InactiveElements" }),
+  trouble("events lost", { _tag: "Withhold", times: 5 }),
+  trouble("events twice", { _tag: "Duplicate" }),
+  trouble("events malformed", { _tag: "Malformed", times: 5 }),
+  trouble("events of another environment", {
+    _tag: "OtherEnvironment",
+    environment: "elsewhere",
+    times: 5
+  }),
+  {
+    name: "flood of another service",
+    run: ({ simulator }) =>
+      simulator.publishRaw(
+        simulator.channel ?? "",
+        Array.from({ length: 5_000 }, (_, index) =>
+          JSON.stringify({
+            event_type: "tenant.service.associated",
+            tenant_id: `foreign-${index}`,
+            payload: { service_name: "another" }
+          })
+        )
+      )
+  }
+]
