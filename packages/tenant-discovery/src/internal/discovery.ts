@@ -228,9 +228,9 @@ export const make = (
     machine.accept([{ _tag: "Listed", listing }], now())
     machine.started()
     yield* step([])
-    yield* inbox.takeAll.pipe(
-      Effect.flatMap(step),
-      Effect.forever,
+    // What was taken is carried to its end: whoever waits for it would wait for ever.
+    const carry = Effect.uninterruptible(Effect.suspend(() => step(inbox.drain())))
+    yield* Effect.forever(Effect.zipRight(inbox.notEmpty, carry)).pipe(
       Effect.annotateLogs({ service: manager.service }),
       Effect.interruptible,
       Effect.forkScoped
