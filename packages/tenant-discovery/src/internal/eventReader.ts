@@ -47,6 +47,17 @@ export interface Reading {
 /** A flood of bad messages must not become a flood of log lines: 223 us each. */
 const MAX_NOTICES = 8
 
+/** What is longer is no ID: whoever keeps or logs one keeps little. */
+const MAX_EVENT_ID = 256
+
+/** How much of a text from outside a log line takes. */
+const MAX_FIELD = 128
+
+const withoutLongId = (event: TenantEvent): TenantEvent =>
+  typeof event.event_id === "string" && event.event_id.length > MAX_EVENT_ID
+    ? { ...event, event_id: undefined }
+    : event
+
 const fieldsOf = (event: TenantEvent): Record<string, string> => ({
   event_type: event.event_type,
   tenant_id: event.tenant_id,
@@ -82,9 +93,10 @@ export class EventReader {
         this.refuse(decoded.left, tally, notices)
         continue
       }
-      const directive = this.admit(decoded.right, tally, notices)
+      const event = withoutLongId(decoded.right)
+      const directive = this.admit(event, tally, notices)
       if (directive === undefined) continue
-      const { event_id, event_type, tenant_id } = decoded.right
+      const { event_id, event_type, tenant_id } = event
       events.push({ event_type, tenant_id, event_id })
       directives.push(directive)
       tally.applied++
@@ -130,7 +142,10 @@ export class EventReader {
     this.note(notices, {
       level: "Debug",
       message: "skipped an event of an unknown type",
-      fields: { event_type: undecodable.eventType.slice(0, 128), tenant_id: undecodable.tenantId }
+      fields: {
+        event_type: undecodable.eventType.slice(0, MAX_FIELD),
+        tenant_id: undecodable.tenantId
+      }
     })
   }
 
@@ -147,7 +162,7 @@ export class EventReader {
       fields: {
         ...fieldsOf(event),
         expected_service_name: this.service,
-        received_service_name: receivedService
+        received_service_name: receivedService.slice(0, MAX_FIELD)
       }
     })
   }

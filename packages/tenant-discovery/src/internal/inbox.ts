@@ -96,7 +96,8 @@ export class Inbox<Own extends { readonly _tag: string }> implements SignalSink 
   }
 
   private letGo(): void {
-    const kept = this.items.filter((item) => item._tag !== "Messages")
+    // An answered heartbeat says that all that came before it has been applied: no more.
+    const kept = this.items.filter((item) => item._tag !== "Messages" && item._tag !== "Alive")
     // However long nobody takes, one gap is told once.
     if (this.overflowed !== kept.at(-1) || this.overflowed === undefined) {
       this.overflowed = { _tag: "Subscribed" }

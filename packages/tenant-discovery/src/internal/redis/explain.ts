@@ -125,6 +125,9 @@ const foreign = (text: string, at: Circumstances): string => {
   for (const secret of at.secrets) {
     if (secret !== "") clean = clean.replaceAll(secret, "<redacted>")
   }
+  // The patterns below look again and again at a long run of spaces. Nothing of a secret is
+  // cut in two here: they are out by now.
+  clean = clean.slice(0, 8 * MAX_LENGTH)
   // A server that does not know AUTH or HELLO repeats what they were given.
   clean = clean
     .replace(/,?\s*with args beginning with.*$/s, "")
