@@ -1,0 +1,138 @@
+/** Hostile lists, through the decoder and through the whole client. */
+import { HttpClient, HttpClientResponse } from "@effect/platform"
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Either, Logger, LogLevel, Redacted, Schema } from "effect"
+import assert from "node:assert/strict"
+import { inspect } from "node:util"
+import { decodeListing, Element, isActiveStatus } from "../../src/internal/http/listing.js"
+import { TenantId } from "../../src/Tenant.js"
+import { TenantManager } from "../../src/TenantManager.js"
+import { cases, Dice, hostile, type Json, parsed, SECRET, seed } from "./hostile.js"
+
+const ids: readonly [Json, ...ReadonlyArray<Json>] = [
+  "acme",
+  "0193E8F0-C4B8-7C4A-9F3B-2F6F0C1D2E3F",
+  "0193e8f0c4b87c4a9f3b2f6f0c1d2e3f",
+  "globex",
+  "constructor",
+  "hasOwnProperty",
+  "__proto__",
+  "{0193e8f0-c4b8-7c4a-9f3b-2f6f0c1d2e3f}",
+  "",
+  "x".repeat(257),
+  7,
+  null
+]
+
+const element = (dice: Dice): Json => ({
+  id: dice.pick(ids),
+  ...(dice.chance(0.5) ? { name: dice.pick<Json>(["Acme", "", null, 7, "\ud800"]) } : {}),
+  ...(dice.chance(0.5)
+    ? { status: dice.pick<Json>(["active", "active", "suspended", "", null, 0]) }
+    : {}),
+  ...(dice.chance(0.3) ? { password: SECRET } : {})
+})
+
+const list = (dice: Dice): Json => Array.from({ length: dice.below(8) }, () => element(dice))
+
+const declared = Schema.decodeUnknownEither(Element)
+
+/** The IDs that the contract finds in a body; `undefined` where it is no list. */
+const expected = (text: string): ReadonlyArray<string> | undefined => {
+  const body = parsed(text)
+  if (body === undefined) return undefined
+  if (body.value === null) return []
+  if (!Array.isArray(body.value)) return undefined
+  const found = new Set<string>()
+  for (const item of body.value) {
+    const decoded = declared(item)
+    if (Either.isRight(decoded) && isActiveStatus(decoded.right.status)) found.add(decoded.right.id)
+  }
+  return [...found]
+}
+
+describe(`lists, ${cases} cases of seed ${seed}`, () => {
+  it.effect(
+    "the decoder finds what the contract says, and never throws",
+    () =>
+      Effect.gen(function* () {
+        const dice = new Dice(seed)
+        let lists = 0
+        for (let done = 0; done < cases; done++) {
+          const text = hostile(list(dice), dice)
+          const body = parsed(text)
+          if (body === undefined) continue
+          const outcome = yield* Effect.either(decodeListing(body.value))
+          const right = expected(text)
+          assert.equal(Either.isRight(outcome), right !== undefined)
+          if (Either.isLeft(outcome)) {
+            assert(!outcome.left.includes(SECRET))
+            continue
+          }
+          lists++
+          const { firstSkipped, skipped, tenants } = outcome.right
+          assert.deepEqual(
+            tenants.map(({ id }) => id),
+            right
+          )
+          for (const { id, name } of tenants) {
+            assert(TenantId.isCanonical(id))
+            assert(name === undefined || typeof name === "string")
+          }
+          assert.equal(firstSkipped.length, Math.min(skipped, 10))
+          assert(!JSON.stringify(firstSkipped).includes(SECRET))
+        }
+        expect(lists).toBeGreaterThan(cases / 10)
+      }),
+    cases * 2 + 60_000
+  )
+
+  it.live(
+    "the client answers with those or with an error that tells no secret",
+    () =>
+      Effect.gen(function* () {
+        const dice = new Dice(seed + 1)
+        const told: Array<unknown> = []
+        let text = ""
+        const client = HttpClient.make((request) =>
+          Effect.sync(() => HttpClientResponse.fromWeb(request, new Response(text)))
+        )
+        const manager = yield* TenantManager.make({
+          service: "ledger",
+          url: "http://127.0.0.1:1",
+          apiKey: Redacted.make(SECRET),
+          circuitBreaker: { threshold: 0 }
+        }).pipe(Effect.provideService(HttpClient.HttpClient, client))
+        const logger = Logger.make(({ annotations, cause, message }) => {
+          told.push(message, cause, annotations)
+        })
+        const asked = manager.listActiveTenants.pipe(
+          Effect.either,
+          Effect.provide(Logger.replace(Logger.defaultLogger, logger)),
+          Logger.withMinimumLogLevel(LogLevel.All)
+        )
+        for (let done = 0; done < cases / 20; done++) {
+          text = hostile(list(dice), dice)
+          const outcome = yield* asked
+          // A byte order mark is no part of the text, and what is no Unicode becomes U+FFFD.
+          const received = Buffer.from(text)
+            .toString("utf8")
+            .replace(/^\uFEFF/, "")
+          const right = expected(received)
+          assert.equal(Either.isRight(outcome), right !== undefined, text)
+          if (Either.isRight(outcome)) {
+            assert.deepEqual(
+              outcome.right.tenants.map(({ id }) => id),
+              right
+            )
+          } else {
+            assert.equal(outcome.left._tag, "MalformedBody")
+            assert(!inspect(outcome.left, { depth: 20 }).includes(SECRET))
+          }
+          assert(!inspect(told, { depth: 20 }).includes(SECRET))
+          told.length = 0
+        }
+      }),
+    cases * 2 + 60_000
+  )
+})
