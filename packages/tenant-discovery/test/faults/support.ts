@@ -3,23 +3,16 @@
  * a program on them, and the verdict over everything that the program was told.
  */
 import { expect } from "@effect/vitest"
-import { FaultProxy, type RedisServer } from "@tenant-discovery/simulator"
+import { FaultProxy, RedisServer, Simulator } from "@tenant-discovery/simulator"
 import { Cause, Effect, Fiber, Redacted, Schedule, type Scope, Stream } from "effect"
+import { randomUUID } from "node:crypto"
 import { inspect } from "node:util"
 import type { DiscoveryStatus } from "../../src/DiscoveryStatus.js"
 import type { LayerConfigOptions } from "../../src/NodeTenantDiscovery.js"
 import type { TenantDiscoveryService } from "../../src/TenantDiscoveryService.js"
 import type { Line } from "../node/support.js"
 import { hasNative } from "../redis/support.js"
-import {
-  agrees,
-  fold,
-  listen,
-  makeWorld,
-  quick,
-  startProgram,
-  type World
-} from "../wire/support.js"
+import { agrees, fold, listen, quick, startProgram, type World } from "../wire/support.js"
 
 /** `FAULTS=long` takes what takes minutes too: `npm run test:faults`. */
 export const long = process.env["FAULTS"] === "long"
@@ -43,14 +36,23 @@ export const makeStage = (
   options: { readonly redis?: RedisServer.RedisServerOptions; readonly tenants?: number } = {}
 ): Effect.Effect<Stage, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const world = yield* makeWorld({
-      redis: { kind, ...options.redis },
+    const redis = yield* RedisServer.make({ kind, ...options.redis })
+    const simulator = yield* Simulator.make({
+      redis,
+      environment: `test-${randomUUID()}`,
       tenants: options.tenants ?? 8,
-      apiKey: Redacted.make(API_KEY)
+      apiKey: Redacted.make(API_KEY),
+      // An event that is lost because the machine is busy is found by a list alone.
+      publishTimeoutMillis: 5_000
     })
-    const api = yield* FaultProxy.make({ host: "127.0.0.1", port: world.simulator.port })
-    const variables = { ...world.variables, MULTI_TENANT_URL: `http://127.0.0.1:${api.port}` }
-    const stage: Stage = { ...world, api, variables }
+    const proxy = yield* FaultProxy.make(redis)
+    const api = yield* FaultProxy.make({ host: "127.0.0.1", port: simulator.port })
+    const variables = {
+      ...simulator.env,
+      MULTI_TENANT_REDIS_PORT: String(proxy.port),
+      MULTI_TENANT_URL: `http://127.0.0.1:${api.port}`
+    }
+    const stage: Stage = { simulator, redis, proxy, api, variables }
     return stage
   }).pipe(Effect.orDie)
 
