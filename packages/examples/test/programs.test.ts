@@ -70,11 +70,11 @@ const fleet = Simulator.make({
 })
 
 it.scopedLive(
-  "balance-sync syncs who is active, as it changes",
+  "scheduled-job syncs who is active, as it changes",
   () =>
     Effect.gen(function* () {
       const simulator = yield* fleet
-      const program = yield* run("balance-sync", simulator.env)
+      const program = yield* run("scheduled-job", simulator.env)
       yield* says(program, line("time 2", "acme"))
       yield* says(program, line("time 1", "globex"))
       yield* simulator.create({ id: "initech" })
