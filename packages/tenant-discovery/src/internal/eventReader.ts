@@ -31,8 +31,8 @@ export const emptyTally = (): Tally => ({
 })
 
 /**
- * What is kept of an event once it is understood. Kept whole, the events of a batch
- * outlive the collections of the young heap in its midst: 12 % of a busy channel's cost.
+ * What is kept of an event once it is understood: the payloads of a batch need not
+ * outlive it.
  */
 export type EventLabel = Pick<TenantEvent, "event_type" | "tenant_id" | "event_id">
 

@@ -66,14 +66,7 @@ export class Inbox<Own extends { readonly _tag: string }> implements SignalSink 
     this.signal()
   }
 
-  /** Everything that is there, oldest first; waits until there is something. One taker at a time. */
-  readonly takeAll: Effect.Effect<ReadonlyArray<Signal | Own>> = Effect.suspend(() =>
-    this.items.length > 0
-      ? Effect.succeed(this.drain())
-      : Effect.flatMap(this.filled, () => this.takeAll)
-  )
-
-  /** Waits until there is something, and leaves it there. */
+  /** Waits until there is something, and leaves it there. One waits at a time. */
   readonly notEmpty: Effect.Effect<void> = Effect.suspend(() =>
     this.items.length > 0 ? Effect.void : this.filled
   )
@@ -85,7 +78,7 @@ export class Inbox<Own extends { readonly _tag: string }> implements SignalSink 
     })
   })
 
-  /** Everything that is there, without waiting. */
+  /** Everything that is there, oldest first, without waiting. */
   drain(): ReadonlyArray<Signal | Own> {
     const { items } = this
     this.items = []

@@ -40,8 +40,8 @@ const isOfAnother = (raw: string): boolean =>
 /**
  * `true` where the message may concern `service`, or is no event that concerns another.
  *
- * Searches one after the other, each of which the engine does by skipping ahead: 30 %
- * less than one expression with alternatives. The name is looked for without the
+ * Searches one after the other, each of which the engine does by skipping ahead: half
+ * of what one expression with alternatives costs. The name is looked for without the
  * quote before it, since a search that begins with the commonest character of all
  * takes four times as long.
  */

@@ -2,9 +2,9 @@
  * A persistent vector: three levels, of which one write copies one path. An
  * editor copies each leaf that it writes at most once.
  *
- * Leaves are small, since a batch writes all over them: with 32 instead of 512 a
- * batch of 140 messages over 10 000 tenants costs a fourth, mostly in what the
- * garbage collector has to carry. Three levels keep that flat up to a million.
+ * Leaves are small, since events are spread all over them. With 32 in place of one
+ * level of 512, an event costs 0.9 us and not 2.4 over 1000 tenants, 6.6 and not 20
+ * over a million; in batches of 100, the same and a third.
  */
 const LEAF_BITS = 5
 const GROUP_BITS = 6
@@ -68,7 +68,7 @@ export class VectorEditor<A> {
     const group = this.groupFor(g)
     const leaf = this.leafFor(group, g, l)
     leaf[index & LEAF_MASK] = item
-    // A leaf that grew by pushing keeps room for a third more: 5 bytes a tenant.
+    // A leaf that grew by pushing keeps room that it will never need.
     if (leaf.length === LEAF && (index & LEAF_MASK) === LEAF_MASK) group[l] = leaf.slice()
   }
 
