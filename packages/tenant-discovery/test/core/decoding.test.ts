@@ -23,7 +23,7 @@ describe("TenantId", () => {
         expect(Either.getOrUndefined(TenantId.parse(input))).toBe(id)
         expect(Schema.decodeSync(TenantId.schema)(input)).toBe(id)
       }),
-      runs(3000)
+      runs(500)
     )
   })
 
@@ -49,7 +49,7 @@ describe("decoding an event", () => {
         const { byHand, bySchema } = both(JSON.stringify(event))
         expect(byHand).toEqual(bySchema)
       }),
-      runs(2000)
+      runs(800)
     )
   })
 
@@ -94,7 +94,7 @@ describe("decoding an event", () => {
         })
         expect(sound).toBe(true)
       }),
-      runs(2000)
+      runs(800)
     )
   })
 
@@ -182,7 +182,7 @@ describe("the check before the parse", () => {
           expect(mayConcern(name)(raw) || !concerns).toBe(true)
         }
       ),
-      runs(2000)
+      runs(800)
     )
   })
 
@@ -221,7 +221,7 @@ describe("the check before the parse", () => {
           expect(directives).toEqual(expected)
         }
       ),
-      runs(1000)
+      runs(500)
     )
   })
 

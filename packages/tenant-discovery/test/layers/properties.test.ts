@@ -222,7 +222,7 @@ describe("tenant layers", () => {
             Effect.runPromise(run(maxTenants, steps))
           ),
           // A run that hangs is told with its steps.
-          { numRuns: 40, timeout: 10_000 }
+          { numRuns: 20, timeout: 10_000 }
         )
       ).resolves.toBeUndefined(),
     120_000

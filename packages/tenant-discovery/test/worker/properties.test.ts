@@ -151,7 +151,7 @@ describe("whatever happens to the tenants", () => {
                 ).pipe(Effect.provide(TestContext.TestContext))
               )
           ),
-          { numRuns: 20 }
+          { numRuns: 10 }
         )
       ),
     60_000
@@ -189,7 +189,7 @@ describe("whatever happens to the tenants", () => {
                 ).pipe(Effect.provide(TestContext.TestContext))
               )
           ),
-          { numRuns: 40 }
+          { numRuns: 20 }
         )
       ),
     60_000
