@@ -58,7 +58,7 @@ export interface RedisConnection {
 export const open = (settings: RedisConnection): SubscriberConnection => {
   const password = passwordOf(settings)
   const tls = settings.tls === undefined || settings.tls === false ? undefined : settings.tls
-  return new Redis({
+  const redis = new Redis({
     host: settings.host,
     port: settings.port,
     ...(settings.username === undefined ? undefined : { username: settings.username }),
@@ -80,6 +80,25 @@ export const open = (settings: RedisConnection): SubscriberConnection => {
     maxRetriesPerRequest: null,
     // INFO needs a permission of its own, and a server that is loading takes subscribers.
     enableReadyCheck: false
+  })
+  redis.on("connect", () => guardReading(redis.stream))
+  return redis
+}
+
+/**
+ * ioredis 5 reads a reply within a reply by recursion: one that is deep enough throws
+ * in the socket's listener, where nobody catches it, and would end the process. Here it
+ * ends the connection.
+ */
+const guardReading = (stream: Redis["stream"]): void => {
+  const readers = stream.listeners("data")
+  stream.removeAllListeners("data")
+  stream.on("data", (chunk: Buffer) => {
+    try {
+      for (const reader of readers) reader.call(stream, chunk)
+    } catch (error) {
+      stream.destroy(error instanceof Error ? error : new Error("a reply could not be read"))
+    }
   })
 }
 
