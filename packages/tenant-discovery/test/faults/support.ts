@@ -100,8 +100,9 @@ export const play = (
 ) =>
   Effect.gen(function* () {
     const { api, proxy, simulator } = stage
-    // Measured as it is in the end: whoever waits has a timer and a fiber of its own.
-    const before = yield* until("measured", leftovers, () => true)
+    // Measured as it is in the end: whoever has waited for a while has a timer and fibers.
+    let asked = 0
+    const before = yield* until("measured", leftovers, () => ++asked > 2)
     const {
       close: closeScope,
       discovery,
