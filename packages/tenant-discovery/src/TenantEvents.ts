@@ -2,51 +2,12 @@
  * The event side of the house: a subscription to what the tenant manager
  * publishes, whatever carries it.
  */
-import { Context, type Effect, type Scope } from "effect"
+import { Chunk, Context, Effect, type Scope, Stream } from "effect"
+import { Inbox } from "./internal/inbox.js"
+import type { Signal, SignalSink } from "./internal/signals.js"
+import { defaultDiscoveryOptions } from "./TenantDiscoveryOptions.js"
 
-/**
- * Why a subscription ended, or never began. `message` is for people and holds
- * no secret; `Overflow` means that messages came faster than they were taken
- * and some were let go: the subscription itself goes on.
- */
-export type LostCause =
-  | { readonly _tag: "ConnectFailed"; readonly message: string }
-  | { readonly _tag: "ConnectionLost"; readonly message: string }
-  | { readonly _tag: "HeartbeatTimedOut"; readonly message: string }
-  | { readonly _tag: "SubscribeFailed"; readonly message: string }
-  | { readonly _tag: "Overflow"; readonly message: string }
-
-/**
- * What a subscription tells, in the order in which it happened:
- *
- * - `Subscribed`: the server acknowledged. Whatever is published from here on
- *   arrives, until `Lost`. What was published before may be missing.
- * - `Messages`: raw messages, oldest first.
- * - `Alive`: the server answered a heartbeat that was sent at `sentAt`, on the
- *   subscription's own connection: whatever it published before then has arrived.
- * - `Lost`: messages may be missing from here on, until the next `Subscribed`.
- *   Never twice in a row.
- */
-export type Signal =
-  | { readonly _tag: "Subscribed" }
-  | { readonly _tag: "Messages"; readonly messages: ReadonlyArray<string> }
-  | { readonly _tag: "Alive"; readonly sentAt: bigint }
-  | { readonly _tag: "Lost"; readonly cause: LostCause }
-
-/**
- * Where a subscription delivers, synchronously and in order. None of these
- * throws or blocks. A sink bounds what it keeps by itself, and lets go with a
- * `Lost(Overflow)` followed by a `Subscribed` of its own.
- */
-export interface SignalSink {
-  /** The server acknowledged the subscription. */
-  readonly subscribed: () => void
-  /** One raw message. */
-  readonly message: (raw: string) => void
-  /** `sentAt`: `Clock.currentTimeNanos` when the answered heartbeat was sent. */
-  readonly alive: (sentAt: bigint) => void
-  readonly lost: (cause: LostCause) => void
-}
+export type { LostCause, Signal, SignalSink } from "./internal/signals.js"
 
 /** The subscription to tenant events, provided by an adapter such as `RedisTenantEvents`. */
 export class TenantEvents extends Context.Tag("tenant-discovery/TenantEvents")<
@@ -64,4 +25,21 @@ export class TenantEvents extends Context.Tag("tenant-discovery/TenantEvents")<
      */
     readonly subscribe: (sink: SignalSink) => Effect.Effect<void, never, Scope.Scope>
   }
->() {}
+>() {
+  /**
+   * A subscription of its own as a stream: it begins when the stream is run and ends
+   * with it. What waits for a slow reader is bounded; past it the messages are let
+   * go, and `Lost(Overflow)` and `Subscribed` say so. Messages in a row are one batch.
+   */
+  static readonly signals: Stream.Stream<Signal, never, TenantEvents> = Stream.unwrapScoped(
+    Effect.gen(function* () {
+      const { subscribe } = yield* TenantEvents
+      const { bufferCharacters, bufferMessages } = defaultDiscoveryOptions
+      const inbox = new Inbox<Signal>({ messages: bufferMessages, characters: bufferCharacters })
+      yield* subscribe(inbox)
+      return Stream.repeatEffectChunk(
+        Effect.map(inbox.notEmpty, () => Chunk.unsafeFromArray(inbox.drain()))
+      )
+    })
+  )
+}

@@ -7,7 +7,7 @@
  * messages are let go and a `Lost(Overflow)` says so, which a list makes good.
  */
 import { Effect } from "effect"
-import type { LostCause, Signal, SignalSink } from "../TenantEvents.js"
+import type { LostCause, Signal, SignalSink } from "./signals.js"
 
 export interface InboxLimits {
   readonly messages: number
