@@ -64,7 +64,7 @@ const stay = (simulator: Simulator.SimulatorService, timeline: Timeline): Effect
     post("create", { id: "stark" }),
     post("suspend", { tenantId: "stark" }),
     post("reactivate", { tenantId: "stark" }),
-    post("bulk-create", { count: 3 }),
+    post("bulkCreate", { count: 3 }),
     post("trouble", { _tag: "Status", status: 503, times: 3 }),
     "The same for a program of yours:",
     ...Object.entries(simulator.env).map(([name, value]) => `  export ${name}=${value}`)
