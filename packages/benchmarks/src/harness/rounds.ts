@@ -2,6 +2,7 @@
  * Interleaved rounds. A shared machine's speed moves by half from minute to
  * minute; what was measured side by side within one round moves together.
  */
+import { Record as Records, Struct } from "effect"
 
 /** What one round of each variant measured, in the order of the rounds. */
 export type Rounds<Name extends string> = Readonly<Record<Name, ReadonlyArray<number>>>
@@ -25,11 +26,8 @@ export const interleave = async <Name extends string>(
   variants: Readonly<Record<Name, () => Promise<number> | number>>,
   { rounds = 7, warmUp = 2 }: RoundsOptions = {}
 ): Promise<Rounds<Name>> => {
-  const names = Object.keys(variants) as Array<Name>
-  const measured = Object.fromEntries(names.map((name) => [name, []])) as unknown as Record<
-    Name,
-    Array<number>
-  >
+  const names = Struct.keys(variants)
+  const measured = Records.map(variants, (): Array<number> => [])
   for (let round = -warmUp; round < rounds; round++) {
     for (let i = 0; i < names.length; i++) {
       const name = names[(i + round + warmUp) % names.length]
