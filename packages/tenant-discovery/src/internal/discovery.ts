@@ -206,6 +206,8 @@ export const make = (
     const listAtStart = Effect.gen(function* () {
       const began = now().mono
       for (let tries = 0; ; tries++) {
+        // What arrived before this try is older than the list it asks for.
+        machine.accept(inbox.drain(), now())
         machine.listStarted(now())
         const answer = yield* Effect.either(manager.listActiveTenants)
         if (answer._tag === "Right") return answer.right
@@ -222,8 +224,7 @@ export const make = (
 
     yield* events.subscribe(inbox)
     // The first word is `Subscribed` or `Lost`; the list is asked for after it.
-    const heard = yield* Effect.timeoutOption(inbox.notEmpty, settings.subscribeTimeout)
-    if (heard._tag === "Some") machine.accept(inbox.drain(), now())
+    yield* Effect.timeoutOption(inbox.notEmpty, settings.subscribeTimeout)
     const listing = yield* listAtStart
     machine.accept([{ _tag: "Listed", listing }], now())
     machine.started()

@@ -37,10 +37,18 @@ describe("TenantId", () => {
 describe("decoding an event", () => {
   const declared = Schema.decodeUnknownEither(TenantEvent.TenantEventSchema)
 
+  /** The schema's union throws where it cannot print a type, such as `{"toString":0}`: it refuses it. */
+  const asDeclared = (raw: string) => {
+    try {
+      return Either.getOrUndefined(declared(JSON.parse(raw)))
+    } catch {
+      return undefined
+    }
+  }
   /** What each of the two makes of it, in the same terms. */
   const both = (raw: string) => ({
     byHand: Either.getOrUndefined(TenantEvent.decode(raw)),
-    bySchema: Either.getOrUndefined(declared(JSON.parse(raw)))
+    bySchema: asDeclared(raw)
   })
 
   it("accepts what the schema accepts, yields the same, refuses the rest: nearly right messages", () => {

@@ -76,6 +76,22 @@ describe("law 2: fail fast at the start", () => {
     }).pipe(Effect.provide(edges()))
   )
 
+  it.scoped("an event from before the retry is older than the list that the retry brings", () =>
+    Effect.gen(function* () {
+      const manager = yield* TestTenantManager
+      const events = yield* TestTenantEvents
+      yield* manager.fail(outage(), 1)
+      const building = yield* Effect.forkScoped(build)
+      yield* manager.awaitCalls(1)
+      yield* settle
+      // Suspended and associated again; the second event is lost, and the list knows.
+      yield* events.send(TestEvent.suspended("a", SERVICE))
+      yield* TestClock.adjust("2 seconds")
+      const context = yield* Fiber.join(building)
+      expect(yield* Effect.provide(seen, context)).toEqual(ids("a"))
+    }).pipe(Effect.provide(edges({ tenants: ["a"] })))
+  )
+
   it.scoped("an outage that ends within the retries starts the discovery", () =>
     Effect.gen(function* () {
       const manager = yield* TestTenantManager
