@@ -9,6 +9,7 @@ const project = (name: string) => ({
   test: {
     name,
     root: `packages/${name}`,
+    setupFiles: name === "tenant-discovery" ? ["test/setup.ts"] : [],
     include: ["test/**/*.test.ts"],
     testTimeout: 30_000,
     hookTimeout: 30_000
