@@ -1,8 +1,9 @@
 /**
  * The tag, and the layers that provide it.
  */
-import { Context, Effect, Layer, SubscriptionRef } from "effect"
+import { Context, Effect, Layer } from "effect"
 import { make } from "./internal/discovery.js"
+import { Latest } from "./internal/latest.js"
 import { type DiscoveryState, makeSurface } from "./internal/surface.js"
 import type { Tenant } from "./Tenant.js"
 import type { TenantDiscoveryOptions } from "./TenantDiscoveryOptions.js"
@@ -41,7 +42,7 @@ const makeSingleTenant = (tenants: ReadonlyArray<Tenant>) =>
     const now = (yield* Effect.clock).unsafeCurrentTimeMillis()
     const listed = TenantView.applyListing(TenantView.empty, tenants).view
     const view = TenantView.as(listed, "SingleTenant", now)
-    const state = yield* SubscriptionRef.make<DiscoveryState>({
+    const state = new Latest<DiscoveryState>({
       view,
       status: {
         mode: view.mode,
@@ -55,7 +56,7 @@ const makeSingleTenant = (tenants: ReadonlyArray<Tenant>) =>
       closed: false
     })
     yield* Effect.addFinalizer(() =>
-      SubscriptionRef.update(state, (last) => ({ ...last, closed: true }))
+      Effect.sync(() => state.set({ ...state.current, closed: true }))
     )
     return makeSurface(state, Effect.void)
   })

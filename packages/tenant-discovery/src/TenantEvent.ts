@@ -2,8 +2,8 @@
  * What the tenant manager publishes: the events, their decoding, and what each asks
  * of the active set of one service.
  */
-import type { Either } from "effect"
-import { decodeEvent } from "./internal/decodeEvent.js"
+import { Either } from "effect"
+import { decodeEvent, Refused } from "./internal/decodeEvent.js"
 import type { TenantEvent, TenantEventType, Undecodable } from "./internal/eventSchema.js"
 import type { TenantId } from "./Tenant.js"
 
@@ -15,7 +15,10 @@ export {
 } from "./internal/eventSchema.js"
 
 /** Decodes one raw message. Never throws, whatever the input. */
-export const decode = (raw: string): Either.Either<TenantEvent, Undecodable> => decodeEvent(raw)
+export const decode = (raw: string): Either.Either<TenantEvent, Undecodable> => {
+  const decoded = decodeEvent(raw)
+  return decoded instanceof Refused ? Either.left(decoded.why) : Either.right(decoded)
+}
 
 /** Which event it was that told. */
 export interface EventCause {

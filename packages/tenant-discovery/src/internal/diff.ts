@@ -1,12 +1,13 @@
 /**
  * What changed from one table to a later one.
  *
- * In one layout, leaves that both share are skipped, so the cost follows what
- * changed and not the number of tenants. Across layouts every tenant is looked at.
+ * Within one store only the slots that were written in between are looked at, so the
+ * cost follows what changed and not the number of tenants. Else every tenant is.
  */
 import type { Tenant } from "../Tenant.js"
 import type { TenantChange } from "../TenantChange.js"
-import type { History, TenantTable } from "./tenantTable.js"
+import type { History } from "./tenantStore.js"
+import type { TenantTable } from "./tenantTable.js"
 
 interface Dated {
   readonly at: number
@@ -48,16 +49,27 @@ const compare = (
   }
 }
 
+const compareSlot = (told: Array<Dated>, a: TenantTable, b: TenantTable, slot: number): void => {
+  if (slot >= a.length) compare(told, undefined, undefined, b.tenantAt(slot), b.historyAt(slot))
+  else compare(told, a.tenantAt(slot), a.historyAt(slot), b.tenantAt(slot), b.historyAt(slot))
+}
+
+/** Both of one store: only what was written since the older one can differ. */
+const compareWritten = (told: Array<Dated>, a: TenantTable, b: TenantTable): void => {
+  for (const slot of a.writtenSince()) compareSlot(told, a, b, slot)
+  for (let slot = a.length; slot < b.length; slot++) compareSlot(told, a, b, slot)
+}
+
+/** Of two stores, the later one a copy that went on: each tenant has one slot in both. */
 const compareSlots = (told: Array<Dated>, a: TenantTable, b: TenantTable): void => {
-  a.histories.forEachChanged(b.histories, (slot) => {
-    compare(told, a.tenantAt(slot), a.historyAt(slot), b.tenantAt(slot), b.historyAt(slot))
-  })
+  for (let slot = 0; slot < b.length; slot++) compareSlot(told, a, b, slot)
 }
 
 const compareTenants = (told: Array<Dated>, a: TenantTable, b: TenantTable): void => {
   a.forEach((tenant, history) => {
     const slot = b.slotOf(tenant.id)
-    compare(told, tenant, history, b.tenantAt(slot), b.historyAt(slot))
+    if (slot < 0) compare(told, tenant, history, undefined, undefined)
+    else compare(told, tenant, history, b.tenantAt(slot), b.historyAt(slot))
   })
   b.forEach((tenant, history) => {
     if (!a.has(tenant.id)) compare(told, undefined, undefined, tenant, history)
@@ -67,8 +79,9 @@ const compareTenants = (told: Array<Dated>, a: TenantTable, b: TenantTable): voi
 export const diffTables = (a: TenantTable, b: TenantTable): ReadonlyArray<TenantChange> => {
   if (a === b) return []
   const told: Array<Dated> = []
-  // A fork shares the slots but not the index: what lies beyond its start may differ.
-  if (a.layout.slots === b.layout.slots && a.length <= b.length) compareSlots(told, a, b)
+  const follows = a.store.slots === b.store.slots && a.revision <= b.revision
+  if (follows && a.store === b.store) compareWritten(told, a, b)
+  else if (follows) compareSlots(told, a, b)
   else compareTenants(told, a, b)
   // Slots are in the order of arrival; a reader is told in the order of the changes.
   // The sort is stable: a removal stays before the return of the same revision.

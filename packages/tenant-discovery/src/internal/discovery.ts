@@ -12,7 +12,6 @@ import {
   Option,
   Random,
   type Scope,
-  SubscriptionRef,
   Utils
 } from "effect"
 import type { TenantDiscoveryOptions } from "../TenantDiscoveryOptions.js"
@@ -20,11 +19,13 @@ import type { TenantDiscoveryService } from "../TenantDiscoveryService.js"
 import { TenantEvents } from "../TenantEvents.js"
 import { TenantManager } from "../TenantManager.js"
 import { type TenantManagerError, Unavailable } from "../TenantManagerError.js"
-import { recordEvents } from "./eventSpans.js"
+import { eventSpans } from "./eventSpans.js"
 import { Inbox } from "./inbox.js"
-import { type Input, Machine, type Now } from "./machine.js"
+import { Latest } from "./latest.js"
+import { type Effects, type Input, Machine, type Now } from "./machine.js"
 import * as Metrics from "./metrics.js"
 import { logNotices } from "./notice.js"
+import { mayConcern } from "./relevance.js"
 import { settingsOf } from "./settings.js"
 import { waitBeforeRetry } from "./startRetry.js"
 import { type DiscoveryState, makeSurface } from "./surface.js"
@@ -92,35 +93,39 @@ export const make = (
     const generator = new Utils.PCGRandom(yield* Random.nextInt)
     const random = () => generator.number()
     const now = () => nowOf(clock)
+    const recordEvents = yield* eventSpans(manager.service)
 
     const machine = new Machine<Waiter>(manager.service, settings, random, now())
-    const inbox = new Inbox<Own>({
-      messages: settings.bufferMessages,
-      characters: settings.bufferCharacters
-    })
+    const relevant = mayConcern(manager.service)
+    const inbox = new Inbox<Own>(
+      { messages: settings.bufferMessages, characters: settings.bufferCharacters },
+      (raw) => {
+        if (relevant(raw)) return true
+        Metrics.countForeign()
+        return false
+      }
+    )
     let closed = false
-    let published: DiscoveryState = {
+    const stateNow = (): DiscoveryState => ({
       view: machine.view,
       status: machine.status,
       asOf: machine.asOf,
       closed
-    }
-    const state = yield* SubscriptionRef.make(published)
-
-    /** Batches about other services change nothing, and nobody is woken for them. */
-    const publish = Effect.suspend(() => {
-      const { asOf, status, view } = machine
-      if (
-        published.view === view &&
-        published.status === status &&
-        published.asOf === asOf &&
-        published.closed === closed
-      ) {
-        return Effect.void
-      }
-      published = { view, status, asOf, closed }
-      return SubscriptionRef.set(state, published)
     })
+    const state = new Latest(stateNow())
+
+    /** What changes nothing wakes nobody. */
+    const publish = (): void => {
+      const { current } = state
+      if (
+        current.view !== machine.view ||
+        current.status !== machine.status ||
+        current.asOf !== machine.asOf ||
+        current.closed !== closed
+      ) {
+        state.set(stateNow())
+      }
+    }
 
     // Finalizers run from the last to the first: the loop has stopped and the
     // subscription is closed by the time this one says so.
@@ -129,12 +134,10 @@ export const make = (
         closed = true
         const waiting = [...machine.takeWaiters(), ...inbox.drain().flatMap(waiterOf)]
         machine.closed(now())
-        return Effect.zipRight(
-          publish,
-          Effect.forEach(waiting, (waiter) => Deferred.fail(waiter, closedError()), {
-            discard: true
-          })
-        )
+        publish()
+        return Effect.forEach(waiting, (waiter) => Deferred.fail(waiter, closedError()), {
+          discard: true
+        })
       })
     )
 
@@ -142,9 +145,8 @@ export const make = (
     const timer = yield* FiberHandle.make<void>()
     let armedFor: number | undefined
 
-    /** Starts the list that is due, or sets the timer for it. */
-    const schedule = Effect.suspend(() => {
-      const at = now()
+    /** Starts the list that is due, or sets the timer for it; nothing where the timer is set. */
+    const schedule = (at: Now): Effect.Effect<unknown> => {
       const due = machine.nextListAt(at)
       if (due !== undefined && due <= at.mono) {
         armedFor = undefined
@@ -163,44 +165,49 @@ export const make = (
         timer,
         Effect.interruptible(Effect.delay(wake, Math.ceil(due - at.mono)))
       )
-    })
+    }
 
-    const carryOut = Effect.suspend(() => {
-      const { drift, events: told, notices, settled, tallies } = machine.takeEffects()
-      for (const tally of tallies) Metrics.countEvents(tally)
-      if (drift > 0) Metrics.drift.unsafeUpdate(drift, [])
-      Metrics.tenants.unsafeUpdate(machine.view.size, [])
-      return Effect.all(
-        [
-          recordEvents(told, manager.service, clock.unsafeCurrentTimeNanos()),
-          Effect.forEach(
-            settled,
-            ({ error, waiter }) =>
-              error === undefined
-                ? Deferred.succeed(waiter, undefined)
-                : Deferred.fail(waiter, error),
-            { discard: true }
-          ),
-          logNotices(notices)
-        ],
-        { discard: true }
+    const carryOut = ({ notices, settled }: Effects<Waiter>): Effect.Effect<void> =>
+      Effect.zipRight(
+        Effect.forEach(
+          settled,
+          ({ error, waiter }) =>
+            error === undefined ? Deferred.succeed(waiter, undefined) : Deferred.fail(waiter, error),
+          { discard: true }
+        ),
+        logNotices(notices)
       )
-    })
 
-    const step = (inputs: ReadonlyArray<Own>): Effect.Effect<void> =>
-      Effect.suspend(() => {
-        machine.accept(inputs, now())
-        return publish
-      }).pipe(
-        Effect.zipRight(carryOut),
-        Effect.zipRight(schedule),
+    /**
+     * Decides, publishes and counts in one synchronous piece, and leaves an effect only of
+     * what most batches have nothing of: a batch is FIGURE of the runtime and not FIGURE.
+     */
+    const step = (inputs: ReadonlyArray<Own>): Effect.Effect<unknown> => {
+      const at = now()
+      machine.accept(inputs, at)
+      publish()
+      const left = machine.takeEffects()
+      for (const tally of left.tallies) Metrics.countEvents(tally)
+      if (left.drift > 0) Metrics.drift.unsafeUpdate(left.drift, [])
+      Metrics.tenants.unsafeUpdate(machine.view.size, [])
+      recordEvents?.(left.events)
+      const next = schedule(at)
+      return left.notices.length === 0 && left.settled.length === 0
+        ? next
+        : Effect.zipRight(carryOut(left), next)
+    }
+
+    /** What was taken is carried to its end: whoever waits for it would wait for ever. */
+    const carry = (take: () => ReadonlyArray<Own>): Effect.Effect<unknown> =>
+      Effect.suspend(() => step(take())).pipe(
         Effect.catchAllCause((cause) => {
           machine.distrust(now())
           return Effect.zipRight(
             Effect.logError("the discovery loop failed on an input and goes on", cause),
-            schedule
+            Effect.suspend(() => schedule(now()))
           )
-        })
+        }),
+        Effect.uninterruptible
       )
 
     const listAtStart = Effect.gen(function* () {
@@ -228,10 +235,13 @@ export const make = (
     const listing = yield* listAtStart
     machine.accept([{ _tag: "Listed", listing }], now())
     machine.started()
-    yield* step([])
-    // What was taken is carried to its end: whoever waits for it would wait for ever.
-    const carry = Effect.uninterruptible(Effect.suspend(() => step(inbox.drain())))
-    yield* Effect.forever(Effect.zipRight(inbox.notEmpty, carry)).pipe(
+    yield* carry(() => [])
+    const carryWaiting = carry(() => inbox.drain())
+    // Not `forever`, which gives its turn away after each batch.
+    const loop: Effect.Effect<never> = Effect.flatMap(inbox.notEmpty, () =>
+      Effect.flatMap(carryWaiting, () => loop)
+    )
+    yield* loop.pipe(
       Effect.annotateLogs({ service: manager.service }),
       Effect.interruptible,
       Effect.forkScoped

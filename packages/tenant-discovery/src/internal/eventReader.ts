@@ -1,11 +1,10 @@
 /**
- * From raw messages to what they ask of the active set: relevance, decoding,
- * environment, duplicates. Keeps no tenant state; never throws.
+ * From raw messages to what they ask of the active set: decoding, environment,
+ * duplicates. Keeps no tenant state; never throws.
  */
 import { type Directive, directiveFor, type TenantEvent, type Undecodable } from "../TenantEvent.js"
-import { decodeEvent } from "./decodeEvent.js"
+import { decodeEvent, Refused } from "./decodeEvent.js"
 import { RecentIds } from "./duplicates.js"
-import { mayConcern } from "./relevance.js"
 import type { Notice } from "./notice.js"
 
 /** What became of the messages of a batch, by number. */
@@ -30,15 +29,9 @@ export const emptyTally = (): Tally => ({
   applied: 0
 })
 
-/**
- * What is kept of an event once it is understood: the payloads of a batch need not
- * outlive it.
- */
-export type EventLabel = Pick<TenantEvent, "event_type" | "tenant_id" | "event_id">
-
 export interface Reading {
   /** The events that concern the service, and what each asks: of the same length, in order. */
-  readonly events: ReadonlyArray<EventLabel>
+  readonly events: ReadonlyArray<TenantEvent>
   readonly directives: ReadonlyArray<Directive>
   readonly tally: Tally
   readonly notices: ReadonlyArray<Notice>
@@ -66,7 +59,6 @@ const fieldsOf = (event: TenantEvent): Record<string, string> => ({
 
 export class EventReader {
   private readonly recent: RecentIds
-  private readonly relevant: (raw: string) => boolean
 
   constructor(
     private readonly service: string,
@@ -74,30 +66,24 @@ export class EventReader {
     duplicateWindow: number
   ) {
     this.recent = new RecentIds(duplicateWindow)
-    this.relevant = mayConcern(service)
   }
 
   read(messages: ReadonlyArray<string>): Reading {
-    const events: Array<EventLabel> = []
+    const events: Array<TenantEvent> = []
     const directives: Array<Directive> = []
     const notices: Array<Notice> = []
     const tally = emptyTally()
     tally.received = messages.length
     for (const raw of messages) {
-      if (!this.relevant(raw)) {
-        tally.ignored++
-        continue
-      }
       const decoded = decodeEvent(raw)
-      if (decoded._tag === "Left") {
-        this.refuse(decoded.left, tally, notices)
+      if (decoded instanceof Refused) {
+        this.refuse(decoded.why, tally, notices)
         continue
       }
-      const event = withoutLongId(decoded.right)
+      const event = withoutLongId(decoded)
       const directive = this.admit(event, tally, notices)
       if (directive === undefined) continue
-      const { event_id, event_type, tenant_id } = event
-      events.push({ event_type, tenant_id, event_id })
+      events.push(event)
       directives.push(directive)
       tally.applied++
     }
@@ -108,6 +94,7 @@ export class EventReader {
     const { environment, event_id: eventId } = event
     if (
       this.environment !== undefined &&
+      environment !== this.environment &&
       typeof environment === "string" &&
       environment !== "" &&
       environment.trim().toLowerCase() !== this.environment

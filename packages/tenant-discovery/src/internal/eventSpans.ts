@@ -4,28 +4,36 @@
  * that somebody can see it in.
  */
 import { Context, DefaultServices, Effect, Exit, Option, Tracer } from "effect"
-import type { EventLabel } from "./eventReader.js"
+import type { TenantEvent } from "./eventSchema.js"
 
 const SPAN = "event.tenant_event_listener.handle_message"
 
 const nobodyLooks = (tracer: Tracer.Tracer): boolean =>
   Context.get(DefaultServices.liveServices, Tracer.Tracer) === tracer
 
-export const recordEvents = (
-  events: ReadonlyArray<EventLabel>,
-  service: string,
-  at: bigint
-): Effect.Effect<void> =>
-  events.length === 0
-    ? Effect.void
-    : Effect.map(Effect.tracer, (tracer) => {
-        if (nobodyLooks(tracer)) return
-        for (const event of events) {
-          const span = tracer.span(SPAN, Option.none(), Context.empty(), [], at, "consumer")
-          span.attribute("event_type", event.event_type)
-          span.attribute("tenant_id", event.tenant_id)
-          span.attribute("service", service)
-          if (typeof event.event_id === "string") span.attribute("event_id", event.event_id)
-          span.end(at, Exit.void)
+/** Records events on the tracer of whoever asks; `undefined` where nobody would see it. */
+export const eventSpans = (
+  service: string
+): Effect.Effect<((events: ReadonlyArray<TenantEvent>) => void) | undefined> =>
+  Effect.zipWith(Effect.tracer, Effect.clock, (tracer, clock) =>
+    nobodyLooks(tracer)
+      ? undefined
+      : (events) => {
+          const at = clock.unsafeCurrentTimeNanos()
+          for (const event of events) record(tracer, service, event, at)
         }
-      })
+  )
+
+const record = (
+  tracer: Tracer.Tracer,
+  service: string,
+  event: TenantEvent,
+  at: bigint
+): void => {
+  const span = tracer.span(SPAN, Option.none(), Context.empty(), [], at, "consumer")
+  span.attribute("event_type", event.event_type)
+  span.attribute("tenant_id", event.tenant_id)
+  span.attribute("service", service)
+  if (typeof event.event_id === "string") span.attribute("event_id", event.event_id)
+  span.end(at, Exit.void)
+}

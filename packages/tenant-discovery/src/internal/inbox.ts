@@ -16,6 +16,8 @@ export interface InboxLimits {
 
 type Messages = { readonly _tag: "Messages"; readonly messages: Array<string> }
 
+const everything = (): boolean => true
+
 const overflow = (limits: InboxLimits): LostCause => ({
   _tag: "Overflow",
   message:
@@ -32,7 +34,14 @@ export class Inbox<Own extends { readonly _tag: string }> implements SignalSink 
   /** The end of the last overflow that was told. */
   private overflowed: Signal | undefined
 
-  constructor(private readonly limits: InboxLimits) {}
+  /**
+   * `admit`: which messages are worth keeping. What it refuses is gone: it takes no room,
+   * is nobody's work, and its text dies young, which is half of what a foreign message costs.
+   */
+  constructor(
+    private readonly limits: InboxLimits,
+    private readonly admit: (raw: string) => boolean = everything
+  ) {}
 
   subscribed = (): void => {
     this.put({ _tag: "Subscribed" })
@@ -47,6 +56,7 @@ export class Inbox<Own extends { readonly _tag: string }> implements SignalSink 
   }
 
   message = (raw: string): void => {
+    if (!this.admit(raw)) return
     this.messages++
     this.characters += raw.length
     if (this.messages > this.limits.messages || this.characters > this.limits.characters) {

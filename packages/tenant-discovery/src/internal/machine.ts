@@ -11,7 +11,8 @@ import type { LostCause, Signal } from "../TenantEvents.js"
 import type { TenantListing } from "../TenantManager.js"
 import { retryAfter, type TenantManagerError } from "../TenantManagerError.js"
 import { type DiscoveryMode, TenantView } from "../TenantView.js"
-import { type EventLabel, EventReader, type Tally } from "./eventReader.js"
+import { EventReader, type Tally } from "./eventReader.js"
+import type { TenantEvent } from "./eventSchema.js"
 import { ListSchedule } from "./listSchedule.js"
 import { type Judgement, judge } from "./massRemoval.js"
 import type { Notice } from "./notice.js"
@@ -40,7 +41,7 @@ export interface Effects<Waiter> {
     readonly error: TenantManagerError | undefined
   }>
   readonly tallies: Array<Tally>
-  readonly events: Array<EventLabel>
+  readonly events: Array<TenantEvent>
   /** Transitions that a list found while the view was `Live`: what no event had told. */
   drift: number
 }

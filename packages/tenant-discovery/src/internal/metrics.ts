@@ -32,6 +32,11 @@ export const countEvents = (tally: Tally): void => {
   }
 }
 
+/** Of a message about another service, told before it was kept. */
+export const countForeign = (): void => {
+  outcomes.ignored.unsafeUpdate(1, [])
+}
+
 const lists = Metric.counter("tenant_discovery_lists_total", {
   description: "Re-lists of the tenant manager, by outcome",
   incremental: true

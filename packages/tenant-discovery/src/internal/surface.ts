@@ -2,13 +2,14 @@
  * The discovery's interface over its state. Real, single-tenant and test
  * discoveries share it, so that they mean the same by it.
  */
-import { Clock, Duration, Effect, type Scope, Stream, Subscribable, SubscriptionRef } from "effect"
+import { Chunk, Clock, Duration, Effect, Option, type Scope, Stream, Subscribable } from "effect"
 import type { DiscoveryStatus } from "../DiscoveryStatus.js"
 import { StaleTenantView } from "../StaleTenantView.js"
 import type { TenantChange } from "../TenantChange.js"
 import type { TenantDiscoveryService } from "../TenantDiscoveryService.js"
 import type { TenantManagerError } from "../TenantManagerError.js"
 import { TenantView } from "../TenantView.js"
+import type { Latest } from "./latest.js"
 
 /** The only state. */
 export interface DiscoveryState {
@@ -27,24 +28,50 @@ export const monotonicMillis: Effect.Effect<number> = Effect.map(
 )
 
 /**
- * The states as they come, to the last: a slow reader gets the latest. The buffer
- * is what keeps a slow reader from growing: the ref's own queue has no bound.
+ * What `next` finds in the states as they come, whenever it finds something, to the last
+ * state. A slow reader gets the latest.
  */
-const latest = (state: SubscriptionRef.SubscriptionRef<DiscoveryState>) =>
-  state.changes.pipe(
-    Stream.buffer({ capacity: 1, strategy: "sliding" }),
-    Stream.takeUntil(({ closed }) => closed)
-  )
+const pulled = <A>(
+  state: Latest<DiscoveryState>,
+  next: (state: DiscoveryState) => ReadonlyArray<A>
+): Effect.Effect<Chunk.Chunk<A>, Option.Option<never>> => {
+  const pull: Effect.Effect<Chunk.Chunk<A>, Option.Option<never>> = Effect.suspend(() => {
+    const { current } = state
+    const found = next(current)
+    if (found.length > 0) return Effect.succeed(Chunk.unsafeFromArray(found))
+    return current.closed ? Effect.fail(Option.none()) : Effect.zipRight(state.after(current), pull)
+  })
+  return pull
+}
 
 /** What changes, for a reader that knows `seen`. */
 const changesSince = (
-  state: SubscriptionRef.SubscriptionRef<DiscoveryState>,
   seen: TenantView
-): Stream.Stream<TenantChange> =>
-  latest(state).pipe(
-    Stream.mapAccum(seen, (before, { view }) => [view, TenantView.diff(before, view)]),
-    Stream.mapConcat((changes) => changes)
-  )
+): ((state: DiscoveryState) => ReadonlyArray<TenantChange>) => {
+  let before = seen
+  return ({ view }) => {
+    const changes = TenantView.diff(before, view)
+    before = view
+    return changes
+  }
+}
+
+/** What `pick` finds in the state now, and each other one to come. */
+const picked = <A>(
+  state: Latest<DiscoveryState>,
+  pick: (state: DiscoveryState) => A,
+  same: (one: A, other: A) => boolean
+): Stream.Stream<A> =>
+  Stream.suspend(() => {
+    let last: ReadonlyArray<A> = []
+    const next = (now: DiscoveryState): ReadonlyArray<A> => {
+      const found = pick(now)
+      if (last.some((before) => same(before, found))) return []
+      last = [found]
+      return last
+    }
+    return Stream.repeatEffectChunkOption(pulled(state, next))
+  })
 
 const handled = <E, R>(
   change: TenantChange,
@@ -58,28 +85,28 @@ const handled = <E, R>(
   )
 
 export const makeSurface = (
-  state: SubscriptionRef.SubscriptionRef<DiscoveryState>,
+  state: Latest<DiscoveryState>,
   refresh: Effect.Effect<void, TenantManagerError>
 ): TenantDiscoveryService => {
   const read = <A>(pick: (state: DiscoveryState) => A): Effect.Effect<A> =>
-    Effect.map(SubscriptionRef.get(state), pick)
+    Effect.sync(() => pick(state.current))
 
+  /** From the changes one by one to the handler, without a stream in between. */
   const react = <E, R>(
     from: (view: TenantView) => TenantView,
     handler: (change: TenantChange) => Effect.Effect<void, E, R> | undefined
   ): Effect.Effect<void, never, R | Scope.Scope> =>
-    Effect.gen(function* () {
+    Effect.suspend(() => {
       // What has been seen is settled here, so nothing is lost before the fiber runs.
-      const seen = from((yield* SubscriptionRef.get(state)).view)
-      yield* changesSince(state, seen).pipe(
-        Stream.runForEach((change) => {
-          const effect = handler(change)
-          if (effect === undefined) return Effect.void
-          // One that is behind is not called any more once the discovery is closed.
-          return Effect.flatMap(SubscriptionRef.get(state), ({ closed }) =>
-            closed ? Effect.void : handled(change, effect)
-          )
-        }),
+      const pull = pulled(state, changesSince(from(state.current.view)))
+      const tell = (change: TenantChange): Effect.Effect<void, never, R> => {
+        // One that is behind is not called any more once the discovery is closed.
+        const effect = state.current.closed ? undefined : handler(change)
+        return effect === undefined ? Effect.void : handled(change, effect)
+      }
+      return Effect.flatMap(pull, (changes) => Effect.forEach(changes, tell, { discard: true })).pipe(
+        Effect.forever,
+        Effect.ignore,
         Effect.interruptible,
         Effect.forkScoped
       )
@@ -91,15 +118,16 @@ export const makeSurface = (
     isActive: (id) => read(({ view }) => view.has(id)),
     view: Subscribable.make({
       get: read(({ view }) => view),
-      changes: latest(state).pipe(
-        Stream.map(({ view }) => view),
-        Stream.changesWith((a, b) => a.revision === b.revision && a.mode === b.mode)
+      changes: picked(
+        state,
+        ({ view }) => view,
+        (a, b) => a.revision === b.revision && a.mode === b.mode
       )
     }),
     requireFresh: (input) =>
       Effect.gen(function* () {
         const maxAge = Duration.decode(input)
-        const { asOf, view } = yield* SubscriptionRef.get(state)
+        const { asOf, view } = state.current
         const age = (yield* monotonicMillis) - asOf
         if (age <= Duration.toMillis(maxAge)) return view
         return yield* new StaleTenantView({
@@ -108,8 +136,8 @@ export const makeSurface = (
           mode: view.mode
         })
       }),
-    changes: Stream.unwrap(
-      Effect.map(SubscriptionRef.get(state), ({ view }) => changesSince(state, view))
+    changes: Stream.suspend(() =>
+      Stream.repeatEffectChunkOption(pulled(state, changesSince(state.current.view)))
     ),
     onTenantAdded: (handler, options) =>
       react(
@@ -123,9 +151,10 @@ export const makeSurface = (
       ),
     status: Subscribable.make({
       get: read(({ status }) => status),
-      changes: latest(state).pipe(
-        Stream.map(({ status }) => status),
-        Stream.changesWith((a, b) => a === b)
+      changes: picked(
+        state,
+        ({ status }) => status,
+        (a, b) => a === b
       )
     }),
     refresh

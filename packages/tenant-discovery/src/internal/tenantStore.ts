@@ -1,0 +1,127 @@
+/**
+ * Where the tenants of a table are: in slots, changed in place, with what it takes to
+ * see them as they were.
+ *
+ * Before a slot is written, what it held goes into the log. A table is a place in the
+ * log: what stands behind that is how its slots were. (A chain of moments in place of
+ * one log would be collected sooner, but the collector of young objects cannot: what one
+ * dead moment of the old generation names, it takes for alive, and so on.) After some
+ * thousand writes, a quarter of the slots, the store is copied and the log begins anew,
+ * so the oldest of tables keeps one store and that many writes alive.
+ */
+import type { Tenant, TenantId } from "../Tenant.js"
+import type { RemovalCause } from "../TenantChange.js"
+import type { ConnectionsReason } from "../TenantEvent.js"
+import { type LastIds, nextIds, presentIds } from "./idList.js"
+
+/**
+ * What happened to a tenant, by the revisions at which it did. Shared by all
+ * tenants that came in one list, so it costs a tenant one pointer.
+ */
+export interface History {
+  readonly addedAt: number
+  readonly connections: { readonly at: number; readonly reason: ConnectionsReason } | undefined
+  readonly updatedAt: number | undefined
+  /** The last removal: of a tenant that is present, the one before it came back. */
+  readonly removal: { readonly at: number; readonly cause: RemovalCause } | undefined
+  readonly present: boolean
+}
+
+/** What slots held before they were written, oldest first: in three arrays, an object each less. */
+class Log {
+  readonly slots: Array<number> = []
+  readonly tenants: Array<Tenant> = []
+  readonly histories: Array<History> = []
+}
+
+/** Below this many writes a copy is not worth its cost; beyond that many, the log is not worth its room. */
+const FEW_WRITES = 1024
+const MANY_WRITES = 65_536
+
+export class TenantStore {
+  private readonly log = new Log()
+  private appended = 0
+  private lastIds: LastIds | undefined
+
+  constructor(
+    /** In the order of the slots. Shared with the stores copied from this one; only grows. */
+    readonly slots: Map<TenantId, number>,
+    private readonly tenants: Array<Tenant>,
+    private readonly histories: Array<History>,
+    /** The revision at which the slots were laid out, and how many were of departed tenants then. */
+    readonly layout: { readonly since: number; readonly departed: number }
+  ) {}
+
+  get length(): number {
+    return this.tenants.length
+  }
+
+  tenantAt(slot: number): Tenant {
+    const tenant = this.tenants[slot]
+    if (tenant === undefined) throw new RangeError(`no tenant in slot ${slot} of ${this.length}`)
+    return tenant
+  }
+
+  historyAt(slot: number): History {
+    const history = this.histories[slot]
+    if (history === undefined) throw new RangeError(`no history in slot ${slot} of ${this.length}`)
+    return history
+  }
+
+  /** The place in the log that is now. */
+  get now(): number {
+    return this.log.slots.length
+  }
+
+  /** Calls `visit` for each write from `place` on, with what was written over. */
+  writtenSince(
+    place: number,
+    visit: (slot: number, tenant: Tenant, history: History) => void
+  ): void {
+    const { histories, slots, tenants } = this.log
+    for (let at = place; at < slots.length; at++) {
+      const slot = slots[at]
+      const tenant = tenants[at]
+      const history = histories[at]
+      if (slot === undefined || tenant === undefined || history === undefined) return
+      visit(slot, tenant, history)
+    }
+  }
+
+  append(tenant: Tenant, history: History): void {
+    this.slots.set(tenant.id, this.length)
+    this.tenants.push(tenant)
+    this.histories.push(history)
+    this.appended++
+  }
+
+  write(slot: number, tenant: Tenant, history: History): void {
+    const { log } = this
+    log.slots.push(slot)
+    log.tenants.push(this.tenantAt(slot))
+    log.histories.push(this.historyAt(slot))
+    this.tenants[slot] = tenant
+    this.histories[slot] = history
+  }
+
+  /** The store to go on with after a batch of writes: this one, or a copy of it. */
+  renewed(): TenantStore {
+    const { appended, lastIds, length, now } = this
+    const enough = Math.min(MANY_WRITES, Math.max(FEW_WRITES, length / 4))
+    // Arrays that grew keep room they will never need, which the copies do not have.
+    if (now > enough || appended > enough) {
+      return new TenantStore(this.slots, this.tenants.slice(), this.histories.slice(), this.layout)
+    }
+    // Making the next IDs from these would save nothing by now.
+    if (lastIds !== undefined && now - lastIds.place > length / 16) this.lastIds = undefined
+    return this
+  }
+
+  /** IDs of those who are present now, in the order of the slots. */
+  collectIds(size: number): ReadonlyArray<TenantId> {
+    const { lastIds, length, now: place } = this
+    const ids = lastIds === undefined ? presentIds(this, size) : nextIds(this, lastIds)
+    this.lastIds = { ids, place, length }
+    return ids
+  }
+}
