@@ -27,11 +27,11 @@ const compare = (
   const is = after?.present === true
   if (was && tenantBefore !== undefined && (!is || before.addedAt !== after.addedAt)) {
     told.push({
-      at: after?.removal?.at ?? 0,
+      at: after?.removedAt ?? 0,
       change: {
         _tag: "Removed",
         tenant: tenantBefore,
-        cause: after?.removal?.cause ?? { _tag: "Forgotten" }
+        cause: after?.cause ?? { _tag: "Forgotten" }
       }
     })
   }
@@ -40,11 +40,11 @@ const compare = (
     told.push({ at: after.addedAt, change: { _tag: "Added", tenant } })
     return
   }
-  if (after.updatedAt !== undefined && after.updatedAt !== before.updatedAt) {
+  if (after.updatedAt !== before.updatedAt && after.updatedAt > 0) {
     told.push({ at: after.updatedAt, change: { _tag: "Updated", tenant } })
   }
-  if (after.connections !== undefined && after.connections.at !== before.connections?.at) {
-    const { at, reason } = after.connections
+  const { connectionsAt: at, reason } = after
+  if (at !== before.connectionsAt && reason !== undefined) {
     told.push({ at, change: { _tag: "ConnectionsChanged", tenant, reason } })
   }
 }
@@ -79,7 +79,7 @@ const compareTenants = (told: Array<Dated>, a: TenantTable, b: TenantTable): voi
 export const diffTables = (a: TenantTable, b: TenantTable): ReadonlyArray<TenantChange> => {
   if (a === b) return []
   const told: Array<Dated> = []
-  const follows = a.store.slots === b.store.slots && a.revision <= b.revision
+  const follows = a.store.index === b.store.index && a.revision <= b.revision
   if (follows && a.store === b.store) compareWritten(told, a, b)
   else if (follows) compareSlots(told, a, b)
   else compareTenants(told, a, b)

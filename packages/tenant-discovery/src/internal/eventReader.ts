@@ -3,6 +3,7 @@
  * duplicates. Keeps no tenant state; never throws.
  */
 import { type Directive, directiveOf, type Undecodable } from "../TenantEvent.js"
+import { readCompact } from "./compactEvent.js"
 import { decodeEvent, Refused } from "./decodeEvent.js"
 import { RecentIds } from "./duplicates.js"
 import { type EventSummary, summaryOf } from "./eventSummary.js"
@@ -76,12 +77,12 @@ export class EventReader {
     const tally = emptyTally()
     tally.received = messages.length
     for (const raw of messages) {
-      const decoded = decodeEvent(raw)
-      if (decoded instanceof Refused) {
-        this.refuse(decoded.why, tally, notices)
+      const read = readCompact(raw) ?? decodeEvent(raw)
+      if (read instanceof Refused) {
+        this.refuse(read.why, tally, notices)
         continue
       }
-      const event = withoutLongId(summaryOf(decoded))
+      const event = withoutLongId("eventType" in read ? read : summaryOf(read))
       const directive = this.admit(event, tally, notices)
       if (directive === undefined) continue
       events.push(event)

@@ -9,12 +9,9 @@ export interface LastIds {
   readonly length: number
 }
 
-/**
- * The index has the IDs in the order of the slots, and copying its keys is one copy of
- * memory: 1.1 ms at 100 000 tenants, and not the 8.5 of looking into each tenant.
- */
+/** A copy of the index, without those who have left. */
 export const presentIds = (store: TenantStore, size: number): ReadonlyArray<TenantId> => {
-  const ids = [...store.slots.keys()]
+  const ids = store.index.toArray()
   if (size === ids.length) return ids
   let kept = 0
   for (let slot = 0; slot < ids.length; slot++) {
@@ -45,13 +42,13 @@ const position = (store: TenantStore, ids: ReadonlyArray<TenantId>, slot: number
   while (low < high) {
     const middle = (low + high) >>> 1
     const id = ids[middle]
-    if (id !== undefined && (store.slots.get(id) ?? 0) < slot) low = middle + 1
+    if (id !== undefined && store.index.slotOf(id) < slot) low = middle + 1
     else high = middle
   }
   return low
 }
 
-/** The IDs now, made from the last ones: where little has changed, in a fifth of the time. */
+/** The IDs now, made from the last ones: where few are left of many slots, in a fraction of the time. */
 export const nextIds = (store: TenantStore, last: LastIds): ReadonlyArray<TenantId> => {
   const ids: Array<TenantId> = []
   let from = 0

@@ -2,9 +2,10 @@
  * Writes the next table: takes any number of changes. The table it began with stays as
  * it was, also where the edit is given up half-way.
  */
-import type { Tenant, TenantId } from "../Tenant.js"
+import { type Tenant, TenantId } from "../Tenant.js"
 import type { RemovalCause } from "../TenantChange.js"
 import type { ConnectionsReason } from "../TenantEvent.js"
+import { IdIndex } from "./idIndex.js"
 import { type History, TenantStore } from "./tenantStore.js"
 import { TenantTable } from "./tenantTable.js"
 
@@ -26,37 +27,40 @@ export class TableEditor {
   }
 
   add(id: TenantId, name?: string): void {
-    const slot = this.store.slots.get(id)
-    if (slot !== undefined && this.store.historyAt(slot).present) return
-    this.place(slot, { id, name }, arrival(++this.revision))
+    const slot = this.store.index.slotOf(id)
+    if (slot >= 0 && this.store.historyAt(slot).present) return
+    const known = slot < 0 ? ownCopy(id) : this.store.tenantAt(slot).id
+    this.place(slot, { id: known, name }, arrival(++this.revision))
   }
 
   remove(id: TenantId, cause: RemovalCause): void {
-    const slot = this.store.slots.get(id)
-    if (slot !== undefined && this.store.historyAt(slot).present) {
+    const slot = this.store.index.slotOf(id)
+    if (slot >= 0 && this.store.historyAt(slot).present) {
       this.removeAt(slot, ++this.revision, cause)
     }
   }
 
   changeConnections(id: TenantId, reason: ConnectionsReason): void {
-    const slot = this.store.slots.get(id)
-    if (slot === undefined) return
-    const { addedAt, present, removal, updatedAt } = this.store.historyAt(slot)
+    const slot = this.store.index.slotOf(id)
+    if (slot < 0) return
+    const { addedAt, cause, present, removedAt, updatedAt } = this.store.historyAt(slot)
     if (!present) return
-    const connections = { at: ++this.revision, reason }
+    const connectionsAt = ++this.revision
     this.store.write(slot, this.store.tenantAt(slot), {
+      present,
       addedAt,
-      connections,
-      updatedAt,
-      removal,
-      present
+      removedAt,
+      cause,
+      connectionsAt,
+      reason,
+      updatedAt
     })
   }
 
   /** Without a name the one known stays. */
   update(id: TenantId, name?: string): void {
-    const slot = this.store.slots.get(id)
-    if (slot === undefined || !this.store.historyAt(slot).present) return
+    const slot = this.store.index.slotOf(id)
+    if (slot < 0 || !this.store.historyAt(slot).present) return
     const tenant = name === undefined ? this.store.tenantAt(slot) : { id, name }
     this.updateAt(slot, tenant, ++this.revision)
   }
@@ -79,10 +83,10 @@ export class TableEditor {
     let found = 0
     for (const tenant of tenants) {
       if (decided.size > 0 && decided.has(tenant.id)) continue
-      const slot = store.slots.get(tenant.id)
-      if (slot === undefined || !store.historyAt(slot).present) {
+      const slot = store.index.slotOf(tenant.id)
+      if (slot < 0 || !store.historyAt(slot).present) {
         this.place(slot, tenant, (this.listed ??= arrival(at)))
-        if (slot !== undefined && slot < before) seen[slot] = 1
+        if (slot >= 0 && slot < before) seen[slot] = 1
         this.revision = at
       } else if (slot < before && seen[slot] === 0) {
         seen[slot] = 1
@@ -94,8 +98,8 @@ export class TableEditor {
     const missing = this.missing(seen, decided)
     const removed = judge(missing, found + missing.length)
     for (const id of removed) {
-      const slot = store.slots.get(id)
-      if (slot !== undefined) this.removeAt(slot, at, { _tag: "Listing" })
+      const slot = store.index.slotOf(id)
+      if (slot >= 0) this.removeAt(slot, at, { _tag: "Listing" })
     }
     if (removed.length > 0) this.revision = at
   }
@@ -129,47 +133,60 @@ export class TableEditor {
   }
 
   private updateAt(slot: number, tenant: Tenant, updatedAt: number): void {
-    const { addedAt, connections, present, removal } = this.store.historyAt(slot)
-    this.store.write(slot, tenant, { addedAt, connections, updatedAt, removal, present })
+    const { addedAt, cause, connectionsAt, present, reason, removedAt } = this.store.historyAt(slot)
+    this.store.write(slot, tenant, {
+      present,
+      addedAt,
+      removedAt,
+      cause,
+      connectionsAt,
+      reason,
+      updatedAt
+    })
   }
 
-  private removeAt(slot: number, at: number, cause: RemovalCause): void {
-    const { addedAt, connections, updatedAt } = this.store.historyAt(slot)
-    const removal = { at, cause }
+  private removeAt(slot: number, removedAt: number, cause: RemovalCause): void {
+    const { addedAt, connectionsAt, reason, updatedAt } = this.store.historyAt(slot)
     this.size--
     this.store.write(slot, this.store.tenantAt(slot), {
+      present: false,
       addedAt,
-      connections,
-      updatedAt,
-      removal,
-      present: false
+      removedAt,
+      cause,
+      connectionsAt,
+      reason,
+      updatedAt
     })
   }
 
   /** Puts a tenant that is not present into its old slot, or a new one. */
-  private place(slot: number | undefined, tenant: Tenant, history: History): void {
+  private place(slot: number, tenant: Tenant, history: History): void {
     this.size++
-    if (slot === undefined) {
+    if (slot < 0) {
       this.store.append(tenant, history)
       return
     }
-    const { addedAt, connections, present, updatedAt } = history
-    const { removal } = this.store.historyAt(slot)
-    this.store.write(slot, tenant, { addedAt, connections, updatedAt, removal, present })
+    const { cause, removedAt } = this.store.historyAt(slot)
+    this.store.write(slot, tenant, { ...history, removedAt, cause })
   }
 }
 
+/** An ID from an event is a part of its text, and would keep the whole of it. */
+const ownCopy = (id: TenantId): TenantId => TenantId.make(` ${id}`.slice(1))
+
 const arrival = (addedAt: number): History => ({
+  present: true,
   addedAt,
-  connections: undefined,
-  updatedAt: undefined,
-  removal: undefined,
-  present: true
+  removedAt: 0,
+  cause: undefined,
+  connectionsAt: 0,
+  reason: undefined,
+  updatedAt: 0
 })
 
 const copyOf = (table: TenantTable): TenantStore => {
   const { layout } = table.store
-  const store = new TenantStore(new Map(), [], [], layout)
+  const store = new TenantStore(new IdIndex(), [], [], layout)
   for (let slot = 0; slot < table.length; slot++) {
     store.append(table.tenantAt(slot), table.historyAt(slot))
   }
@@ -180,14 +197,14 @@ const copyOf = (table: TenantTable): TenantStore => {
 const laidOutAnew = (old: TenantStore, size: number, since: number): TenantStore => {
   const tenants: Array<Tenant> = []
   const histories: Array<History> = []
-  const slots = new Map<TenantId, number>()
+  const index = new IdIndex()
   for (let slot = 0; slot < old.length; slot++) {
     const history = old.historyAt(slot)
-    if (!history.present && (history.removal?.at ?? 0) <= old.layout.since) continue
+    if (!history.present && history.removedAt <= old.layout.since) continue
     const tenant = old.tenantAt(slot)
-    slots.set(tenant.id, tenants.length)
+    index.append(tenant.id)
     tenants.push(tenant)
     histories.push(history)
   }
-  return new TenantStore(slots, tenants, histories, { since, departed: tenants.length - size })
+  return new TenantStore(index, tenants, histories, { since, departed: tenants.length - size })
 }

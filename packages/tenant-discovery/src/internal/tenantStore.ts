@@ -12,19 +12,22 @@
 import type { Tenant, TenantId } from "../Tenant.js"
 import type { RemovalCause } from "../TenantChange.js"
 import type { ConnectionsReason } from "../TenantEvent.js"
+import type { IdIndex } from "./idIndex.js"
 import { type LastIds, nextIds, presentIds } from "./idList.js"
 
 /**
- * What happened to a tenant, by the revisions at which it did. Shared by all
- * tenants that came in one list, so it costs a tenant one pointer.
+ * What happened to a tenant, by the revisions at which it did; 0 where it did not. Shared
+ * by all tenants that came in one list, so it costs a tenant one pointer.
  */
 export interface History {
-  readonly addedAt: number
-  readonly connections: { readonly at: number; readonly reason: ConnectionsReason } | undefined
-  readonly updatedAt: number | undefined
-  /** The last removal: of a tenant that is present, the one before it came back. */
-  readonly removal: { readonly at: number; readonly cause: RemovalCause } | undefined
   readonly present: boolean
+  readonly addedAt: number
+  /** The last removal: of a tenant that is present, the one before it came back. */
+  readonly removedAt: number
+  readonly cause: RemovalCause | undefined
+  readonly connectionsAt: number
+  readonly reason: ConnectionsReason | undefined
+  readonly updatedAt: number
 }
 
 /** What slots held before they were written, oldest first: in three arrays, an object each less. */
@@ -44,8 +47,8 @@ export class TenantStore {
   private lastIds: LastIds | undefined
 
   constructor(
-    /** In the order of the slots. Shared with the stores copied from this one; only grows. */
-    readonly slots: Map<TenantId, number>,
+    /** Shared with the stores copied from this one; only grows. */
+    readonly index: IdIndex,
     private readonly tenants: Array<Tenant>,
     private readonly histories: Array<History>,
     /** The revision at which the slots were laid out, and how many were of departed tenants then. */
@@ -89,7 +92,7 @@ export class TenantStore {
   }
 
   append(tenant: Tenant, history: History): void {
-    this.slots.set(tenant.id, this.length)
+    this.index.append(tenant.id)
     this.tenants.push(tenant)
     this.histories.push(history)
     this.appended++
@@ -110,7 +113,8 @@ export class TenantStore {
     const enough = Math.min(MANY_WRITES, Math.max(FEW_WRITES, length / 4))
     // Arrays that grew keep room they will never need, which the copies do not have.
     if (now > enough || appended > enough) {
-      return new TenantStore(this.slots, this.tenants.slice(), this.histories.slice(), this.layout)
+      if (appended > 0) this.index.trim()
+      return new TenantStore(this.index, this.tenants.slice(), this.histories.slice(), this.layout)
     }
     // Making the next IDs from these would save nothing by now.
     if (lastIds !== undefined && now - lastIds.place > length / 16) this.lastIds = undefined

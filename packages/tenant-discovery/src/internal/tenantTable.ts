@@ -15,6 +15,7 @@
  * copied a batch 31 ms at 100 000 tenants.
  */
 import type { Tenant, TenantId } from "../Tenant.js"
+import { IdIndex } from "./idIndex.js"
 import { type History, TenantStore } from "./tenantStore.js"
 
 /** What a slot held. */
@@ -46,8 +47,8 @@ export class TenantTable {
 
   /** The slot of a tenant that is present, or was; -1 where there is none. */
   slotOf(id: TenantId): number {
-    const slot = this.store.slots.get(id)
-    return slot === undefined || slot >= this.length ? -1 : slot
+    const slot = this.store.index.slotOf(id)
+    return slot < this.length ? slot : -1
   }
 
   tenantAt(slot: number): Tenant {
@@ -114,7 +115,7 @@ export class TenantTable {
 
 /** Of no tenants. Shared, so it stays as it is: its place is none of the log's, and whoever writes makes a store. */
 export const emptyTable = new TenantTable(
-  new TenantStore(new Map(), [], [], { since: 0, departed: 0 }),
+  new TenantStore(new IdIndex(), [], [], { since: 0, departed: 0 }),
   -1,
   0,
   0,

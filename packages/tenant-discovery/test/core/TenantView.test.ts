@@ -53,9 +53,24 @@ const churn = (count: number, round = 0): Step => ({
   )
 })
 
+/** Removes and adds the same few so often that the store is copied. */
+const toggled: Step = {
+  _tag: "Events",
+  directives: Array.from({ length: 1200 }, (_, i) => ({
+    _tag: i % 2 === 0 ? ("Add" as const) : ("Remove" as const),
+    tenantId: TenantId.make(`toggled-${(i >> 1) % 3}`),
+    cause: {
+      _tag: "Event" as const,
+      eventType: "tenant.service.purged" as const,
+      eventId: undefined
+    }
+  }))
+}
+
 const stepOrChurn = fc.oneof(
   { weight: 5, arbitrary: step },
-  { weight: 1, arbitrary: fc.integer({ min: 0, max: 3 }).map((round) => churn(70, round)) }
+  { weight: 1, arbitrary: fc.integer({ min: 0, max: 3 }).map((round) => churn(70, round)) },
+  { weight: 1, arbitrary: fc.constant(toggled) }
 )
 
 describe("TenantView", () => {

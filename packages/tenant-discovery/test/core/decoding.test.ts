@@ -1,6 +1,9 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Either, FastCheck as fc, Schema } from "effect"
 import { EventReader } from "../../src/internal/eventReader.js"
+import { readCompact } from "../../src/internal/compactEvent.js"
+import { decodeEvent, Refused } from "../../src/internal/decodeEvent.js"
+import { summaryOf } from "../../src/internal/eventSummary.js"
 import { mayConcern } from "../../src/internal/relevance.js"
 import { TenantEvent, TenantId } from "../../src/index.js"
 import { anyId, encode, encoding, eventLike, hostileText, runs, validId } from "./arbitraries.js"
@@ -147,6 +150,125 @@ describe("decoding an event", () => {
         }
       )
     )
+  })
+})
+
+describe("reading a compact event", () => {
+  const order = [
+    "event_id",
+    "event_type",
+    "timestamp",
+    "tenant_id",
+    "tenant_slug",
+    "environment",
+    "payload"
+  ]
+
+  const parsed = (raw: string) => {
+    const decoded = decodeEvent(raw)
+    return decoded instanceof Refused ? undefined : summaryOf(decoded)
+  }
+
+  const pool = ["max_open_conns", "statement_timeout"]
+  const fields: Readonly<Record<string, ReadonlyArray<string>>> = {
+    "tenant.service.associated": [
+      "isolation_mode",
+      "modules",
+      "secret_paths",
+      "messaging_config",
+      "connection_settings"
+    ],
+    "tenant.service.reactivated": ["previous_status", "re_provisioned", "secret_paths"],
+    "tenant.service.disassociated": ["preserve_data"],
+    "tenant.service.suspended": ["previous_status"],
+    "tenant.credentials.rotated": ["credential_type"],
+    "tenant.connections.updated": ["module", ...pool],
+    "tenant.cache.invalidate": ["reason"]
+  }
+
+  const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+    typeof value === "object" && value !== null && !Array.isArray(value)
+
+  const only = (value: unknown, names: ReadonlyArray<string>) =>
+    isRecord(value)
+      ? Object.fromEntries(
+          names.filter((name) => name in value).map((name) => [name, value[name]])
+        )
+      : {}
+
+  /** As publishers write it; the values are nearly right, as they were drawn. */
+  const compactly = (event: unknown): string => {
+    const { payload, ...envelope } = only(event, order)
+    const type = String(envelope["event_type"])
+    const about = Object.hasOwn(fields, type) ? fields[type] : undefined
+    return JSON.stringify({
+      ...envelope,
+      ...(about === undefined ? {} : { payload: only(payload, ["service_name", ...about]) })
+    })
+  }
+
+  const compact = eventLike(fc.constantFrom("ledger", "other")).map(compactly)
+
+  it("finds what parsing finds, or leaves it to that: nearly right, cut, and mixed messages", () => {
+    const cut = fc
+      .tuple(compact, fc.nat(), fc.nat({ max: 20 }), hostileText)
+      .map(([raw, at, length, text]) => {
+        const from = at % (raw.length + 1)
+        return raw.slice(0, from) + text + raw.slice(from + length)
+      })
+    const mixed = fc.tuple(compact, compact, fc.nat(), fc.nat()).map(([one, other, a, b]) => {
+      return one.slice(0, a % (one.length + 1)) + other.slice(b % (other.length + 1))
+    })
+    let read = 0
+    fc.assert(
+      fc.property(fc.oneof(compact, cut, mixed), (raw) => {
+        const found = readCompact(raw)
+        if (found === undefined) return
+        read++
+        expect(found).toEqual(parsed(raw))
+      }),
+      runs(3000)
+    )
+    expect(read).toBeGreaterThan(100)
+  })
+
+  it("reads every type of the contract as it is published", () => {
+    const poolSettings = { max_open_conns: 50, max_idle_conns: null, statement_timeout: "30s" }
+    const paths = { onboarding: { postgresql: "a/b", mongodb: "" }, transaction: {} }
+    const payloads: Readonly<Record<string, object | undefined>> = {
+      "tenant.service.associated": {
+        isolation_mode: "isolated",
+        modules: ["a", "b"],
+        secret_paths: paths,
+        messaging_config: { rabbitmq_secret_path: "x" },
+        connection_settings: poolSettings
+      },
+      "tenant.service.reactivated": { re_provisioned: false, secret_paths: null },
+      "tenant.service.disassociated": { preserve_data: true },
+      "tenant.service.suspended": { previous_status: "active" },
+      "tenant.service.purged": {},
+      "tenant.credentials.rotated": { credential_type: "postgresql", new_secret_path: "täx" },
+      "tenant.connections.updated": { module: "m", ...poolSettings, max_open_conns: -1.5e3 },
+      "tenant.cache.invalidate": { reason: "why" },
+      "tenant.suspended": undefined,
+      "tenant.deleted": undefined,
+      "tenant.activated": undefined,
+      "tenant.created": undefined,
+      "tenant.updated": undefined
+    }
+    for (const [event_type, payload] of Object.entries(payloads)) {
+      const raw = JSON.stringify({
+        event_id: "evt-1",
+        event_type,
+        timestamp: "2026-03-25T10:00:00Z",
+        tenant_id: "0193E8F0-C4B8-7C4A-9F3B-2F6F0C1D2E3F",
+        tenant_slug: null,
+        environment: "production",
+        ...(payload === undefined ? {} : { payload: { service_name: "ledger", ...payload } })
+      })
+      expect(readCompact(raw), raw).toBeDefined()
+      expect(readCompact(raw)).toEqual(parsed(raw))
+    }
   })
 })
 

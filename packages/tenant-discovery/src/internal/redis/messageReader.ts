@@ -36,6 +36,8 @@ const MOST_OF_A_STRING = 512 * 1024 * 1024
 /** A reply that is not a message is small: one that does not fit is none we know. */
 const MOST_OF_ANOTHER = 65_536
 const DEEPEST = 16
+/** How much of the next piece most often completes a frame. */
+const FIRST_TRY = 1024
 
 /** Why there is no end of a frame. */
 const INCOMPLETE = -1
@@ -68,19 +70,49 @@ export class MessageReader {
 
   read(chunk: Buffer): void {
     if (this.off) return this.targets.rest(chunk)
-    this.held.push(chunk)
-    this.heldLength += chunk.length
-    if (this.heldLength < this.wanted) return
-    const bytes = this.held.length === 1 ? chunk : Buffer.concat(this.held, this.heldLength)
-    this.wanted = 0
+    let from = 0
+    if (this.heldLength > 0) {
+      from = this.join(chunk)
+      if (from === INCOMPLETE) {
+        this.held.push(chunk)
+        this.heldLength += chunk.length
+        return
+      }
+      if (this.off) return this.handOver(chunk, from, chunk.length)
+    }
+    const bytes = from === 0 ? chunk : chunk.subarray(from)
     const at = this.frames(bytes)
-    this.held = at < bytes.length && !this.off ? [bytes.subarray(at)] : []
+    if (this.off) return this.handOver(bytes, at, bytes.length)
+    this.held = at < bytes.length ? [bytes.subarray(at)] : []
     this.heldLength = bytes.length - at
-    if (this.off) this.handOver(bytes, at, bytes.length)
+  }
+
+  /**
+   * Completes the frame that is held with the beginning of `chunk`; where in it the next
+   * one begins, or `INCOMPLETE`. To put the whole chunk behind what is held would be a copy
+   * of 64 KB a piece: a tenth of the time.
+   */
+  private join(chunk: Buffer): number {
+    const { heldLength } = this
+    for (let least = FIRST_TRY; ; least *= 4) {
+      // Nothing can be said before that much is there.
+      if (heldLength + chunk.length < this.wanted) return INCOMPLETE
+      const take = Math.max(least, this.wanted - heldLength)
+      const bytes = Buffer.concat([...this.held, chunk.subarray(0, take)])
+      const at = this.frames(bytes)
+      if (at > 0 || this.off) {
+        this.held = []
+        this.heldLength = 0
+        this.handOver(bytes, at, heldLength)
+        return Math.max(at - heldLength, 0)
+      }
+      if (take >= chunk.length) return INCOMPLETE
+    }
   }
 
   /** Takes frame after frame; where the first one begins that is not whole, or not understood. */
   private frames(bytes: Buffer): number {
+    this.wanted = 0
     let at = 0
     // Where the replies begin that are not handed over yet.
     let rest = 0
