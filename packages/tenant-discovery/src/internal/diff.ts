@@ -76,8 +76,18 @@ const compareTenants = (told: Array<Dated>, a: TenantTable, b: TenantTable): voi
   })
 }
 
+/** Readers that keep up all ask for the same difference: it is looked for once. */
 export const diffTables = (a: TenantTable, b: TenantTable): ReadonlyArray<TenantChange> => {
   if (a === b) return []
+  const { index } = a.store
+  const last = b.lastDiff
+  if (last?.index === index && last.revision === a.revision) return last.changes
+  const changes = Object.freeze(differences(a, b))
+  b.lastDiff = { index, revision: a.revision, changes }
+  return changes
+}
+
+const differences = (a: TenantTable, b: TenantTable): ReadonlyArray<TenantChange> => {
   const told: Array<Dated> = []
   const follows = a.store.index === b.store.index && a.revision <= b.revision
   if (follows && a.store === b.store) compareWritten(told, a, b)

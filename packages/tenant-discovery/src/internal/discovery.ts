@@ -172,7 +172,9 @@ export const make = (
         Effect.forEach(
           settled,
           ({ error, waiter }) =>
-            error === undefined ? Deferred.succeed(waiter, undefined) : Deferred.fail(waiter, error),
+            error === undefined
+              ? Deferred.succeed(waiter, undefined)
+              : Deferred.fail(waiter, error),
           { discard: true }
         ),
         logNotices(notices)

@@ -104,12 +104,9 @@ export const makeSurface = (
         const effect = state.current.closed ? undefined : handler(change)
         return effect === undefined ? Effect.void : handled(change, effect)
       }
-      return Effect.flatMap(pull, (changes) => Effect.forEach(changes, tell, { discard: true })).pipe(
-        Effect.forever,
-        Effect.ignore,
-        Effect.interruptible,
-        Effect.forkScoped
-      )
+      return Effect.flatMap(pull, (changes) =>
+        Effect.forEach(changes, tell, { discard: true })
+      ).pipe(Effect.forever, Effect.ignore, Effect.interruptible, Effect.forkScoped)
     })
 
   return {

@@ -15,8 +15,16 @@
  * copied a batch 31 ms at 100 000 tenants.
  */
 import type { Tenant, TenantId } from "../Tenant.js"
+import type { TenantChange } from "../TenantChange.js"
 import { IdIndex } from "./idIndex.js"
 import { type History, TenantStore } from "./tenantStore.js"
+
+/** Names a table by what it cannot share with another; to hold the table would hold the one before it too. */
+interface LastDiff {
+  readonly index: IdIndex
+  readonly revision: number
+  readonly changes: ReadonlyArray<TenantChange>
+}
 
 /** What a slot held. */
 interface Was {
@@ -27,6 +35,8 @@ interface Was {
 export class TenantTable {
   /** By slot, what this table has and the store has no more, up to `place` in the log. */
   private written: Map<number, Was> | undefined
+  /** The difference that was asked for last, from the table of that revision. */
+  lastDiff: LastDiff | undefined
   private memoIds: ReadonlyArray<TenantId> | undefined
   private memoTenants: ReadonlyArray<Tenant> | undefined
 
@@ -52,7 +62,9 @@ export class TenantTable {
   }
 
   tenantAt(slot: number): Tenant {
-    return (this.isNewest ? undefined : this.gather().get(slot)?.tenant) ?? this.store.tenantAt(slot)
+    return (
+      (this.isNewest ? undefined : this.gather().get(slot)?.tenant) ?? this.store.tenantAt(slot)
+    )
   }
 
   historyAt(slot: number): History {

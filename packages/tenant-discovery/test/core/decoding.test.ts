@@ -191,16 +191,14 @@ describe("reading a compact event", () => {
 
   const only = (value: unknown, names: ReadonlyArray<string>) =>
     isRecord(value)
-      ? Object.fromEntries(
-          names.filter((name) => name in value).map((name) => [name, value[name]])
-        )
+      ? Object.fromEntries(names.filter((name) => name in value).map((name) => [name, value[name]]))
       : {}
 
   /** As publishers write it; the values are nearly right, as they were drawn. */
   const compactly = (event: unknown): string => {
     const { payload, ...envelope } = only(event, order)
-    const type = String(envelope["event_type"])
-    const about = Object.hasOwn(fields, type) ? fields[type] : undefined
+    const type = envelope["event_type"]
+    const about = typeof type === "string" && Object.hasOwn(fields, type) ? fields[type] : undefined
     return JSON.stringify({
       ...envelope,
       ...(about === undefined ? {} : { payload: only(payload, ["service_name", ...about]) })

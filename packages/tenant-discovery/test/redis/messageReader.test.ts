@@ -119,7 +119,12 @@ describe("reading messages off the socket", () => {
 
   it("hands over everything from the first byte on that it does not understand", () => {
     const garbage = fc.oneof(
-      fc.constantFrom("garbage\r\n", "*x\r\n", "$3x\r\nabc\r\n", "HTTP/1.1 400 Bad Request\r\n\r\n"),
+      fc.constantFrom(
+        "garbage\r\n",
+        "*x\r\n",
+        "$3x\r\nabc\r\n",
+        "HTTP/1.1 400 Bad Request\r\n\r\n"
+      ),
       fc.constantFrom("*3\r\n$7\r\nmessage\r\n+c\r\n$1\r\nm\r\n", "$99999999999999999999\r\n"),
       fc.constant("*1\r\n".repeat(1000))
     )

@@ -121,8 +121,7 @@ export class MessageReader {
       const end =
         head === undefined ? this.frameEnd(bytes, at, 0) : this.messageEnd(bytes, at, head)
       if (end < 0) {
-        this.off =
-          end === UNKNOWN || (head === undefined && bytes.length - at > MOST_OF_ANOTHER)
+        this.off = end === UNKNOWN || (head === undefined && bytes.length - at > MOST_OF_ANOTHER)
         break
       }
       if (head !== undefined) {
