@@ -6,6 +6,11 @@
  */
 import type { TenantEvent, TenantEventType } from "./eventSchema.js"
 
+type ScopedType = Exclude<
+  TenantEventType,
+  "tenant.suspended" | "tenant.deleted" | "tenant.activated" | "tenant.created" | "tenant.updated"
+>
+
 type JsonObject = { readonly [key: string]: unknown }
 
 const isObject = (value: unknown): value is JsonObject =>
@@ -43,10 +48,12 @@ const areConnectionSettings = (value: unknown): boolean =>
 const isMessagingConfig = (value: unknown): boolean =>
   isAbsent(value) || (isObject(value) && isText(value["rabbitmq_secret_path"]))
 
-const payloadConforms = (payload: unknown, eventType: TenantEventType): boolean => {
-  if (!isObject(payload)) return false
+const hasService = (payload: JsonObject): boolean => {
   const service = payload["service_name"]
-  if (typeof service !== "string" || service === "") return false
+  return typeof service === "string" && service !== ""
+}
+
+const fieldsConform = (payload: JsonObject, eventType: ScopedType): boolean => {
   switch (eventType) {
     case "tenant.service.associated":
       return (
@@ -75,8 +82,6 @@ const payloadConforms = (payload: unknown, eventType: TenantEventType): boolean 
       return isText(payload["module"]) && hasPoolSettings(payload)
     case "tenant.cache.invalidate":
       return isText(payload["reason"])
-    default:
-      return false
   }
 }
 
@@ -97,7 +102,16 @@ export const conforms = (event: JsonObject, eventType: TenantEventType): event i
     case "tenant.created":
     case "tenant.updated":
       return true
-    default:
-      return payloadConforms(event["payload"], eventType)
+    case "tenant.service.associated":
+    case "tenant.service.reactivated":
+    case "tenant.service.disassociated":
+    case "tenant.service.suspended":
+    case "tenant.service.purged":
+    case "tenant.credentials.rotated":
+    case "tenant.connections.updated":
+    case "tenant.cache.invalidate": {
+      const payload = event["payload"]
+      return isObject(payload) && hasService(payload) && fieldsConform(payload, eventType)
+    }
   }
 }

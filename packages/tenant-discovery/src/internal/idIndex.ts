@@ -35,6 +35,12 @@ export class IdIndex {
     }
   }
 
+  idAt(slot: number): TenantId {
+    const id = this.ids[slot]
+    if (id === undefined) throw new RangeError(`no ID in slot ${slot} of ${this.length}`)
+    return id
+  }
+
   /** Gives `id`, which has none, the next slot. */
   append(id: TenantId): void {
     this.ids.push(id)

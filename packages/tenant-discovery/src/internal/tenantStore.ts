@@ -71,6 +71,10 @@ export class TenantStore {
     return history
   }
 
+  isPresent(slot: number): boolean {
+    return this.historyAt(slot).present
+  }
+
   /** The place in the log that is now. */
   get now(): number {
     return this.log.slots.length
