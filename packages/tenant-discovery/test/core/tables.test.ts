@@ -1,0 +1,89 @@
+/** The tables of our own, each held to what a plain collection would answer. */
+import { describe, expect, it } from "@effect/vitest"
+import { FastCheck as fc } from "effect"
+import { RecentIds } from "../../src/internal/duplicates.js"
+import { IdIndex } from "../../src/internal/idIndex.js"
+import { TenantId, TenantView } from "../../src/index.js"
+import { runs, validId } from "./arbitraries.js"
+
+describe("the index of IDs", () => {
+  it("answers what a Map would, however it grows", () => {
+    fc.assert(
+      fc.property(fc.uniqueArray(validId, { maxLength: 200 }), (inputs) => {
+        const index = new IdIndex()
+        const ids = [...new Set(inputs.map(TenantId.make))]
+        ids.forEach((id, slot) => {
+          expect(index.slotOf(id)).toBe(-1)
+          index.append(id)
+          expect(index.slotOf(id)).toBe(slot)
+          if (slot % 50 === 0) index.trim()
+        })
+        ids.forEach((id, slot) => expect([index.slotOf(id), index.idAt(slot)]).toEqual([slot, id]))
+        expect(index.toArray()).toEqual(ids)
+      }),
+      runs(200)
+    )
+  })
+
+  it("holds a hundred thousand", () => {
+    const ids = Array.from({ length: 100_000 }, (_, i) => TenantId.make(`tenant-${i}`))
+    const index = new IdIndex()
+    for (const id of ids) index.append(id)
+    expect(ids.every((id, slot) => index.slotOf(id) === slot)).toBe(true)
+    expect(index.slotOf(TenantId.make("tenant-100000"))).toBe(-1)
+  })
+})
+
+describe("the IDs seen last", () => {
+  it("are those of the window, and no other", () => {
+    fc.assert(
+      fc.property(
+        fc.nat({ max: 12 }),
+        fc.array(fc.nat({ max: 30 }).map((i) => `evt-${i}`)),
+        (window, ids) => {
+          const recent = new RecentIds(window)
+          const last: Array<string> = []
+          for (const id of ids) {
+            const known = last.includes(id)
+            expect(recent.seen(id)).toBe(known)
+            if (known) continue
+            last.push(id)
+            if (last.length > window) last.shift()
+          }
+        }
+      ),
+      runs(500)
+    )
+  })
+})
+
+describe("the IDs of a view", () => {
+  it("made from those read before are those made anew", () => {
+    const cause = { _tag: "Event", eventType: "tenant.deleted", eventId: undefined } as const
+    const many = Array.from({ length: 400 }, (_, i) => ({
+      id: TenantId.make(`t-${i}`),
+      name: undefined
+    }))
+    fc.assert(
+      fc.property(
+        fc.array(fc.array(fc.nat({ max: 410 }), { maxLength: 6 }), { maxLength: 30 }),
+        (batches) => {
+          let view = TenantView.applyListing(TenantView.empty, many).view
+          const present = new Set(view.ids)
+          for (const batch of batches) {
+            for (const i of batch) {
+              const tenantId = TenantId.make(`t-${i}`)
+              const _tag = present.has(tenantId) ? "Remove" : "Add"
+              view = TenantView.applyEvent(view, { _tag, tenantId, cause })
+              if (!present.delete(tenantId)) present.add(tenantId)
+            }
+            expect([...view.ids].sort()).toEqual([...present].sort())
+            expect(view.ids).toEqual(view.tenants.map(({ id }) => id))
+            expect(view.ids).toBe(view.ids)
+          }
+        }
+      ),
+      runs(200)
+    )
+  })
+})
