@@ -90,6 +90,10 @@ export class World {
     this.proofs = new Proofs(time, this.lists)
     const watched = this.lists.watch(Context.get(edges, TenantManager))
     if (start.acknowledged) this.known.nowSubscribed()
+    if (start.firstLists === "Slow") this.lists.slow(500, "Asked")
+    if (start.firstLists === "Away") {
+      this.lists.next({ _tag: "ListsFail", how: "Outage", times: 1 })
+    }
     this.starting = time.start(
       Layer.buildWithScope(TenantDiscovery.layer(), this.scope).pipe(
         Effect.map((context) => Context.get(context, TenantDiscovery)),

@@ -28,6 +28,7 @@ const lateness = fc.oneof(
 export const start: fc.Arbitrary<Start> = fc.record({
   initial: fc.uniqueArray(tenant),
   acknowledged: fc.boolean(),
+  firstLists: fc.constantFrom<Start["firstLists"]>("Well", "Well", "Away", "Slow"),
   slowness: fc.integer({ min: 1, max: 3000 }),
   jitter: fc.nat(9999),
   ending: fc.constantFrom<Start["ending"]>("Close", "Converge", "ConvergeAsIs")

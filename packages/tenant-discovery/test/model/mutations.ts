@@ -1,9 +1,9 @@
 /**
  * Shows that the model is awake: breaks the core in known ways, each in a copy of
- * its own, and expects random histories to notice every one, and the story that is
- * kept for it to break. Ends with 1 where one got away.
+ * its own, and expects random histories to notice each of the twelve, and the story
+ * that is kept for it to break. Ends with 1 where one got away.
  *
- * `--runs N` histories at the most for each (1000), from `--seed S` (1); `--only TEXT`
+ * `--runs N` histories at the most for each (500), from `--seed S` (1); `--only TEXT`
  * takes those with the text in their name; `--tell` shrinks and tells what was found,
  * to be kept in `stories.ts`.
  */
@@ -21,7 +21,7 @@ const after = (flag: string, otherwise: string): string => {
   const at = process.argv.indexOf(flag)
   return at < 0 ? otherwise : (process.argv[at + 1] ?? otherwise)
 }
-const runs = after("--runs", "1000")
+const runs = Number(after("--runs", "500"))
 const seed = after("--seed", "1")
 const telling = process.argv.includes("--tell") ? "tell" : "as found"
 
@@ -39,7 +39,7 @@ const broken = (source: string, { file, from, to }: Mutant["edits"][number]): st
 }
 
 /** What the model said of the core with these edits. */
-const tried = ({ edits, story }: Mutant) => {
+const tried = ({ edits, story }: Mutant, histories: number) => {
   // Inside the package, so that the copy finds the same dependencies.
   const copy = mkdtempSync(join(root, "dist/.mutant-"))
   try {
@@ -51,7 +51,15 @@ const tried = ({ edits, story }: Mutant) => {
     }
     const { stdout, stderr } = spawnSync(
       process.execPath,
-      ["--import", "tsx", join(copy, "test/model/mutant.ts"), story, runs, seed, telling],
+      [
+        "--import",
+        "tsx",
+        join(copy, "test/model/mutant.ts"),
+        story,
+        String(histories),
+        seed,
+        telling
+      ],
       { encoding: "utf8", cwd: root, timeout: 600_000 }
     )
     if (stdout === "") throw new Error(`the model did not run: ${stderr}`)
@@ -63,22 +71,29 @@ const tried = ({ edits, story }: Mutant) => {
 
 const firstLine = (text: string): string => text.split("\n")[0] ?? ""
 
-/** How many of them got away, from the histories or from the story. */
-const escapes = (mutants: ReadonlyArray<Mutant>): number => {
+const verdict = (what: string, found: string | null): string =>
+  `${found === null ? "ESCAPED" : "caught "}  ${what}${found === null ? "" : `: ${found}`}\n`
+
+/** How many of them got away: from the story kept for them, or from random histories if these have to. */
+const escapes = (mutants: ReadonlyArray<Mutant>, histories: number, haveTo: boolean): number => {
   let escaped = 0
   for (const mutant of mutants) {
     if (!mutant.what.includes(after("--only", ""))) continue
-    const { report, story } = tried(mutant)
-    if (report === null || story === null) escaped++
-    const found = report === null ? undefined : telling === "tell" ? report : firstLine(report)
+    const { report, story } = tried(mutant, histories)
+    if (story === null || (haveTo && report === null)) escaped++
+    const found = report === null || telling === "tell" ? report : firstLine(report)
     process.stdout.write(
-      `${found === undefined ? "ESCAPED" : "caught "}  ${mutant.what}: ${found ?? ""}\n` +
-        `${story === null ? "ESCAPED" : "        "}    the story "${mutant.story}": ${story ?? ""}\n`
+      (haveTo || found !== null
+        ? verdict(mutant.what, found)
+        : `         ${mutant.what}: not met in ${histories} histories\n`) +
+        verdict(`by the story "${mutant.story}"`, story)
     )
   }
   return escaped
 }
 
 mkdirSync(join(root, "dist"), { recursive: true })
-const escaped = escapes(twelve) + escapes(once)
+// What was in the core once is rare, or it would not have stayed: its story has to break.
+const escaped = escapes(twelve, runs, true) + escapes(once, Math.min(runs, 100), false)
+process.stdout.write(escaped === 0 ? "all of them were caught\n" : `${escaped} got away\n`)
 process.exitCode = escaped === 0 ? 0 : 1

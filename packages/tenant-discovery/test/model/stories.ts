@@ -11,6 +11,7 @@ export interface KeptStory extends Story {
 const start: Start = {
   initial: [0, 1, 2],
   acknowledged: true,
+  firstLists: "Well",
   slowness: 100,
   jitter: 1,
   ending: "Close"
@@ -82,13 +83,11 @@ export const stories: ReadonlyArray<KeptStory> = [
   story(
     "an event before the start is tried again",
     [
-      outage,
-      { _tag: "Subscribe" },
       { _tag: "Suspend", tenant: 0, ...once },
       { _tag: "Associate", tenant: 0, ...lost },
       wait(3000)
     ],
-    { acknowledged: false }
+    { firstLists: "Away" }
   ),
   story("a heartbeat while a list is in doubt", [empty, refresh, wait(500), { _tag: "Heartbeat" }]),
   story("a refresh that is answered with an empty list", [empty, wait(100), refresh]),

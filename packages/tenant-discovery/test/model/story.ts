@@ -68,6 +68,8 @@ export interface Start {
   readonly initial: ReadonlyArray<number>
   /** Whether the server acknowledges the first subscription at once. */
   readonly acknowledged: boolean
+  /** How the first lists are, before any step: away once, or slow until lists are well. */
+  readonly firstLists: "Well" | "Away" | "Slow"
   /** How long the slow reader takes for each change. */
   readonly slowness: number
   /** Seeds every jitter of the discovery. */
@@ -159,6 +161,12 @@ export const line = (step: Step): string => {
   }
 }
 
+const firstLists = {
+  Well: "",
+  Away: "; the first list finds the tenant manager away",
+  Slow: "; lists take 500 ms"
+}
+
 const endings = {
   Close: "the discovery is closed in the middle of it",
   Converge: "the faults stop, the subscription is back, and one interval passes",
@@ -170,7 +178,7 @@ export const tell = ({ start, steps }: Story): string =>
   [
     `at first: ${start.initial.map((i) => `t-${i}`).join(", ") || "nobody"}; the subscription ${
       start.acknowledged ? "is acknowledged at once" : "is not acknowledged"
-    }; a reader takes ${start.slowness} ms a change`,
+    }${firstLists[start.firstLists]}; a reader takes ${start.slowness} ms a change`,
     ...steps.map((step, i) => `${String(i + 1).padStart(3)}. ${line(step)}`),
     `  in the end ${endings[start.ending]}`
   ].join("\n")
