@@ -185,5 +185,21 @@ export const once: ReadonlyArray<Mutant> = [
     machine,
     "    for (const waiter of list.waiters) this.effects.settled.push({ waiter, error })\n",
     ""
-  )
+  ),
+  {
+    what: "a reader has a queue without a bound",
+    story: "a burst that a reader does not see",
+    edits: [
+      {
+        file: "TenantDiscovery.ts",
+        from: 'import { make } from "./internal/discovery.js"\n',
+        to: 'import { Stream } from "effect"\nimport { make } from "./internal/discovery.js"\n'
+      },
+      {
+        file: "TenantDiscovery.ts",
+        from: "Layer.scoped(TenantDiscovery, make(options))",
+        to: 'Layer.scoped(TenantDiscovery, Effect.map(make(options), (service) => ({ ...service, changes: Stream.buffer(service.changes, { capacity: "unbounded" }) })))'
+      }
+    ]
+  }
 ]

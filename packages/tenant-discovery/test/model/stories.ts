@@ -109,5 +109,8 @@ export const stories: ReadonlyArray<KeptStory> = [
     { _tag: "Associate", tenant: 0, ...once },
     wait(1100)
   ]),
-  story("a refresh whose list fails", [outage, refresh])
+  story("a refresh whose list fails", [outage, refresh]),
+  story("a burst that a reader does not see", [{ _tag: "Burst", tenant: 0, rounds: 30 }], {
+    ending: "ConvergeAsIs"
+  })
 ]
