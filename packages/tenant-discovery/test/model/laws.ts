@@ -35,11 +35,12 @@ const honest = (world: World, { status, view }: Seen): void => {
     return `the status says ${status.mode}, ${status.tenantCount}; the view ${view.mode}, ${view.size}`
   })
   const { asOf } = proofs
+  const ago = (time: number) => (time === 0 ? "never" : `${world.time.now - time} ms ago`)
   hold("Honest", asOf <= proofs.atMost + ROUNDING, () => {
-    return `right as of ${world.time.now - asOf} ms ago, it says; ${world.time.now - proofs.atMost} are proven`
+    return `it says that it was right ${ago(asOf)}; that is proven of ${ago(proofs.atMost)}`
   })
   hold("Honest", asOf >= proofs.atLeast - ROUNDING, () => {
-    return `right as of ${world.time.now - asOf} ms ago, it says, and ${world.time.now - proofs.atLeast} are proven`
+    return `it says that it was right ${ago(asOf)}, and that is proven of ${ago(proofs.atLeast)}`
   })
   const live = status.mode === "Live"
   hold("Honest", !live || proofs.takenSeq > known.subscribedSeq, () => {
