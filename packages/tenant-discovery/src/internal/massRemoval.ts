@@ -29,8 +29,11 @@ export const judge = (
   settings: GuardSettings
 ): Judgement => {
   if (!isMass(missing.length, size, settings)) return { believed: missing, doubted: undefined }
-  const confirmed = doubted === undefined ? [] : missing.filter((id) => doubted.has(id))
-  const unconfirmed = missing.length - confirmed.length
-  if (!isMass(unconfirmed, size, settings)) return { believed: missing, doubted: undefined }
-  return { believed: confirmed, doubted: new Set(missing) }
+  const confirmed = missing.filter((id) => doubted?.has(id) === true)
+  const unconfirmed = missing.filter((id) => doubted?.has(id) !== true)
+  // Those whom two lists lack are gone: whether the rest are many is seen among who is left.
+  if (!isMass(unconfirmed.length, size - confirmed.length, settings)) {
+    return { believed: missing, doubted: undefined }
+  }
+  return { believed: confirmed, doubted: new Set(unconfirmed) }
 }

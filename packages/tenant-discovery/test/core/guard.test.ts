@@ -98,6 +98,21 @@ describe("law 7: a list that would empty the set is confirmed first", () => {
     }).pipe(Effect.provide(world({ tenants: ten })))
   )
 
+  it.scoped("a list that lacks many does not vouch for one that lacks them all", () =>
+    Effect.gen(function* () {
+      const manager = yield* TestTenantManager
+      yield* manager.answer(ten.slice(0, 3))
+      yield* manager.answer([])
+      const refreshing = yield* Effect.fork(refresh)
+      yield* TestClock.adjust(second)
+      // Both lack seven; that the last three are gone as well, only one of them says.
+      expect(yield* seen).toEqual(ids(...ten.slice(0, 3)))
+      yield* TestClock.adjust(second)
+      yield* Fiber.join(refreshing)
+      expect(yield* seen).toEqual(ids(...ten))
+    }).pipe(Effect.provide(world({ tenants: ten })))
+  )
+
   it.scoped("an empty list is doubted though an event during it added somebody", () =>
     Effect.gen(function* () {
       const events = yield* TestTenantEvents

@@ -1,186 +1,138 @@
 /**
- * The real discovery in virtual time over the doubles of its edges, and what the
- * model knows of the world around it.
+ * The real discovery in virtual time over the doubles of its edges, in a world to
+ * which anything may happen.
  */
-import { Context, Effect, Exit, type Fiber, Layer, Scope, Stream } from "effect"
+import { Context, Effect, type Either, Exit, type Fiber, Layer, Scope, Supervisor } from "effect"
 import {
-  type DiscoveryStatus,
-  type TenantChange,
   TenantDiscovery,
-  TenantId,
+  type TenantId,
   TenantManager,
-  TenantView
+  type TenantManagerError
 } from "../../src/index.js"
-import { outage, TestEvent, TestTenantEvents, TestTenantManager } from "../../src/testing.js"
-import { type History, type Step, TENANTS } from "./story.js"
+import { TestEvent, TestTenantEvents, TestTenantManager } from "../../src/testing.js"
+import { Audience } from "./Audience.js"
+import { Bus } from "./Bus.js"
+import { idOf, Knowledge } from "./Knowledge.js"
+import { Lists } from "./Lists.js"
+import { Proofs, type Seen } from "./Proofs.js"
+import type { Channel, Delivery, Start, Step } from "./story.js"
 import { VirtualTime } from "./virtualTime.js"
 
 const SERVICE = "ledger"
 
-export const allIds: ReadonlyArray<TenantId> = Array.from({ length: TENANTS }, (_, i) =>
-  TenantId.make(`t-${i}`)
-)
+/** The fibers of the discovery that run. */
+class Alive extends Supervisor.AbstractSupervisor<number> {
+  private readonly fibers = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
+  readonly value = Effect.sync(() => this.fibers.size)
 
-const idOf = (tenant: number): TenantId => TenantId.make(`t-${tenant}`)
+  get count(): number {
+    return this.fibers.size
+  }
 
-/** A list as the tenant manager knows it. */
-export interface Call {
-  readonly startedAt: number
-  /** Counts whatever happened, to tell the order within one moment. */
-  readonly startedSeq: number
-  readonly honest: boolean
-  end: { readonly at: number; readonly tenants: ReadonlySet<TenantId> | undefined } | undefined
+  override onStart<A, E, R>(
+    _context: Context.Context<R>,
+    _effect: Effect.Effect<A, E, R>,
+    _parent: unknown,
+    fiber: Fiber.RuntimeFiber<A, E>
+  ): void {
+    this.fibers.add(fiber)
+  }
+
+  override onEnd<A, E>(_exit: Exit.Exit<A, E>, fiber: Fiber.RuntimeFiber<A, E>): void {
+    this.fibers.delete(fiber)
+  }
 }
 
-/** What a reader was told, and how many lists had answered by then. */
-export interface Told {
-  readonly change: TenantChange
-  readonly answered: number
-}
-
-/** What the model knows of a tenant. */
-export interface Knowledge {
-  active: boolean
-  changedAt: number
-  /** The last thing an event that arrived said, while nothing has happened since. */
-  eventSaid: "Added" | "Removed" | undefined
-  /** When a lie or a lost event last made the view of it uncertain. */
-  taintedSeq: number | undefined
+/** A refresh that somebody waits for. */
+export interface Refresh {
+  readonly at: number
+  readonly fiber: Fiber.RuntimeFiber<Either.Either<void, TenantManagerError>>
 }
 
 export class World {
-  readonly time = new VirtualTime("the same jitter each time")
-  readonly tenants = new Map<TenantId, Knowledge>()
-  readonly calls: Array<Call> = []
-  readonly answers: Array<Call> = []
-  readonly quick: Array<Told> = []
-  readonly handled: Array<string> = []
-  /** What the quick reader makes of what it was told, and the first thing that did not fit. */
-  readonly present = new Set<TenantId>()
-  outOfTurn: string | undefined
-  /** Something that was told though nothing had changed. */
-  toldInVain: string | undefined
-  slowView = TenantView.empty
+  readonly time: VirtualTime
+  readonly known: Knowledge
+  readonly bus: Bus
+  readonly lists: Lists
+  readonly proofs: Proofs
+  /** The steps that were taken. */
+  readonly taken: Array<Step> = []
   discovery: TenantDiscovery["Type"] | undefined
-  subscribed = false
-  subscribedSeq = 0
-  refreshes = 0
-  seq = 0
+  audience: Audience | undefined
+  refreshes: Array<Refresh> = []
+  /** The first event after which the quick reader was told something else than it said. */
+  misled: string | undefined
 
+  private readonly alive = new Alive()
   private readonly scope: Scope.CloseableScope
-  private readonly readers: Scope.CloseableScope
   private readonly events: TestTenantEvents["Type"]
-  readonly manager: TestTenantManager["Type"]
+  private readonly manager: TestTenantManager["Type"]
   private readonly starting: Fiber.RuntimeFiber<TenantDiscovery["Type"], unknown>
-  private lies = 0
 
-  constructor(readonly history: History) {
-    const { time } = this
+  constructor(readonly start: Start) {
+    const time = new VirtualTime(start.jitter)
+    this.time = time
+    this.known = new Knowledge(start.initial, time.now)
+    this.bus = new Bus(this.known, time)
     this.scope = time.run(Scope.make())
-    this.readers = time.run(Scope.make())
     const edges = time.run(
       Layer.buildWithScope(
         Layer.mergeAll(
-          TestTenantEvents.layer({ auto: history.auto }),
-          TestTenantManager.layer({
-            service: SERVICE,
-            tenants: history.initial.map((i) => `t-${i}`)
-          })
+          TestTenantEvents.layer({ auto: start.acknowledged }),
+          TestTenantManager.layer({ service: SERVICE, tenants: start.initial.map(idOf) })
         ),
         this.scope
       )
     )
     this.events = Context.get(edges, TestTenantEvents)
     this.manager = Context.get(edges, TestTenantManager)
-    for (const id of allIds) {
-      this.tenants.set(id, {
-        active: history.initial.some((i) => idOf(i) === id),
-        changedAt: 0,
-        eventSaid: undefined,
-        taintedSeq: undefined
-      })
+    this.lists = new Lists(this.known, time, this.manager)
+    this.proofs = new Proofs(time, this.lists)
+    const watched = this.lists.watch(Context.get(edges, TenantManager))
+    if (start.acknowledged) this.known.nowSubscribed()
+    if (start.firstLists === "Slow") this.lists.slow(500, "Asked")
+    if (start.firstLists === "Away") {
+      this.lists.next({ _tag: "ListsFail", how: "Outage", times: 1 })
     }
-    const watched = Context.add(edges, TenantManager, this.watch(Context.get(edges, TenantManager)))
-    if (history.auto) this.nowSubscribed()
     this.starting = time.start(
       Layer.buildWithScope(TenantDiscovery.layer(), this.scope).pipe(
         Effect.map((context) => Context.get(context, TenantDiscovery)),
-        Effect.provide(watched)
+        Effect.provide(Context.add(edges, TenantManager, watched)),
+        Effect.supervised(this.alive)
       )
     )
   }
 
-  get truth(): ReadonlySet<TenantId> {
-    return new Set(allIds.filter((id) => this.of(id).active))
-  }
-
-  of(id: TenantId): Knowledge {
-    const known = this.tenants.get(id)
-    if (known === undefined) throw new RangeError(`no tenant ${id} in the model`)
-    return known
-  }
-
   /** The view and the status now, once there are any. To be called when all is quiet. */
-  look(): { readonly view: TenantView; readonly status: DiscoveryStatus } | undefined {
-    const { time } = this
+  look(): Seen | undefined {
     const exit = this.discovery === undefined ? this.starting.unsafePoll() : null
-    // The readers begin while nothing moves: what they then know is what the view has.
-    if (exit?._tag === "Success") time.run(this.attach(exit.value))
+    if (exit?._tag === "Success") {
+      // The readers begin while nothing moves: what they then know is what the view has.
+      this.discovery = exit.value
+      this.lists.starting = false
+      this.audience = Audience.of(
+        exit.value,
+        this.time,
+        this.start.slowness,
+        () => this.lists.answers.length
+      )
+    }
     const { discovery } = this
-    return discovery === undefined
-      ? undefined
-      : time.run(Effect.all({ view: discovery.view.get, status: discovery.status.get }))
+    if (discovery === undefined) return undefined
+    const seen = {
+      view: Effect.runSync(discovery.view.get),
+      status: Effect.runSync(discovery.status.get)
+    }
+    this.proofs.see(seen)
+    return seen
   }
 
   do(step: Step, quiet: () => void): void {
-    this.seq++
+    this.taken.push(step)
+    this.known.seq++
     // No two steps at one moment: what came first is plain.
     this.time.pass(1, quiet)
-    switch (step._tag) {
-      case "Associate":
-      case "Suspend":
-        this.change(idOf(step.tenant), step._tag === "Associate", step.delivery)
-        break
-      case "Activate":
-        this.activate(idOf(step.tenant))
-        break
-      case "Rotate":
-        this.tell(TestEvent.credentialsRotated(idOf(step.tenant), SERVICE))
-        break
-      case "Garbage":
-        this.time.run(this.events.send("garbage", "{}", '{"event_type":7}'))
-        break
-      case "Lose":
-        this.subscribed = false
-        this.time.run(this.events.lose())
-        break
-      case "Subscribe":
-        if (!this.subscribed) this.nowSubscribed()
-        this.time.run(this.events.subscribed)
-        break
-      case "Heartbeat":
-        this.time.run(this.events.alive)
-        break
-      case "Refresh":
-        this.refresh()
-        break
-      case "ListsFail":
-        this.time.run(this.manager.fail(outage(), step.times))
-        break
-      case "ListsSlow":
-        this.time.run(this.manager.delay(step.millis))
-        break
-      case "ListLies":
-        this.lie(step.share, step.times)
-        break
-      case "ListsWell":
-        this.lies = 0
-        this.time.run(this.manager.recover)
-        break
-      case "Wait":
-        this.time.pass(step.millis, quiet)
-        break
-    }
+    this.take(step, quiet)
     this.time.settle()
     quiet()
   }
@@ -188,11 +140,6 @@ export class World {
   close(): void {
     this.time.stop(this.starting)
     this.time.run(Scope.close(this.scope, Exit.void))
-  }
-
-  /** After the close: whatever the model itself still has running. */
-  closeReaders(): void {
-    this.time.run(Scope.close(this.readers, Exit.void))
   }
 
   /** What a publisher and a server do when nobody listens any more. */
@@ -211,153 +158,177 @@ export class World {
     return this.time.run(this.events.subscriptions)
   }
 
-  private nowSubscribed(): void {
-    this.subscribed = true
-    this.subscribedSeq = ++this.seq
+  /** Nothing is on its way, and no list is under way. */
+  get atRest(): boolean {
+    return this.bus.quiet && this.lists.underWay === 0
   }
 
-  private tell(event: TestEvent.ContractEvent): void {
-    this.time.run(this.events.send(event))
+  get fibers(): number {
+    return this.alive.count
   }
 
-  private change(id: TenantId, active: boolean, delivery: "Once" | "Lost" | "Twice"): void {
-    const known = this.of(id)
-    const nothingNew = known.active === active && this.present.has(id) === active
-    const toldBefore = this.quick.length
-    if (known.active !== active) known.changedAt = this.time.now
-    known.active = active
-    known.eventSaid = undefined
+  private take(step: Step, quiet: () => void): void {
+    const { bus, known, lists, time } = this
+    switch (step._tag) {
+      case "Associate":
+      case "Suspend":
+        return this.change(idOf(step.tenant), step._tag === "Associate", step)
+      case "Activate":
+        return this.activate(idOf(step.tenant))
+      case "Rotate":
+        return this.publish("environment", TestEvent.credentialsRotated(idOf(step.tenant), SERVICE))
+      case "Burst":
+        for (let round = 0; round < step.rounds; round++) {
+          const how = { channel: "environment", delivery: "Once" } as const
+          this.change(idOf(step.tenant), false, how)
+          this.change(idOf(step.tenant), true, how)
+        }
+        return
+      case "Garbage":
+        return time.run(this.events.send("garbage", "{}", '{"event_type":7}'))
+      case "ChannelSlow":
+        return bus.channelIsSlow(step.channel, step.millis)
+      case "LinkSlow":
+        return bus.linkIsSlow(step.millis)
+      case "BusWell":
+        return bus.well()
+      case "Lose":
+        return this.lose()
+      case "Subscribe":
+        return this.subscribe()
+      case "Flap":
+        for (let turn = 0; turn < step.times; turn++) {
+          this.lose()
+          time.pass(1, quiet)
+          this.subscribe()
+          time.pass(1, quiet)
+        }
+        return
+      case "Heartbeat":
+        return this.heartbeat()
+      case "Refresh":
+        return this.refresh()
+      case "ListsSlow":
+        return lists.slow(step.millis, step.snapshot)
+      case "ListsFail":
+      case "ListsLack":
+      case "ListsOld":
+        return lists.next(step)
+      case "ListsDown":
+        return lists.away()
+      case "ListsWell":
+        return lists.well()
+      case "SetClock":
+        return time.setWallBy(step.millis)
+      case "Reader":
+        this.audience?.reader(
+          `late, ${step.slowness} ms a change`,
+          step.slowness > 0 ? Effect.sleep(step.slowness) : Effect.void
+        )
+        return
+      case "Wait":
+        return time.pass(step.millis, quiet)
+    }
+    known.seq++
+  }
+
+  private lose(): void {
+    this.known.nowLost()
+    this.bus.cut()
+    this.time.run(this.events.lose())
+  }
+
+  private subscribe(): void {
+    if (this.known.subscribed) return
+    this.known.nowSubscribed()
+    this.time.run(this.events.subscribed)
+  }
+
+  private heartbeat(): void {
+    const sentAt = this.time.now
+    this.bus.send({
+      sent: () => undefined,
+      arrived: () => {
+        this.proofs.heartbeat(sentAt, this.look())
+        this.time.run(this.events.aliveSentAt(BigInt(Math.round(sentAt * 1e6))))
+      }
+    })
+  }
+
+  private change(
+    id: TenantId,
+    active: boolean,
+    { channel, delivery }: { readonly channel: Channel; readonly delivery: Delivery }
+  ): void {
+    this.known.changed(id, active, this.time.now)
     this.time.run(active ? this.manager.add(id) : this.manager.remove(id))
     if (delivery === "Lost") {
-      known.taintedSeq = this.seq
+      this.known.taint(id)
       return
     }
-    const event = (active ? TestEvent.associated : TestEvent.suspended)(id, SERVICE)
-    if (this.subscribed) {
-      known.eventSaid = active ? "Added" : "Removed"
-      known.taintedSeq = undefined
-    }
-    this.tell(event)
-    if (delivery === "Twice") this.tell(event)
-    if (nothingNew && this.discovery !== undefined && this.quick.length > toldBefore) {
-      this.toldInVain ??= `${id} was told of, though nothing had changed`
+    const event = active
+      ? channel === "tenant"
+        ? TestEvent.reactivated(id, SERVICE)
+        : TestEvent.associated(id, SERVICE)
+      : channel === "tenant"
+        ? TestEvent.tenantSuspended(id)
+        : TestEvent.suspended(id, SERVICE)
+    this.publish(channel, event, { id, active })
+    if (delivery === "Twice") {
+      this.publish(channel === "tenant" ? "environment" : "tenant", event, { id, active })
     }
   }
 
   private activate(id: TenantId): void {
-    const known = this.of(id)
-    if (!known.active) known.changedAt = this.time.now
-    known.active = true
-    known.eventSaid = undefined
-    known.taintedSeq = this.seq
+    this.known.changed(id, true, this.time.now)
+    this.known.taint(id)
     this.time.run(this.manager.add(id))
-    this.tell(TestEvent.tenantActivated(id))
+    this.publish("tenant", TestEvent.tenantActivated(id))
   }
 
-  private lie(share: number, times: number): void {
-    const some = [...this.truth].slice(0, Math.ceil(this.truth.size * share))
-    this.lies += times
-    this.time.run(this.manager.answer(some, times))
+  private publish(
+    channel: Channel,
+    event: TestEvent.ContractEvent,
+    says?: { readonly id: TenantId; readonly active: boolean }
+  ): void {
+    const known = says === undefined ? undefined : this.known.of(says.id)
+    const reached = this.bus.publish(channel, {
+      sent: () => {
+        if (known !== undefined) known.onTheLink++
+      },
+      arrived: () => {
+        if (known !== undefined) known.onTheLink--
+        this.arrive(event, says)
+      }
+    })
+    // Until it is there, the discovery can know it from a list alone.
+    if (!reached && says !== undefined) this.known.taint(says.id)
+  }
+
+  private arrive(
+    event: TestEvent.ContractEvent,
+    says: { readonly id: TenantId; readonly active: boolean } | undefined
+  ): void {
+    const quick = this.audience?.quick
+    const before = quick?.told.length ?? 0
+    const again = this.known.arrivedEvents.has(String(event.event_id))
+    this.known.arrivedEvents.add(String(event.event_id))
+    const news = says !== undefined && !again && quick?.present.has(says.id) !== says.active
+    if (says !== undefined && !again) this.known.arrived(says.id, says.active)
+    this.time.run(this.events.send(event))
+    if (quick === undefined || says === undefined) return
+    const told = quick.told.length - before
+    if (told !== (news ? 1 : 0)) {
+      this.misled ??= `${event.event_type} of ${says.id}${again ? ", again," : ""} was told as ${told} changes`
+    }
   }
 
   private refresh(): void {
     if (this.discovery === undefined) return
-    this.refreshes++
-    this.time.start(Effect.ignore(this.discovery.refresh))
-  }
-
-  private watch(manager: TenantManager["Type"]): TenantManager["Type"] {
-    return {
-      ...manager,
-      listActiveTenants: Effect.suspend(() => {
-        const call: Call = {
-          startedAt: this.time.now,
-          startedSeq: ++this.seq,
-          // Lies are scripted, and so before whatever stands; a failure may be the first of the script.
-          honest: this.lies === 0,
-          end: undefined
-        }
-        this.calls.push(call)
-        return manager.listActiveTenants.pipe(
-          Effect.tap(({ tenants }) => {
-            const ids = new Set(tenants.map(({ id }) => id))
-            call.end = { at: this.time.now, tenants: ids }
-            this.answers.push(call)
-            if (!call.honest) this.deceived()
-          }),
-          Effect.tapError(() =>
-            Effect.sync(() => {
-              call.end = { at: this.time.now, tenants: undefined }
-            })
-          )
-        )
-      })
-    }
-  }
-
-  /** A list may have told anything of anybody. */
-  private deceived(): void {
-    this.seq++
-    if (this.lies > 0) this.lies--
-    for (const known of this.tenants.values()) {
-      known.taintedSeq = this.seq
-      known.eventSaid = undefined
-    }
-  }
-
-  private read(change: TenantChange): void {
-    this.quick.push({ change, answered: this.answers.length })
-    const { id } = change.tenant
-    if (this.present.has(id) !== (change._tag !== "Added")) {
-      this.outOfTurn ??= `${change._tag} of ${id}, which is ${this.present.has(id) ? "there" : "not there"}`
-    }
-    if (change._tag === "Added") this.present.add(id)
-    if (change._tag === "Removed") this.present.delete(id)
-  }
-
-  private attach(discovery: TenantDiscovery["Type"]): Effect.Effect<void> {
-    return Effect.gen(this, function* () {
-      yield* discovery.view.get.pipe(
-        Effect.tap((seen) =>
-          Effect.sync(() => {
-            for (const tenant of seen.tenants) this.read({ _tag: "Added", tenant })
-          })
-        ),
-        Effect.zipRight(
-          Stream.runForEach(discovery.changes, (change) => Effect.sync(() => this.read(change)))
-        ),
-        Effect.forkIn(this.readers)
-      )
-      yield* discovery.view.get.pipe(
-        Effect.tap((seen) =>
-          Effect.sync(() => {
-            this.slowView = seen
-          })
-        ),
-        Effect.zipRight(
-          Stream.runForEach(discovery.changes, (change) =>
-            Effect.zipRight(
-              Effect.sync(() => {
-                this.slowView = TenantView.applyChanges(this.slowView, [change])
-              }),
-              Effect.sleep(this.history.slowness)
-            )
-          )
-        ),
-        Effect.forkIn(this.readers)
-      )
-      yield* discovery
-        .onTenantAdded(({ id }) =>
-          Effect.zipRight(
-            Effect.sync(() => this.handled.push(`+${id}`)),
-            Effect.sleep(this.history.slowness)
-          )
-        )
-        .pipe(Scope.extend(this.readers))
-      yield* discovery
-        .onTenantRemoved(({ id }) => Effect.sync(() => this.handled.push(`-${id}`)))
-        .pipe(Scope.extend(this.readers))
-      this.discovery = discovery
+    this.lists.awaited = true
+    this.refreshes.push({
+      at: this.time.now,
+      fiber: this.time.start(Effect.either(this.discovery.refresh))
     })
   }
 }

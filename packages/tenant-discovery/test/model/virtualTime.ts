@@ -28,6 +28,9 @@ export class VirtualTime {
   private sleeps: ReadonlyArray<Sleep> = []
   private tasks: Array<() => void> = []
 
+  /** How far the wall clock is ahead of the monotonic one. */
+  private ahead = 0
+
   private readonly scheduler: Scheduler.Scheduler = {
     shouldYield: (fiber) => (fiber.currentOpCount > 2048 ? 0 : false),
     scheduleTask: (task) => {
@@ -37,9 +40,9 @@ export class VirtualTime {
 
   private readonly clock: Clock.Clock = {
     [Clock.ClockTypeId]: Clock.ClockTypeId,
-    unsafeCurrentTimeMillis: () => this.millis,
+    unsafeCurrentTimeMillis: () => this.wall,
     unsafeCurrentTimeNanos: () => BigInt(Math.round(this.millis * 1e6)),
-    currentTimeMillis: Effect.sync(() => this.millis),
+    currentTimeMillis: Effect.sync(() => this.wall),
     currentTimeNanos: Effect.sync(() => BigInt(Math.round(this.millis * 1e6))),
     sleep: (duration) =>
       Effect.async<void>((resume) => {
@@ -52,38 +55,42 @@ export class VirtualTime {
       })
   }
 
-  constructor(private readonly seed: string) {}
+  constructor(private readonly seed: number) {}
 
+  /** Monotonic milliseconds: the model's own time. */
   get now(): number {
     return this.millis
   }
 
-  /** How many fibers sleep. */
+  /** What the wall clock says. */
+  get wall(): number {
+    return this.millis + this.ahead
+  }
+
+  setWallBy(millis: number): void {
+    this.ahead += millis
+  }
+
+  /** Something that happens by itself at that time. */
+  at(time: number, wake: () => void): void {
+    this.sleeps = [...this.sleeps, { at: time, wake }]
+  }
+
+  /** How many fibers sleep, and how much is still to happen by itself. */
   get sleeping(): number {
     return this.sleeps.length
   }
 
   /** Starts an effect and lets every fiber run until all is quiet. */
   start<A, E>(effect: Effect.Effect<A, E>): Fiber.RuntimeFiber<A, E> {
-    const fiber = Effect.runFork(
-      effect.pipe(
-        Effect.withClock(this.clock),
-        Effect.withRandom(Random.make(this.seed)),
-        Logger.withMinimumLogLevel(LogLevel.None)
-      ),
-      { scheduler: this.scheduler }
-    )
+    const fiber = Effect.runFork(this.within(effect), { scheduler: this.scheduler })
     this.settle()
     return fiber
   }
 
   /** The result of an effect that needs no time, once all is quiet again. */
   run<A>(effect: Effect.Effect<A>): A {
-    const fiber = Effect.runFork(Effect.withClock(effect, this.clock), {
-      scheduler: this.scheduler
-    })
-    this.settle()
-    const exit = fiber.unsafePoll()
+    const exit = this.start(effect).unsafePoll()
     if (exit === null) throw new Error("the effect waits for something")
     if (exit._tag === "Failure") throw new Error(`the effect failed: ${exit.cause.toString()}`)
     return exit.value
@@ -115,6 +122,14 @@ export class VirtualTime {
     }
     this.millis = end
     quiet()
+  }
+
+  private within<A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> {
+    return effect.pipe(
+      Effect.withClock(this.clock),
+      Effect.withRandom(Random.make(this.seed)),
+      Logger.withMinimumLogLevel(LogLevel.None)
+    )
   }
 
   private forget(sleep: Sleep): void {
