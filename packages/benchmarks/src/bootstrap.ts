@@ -8,7 +8,7 @@ import {
   TenantManager
 } from "tenant-discovery"
 import { layerUndici } from "@effect/platform-node/NodeHttpClient"
-import { request } from "undici"
+import { Agent, getGlobalDispatcher, request } from "undici"
 import { answerOf, spawn } from "./harness/childProcess.js"
 import { quiet } from "./harness/discoveries.js"
 import { atMost, figure, type Figure, type Reach } from "./harness/figure.js"
@@ -19,8 +19,9 @@ import { API_KEY, ENVIRONMENT, SERVICE } from "./traffic.js"
 type Theirs = Map<string, { readonly id: string; readonly name: string | undefined }>
 
 /** undici + JSON.parse + Map. */
-const fetchList = async (url: string): Promise<Theirs> => {
+const fetchList = async (url: string, dispatcher = getGlobalDispatcher()): Promise<Theirs> => {
   const { body } = await request(`${url}/v1/tenants/active?service=${SERVICE}`, {
+    dispatcher,
     headers: { "x-api-key": API_KEY, accept: "application/json" }
   })
   const listed = JSON.parse(await body.text()) as ReadonlyArray<{
@@ -33,6 +34,16 @@ const fetchList = async (url: string): Promise<Theirs> => {
     if (status === undefined || status === "active") tenants.set(id, { id, name })
   }
   return tenants
+}
+
+/** A program that starts has no connection yet: each side opens one, and closes it. */
+const theirBootstrap = async (url: string): Promise<Theirs> => {
+  const dispatcher = new Agent()
+  try {
+    return await fetchList(url, dispatcher)
+  } finally {
+    await dispatcher.destroy()
+  }
 }
 
 const subscribed = Layer.succeed(TenantEvents, {
@@ -113,7 +124,7 @@ const row9 = (manager: string) =>
         reach
       })
       const time = await interleave(
-        { ours: repeated(() => ourList(url)), theirs: repeated(() => fetchList(url)) },
+        { ours: repeated(() => ourList(url)), theirs: repeated(() => theirBootstrap(url)) },
         count === 1000 ? { rounds: 7, warmUp: 2 } : few
       )
       figures.push(figure(line("time", "ms", atMost(1.3)), time))

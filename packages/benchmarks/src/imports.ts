@@ -48,7 +48,7 @@ const compile = async (): Promise<string> => {
 export const imports: Effect.Effect<ReadonlyArray<Figure>, unknown> = Effect.promise(async () => {
   const built = await compile()
   const entry = (name: string) => pathToFileURL(join(built, name)).href
-  const rounds = { rounds: 5, warmUp: 1 }
+  const rounds = { rounds: 7, warmUp: 1 }
   const alone = await interleave(
     { ours: importTime([entry("index.js")]), theirs: importTime(["effect"]) },
     rounds

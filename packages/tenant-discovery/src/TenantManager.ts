@@ -13,7 +13,7 @@ import type { TenantManagerError } from "./TenantManagerError.js"
 
 /** The active tenants of the service, as one answer of the tenant manager had them. */
 export interface TenantListing {
-  /** Canonical and without duplicates (the first wins), in the answer's order. */
+  /** Canonical, in the answer's order. One that the answer repeats is repeated here; the first is believed. */
   readonly tenants: ReadonlyArray<Tenant>
   /** How many elements were passed over because they were null, no object, or had an invalid ID. */
   readonly skipped: number

@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Either, FastCheck, Logger, Schema } from "effect"
 import { decodeListing, Element, isActiveStatus } from "../../src/internal/http/listing.js"
 import type { Tenant } from "../../src/Tenant.js"
+import { TenantView } from "../../src/TenantView.js"
 import { list } from "./support/clients.js"
 import { answer, serve } from "./support/server.js"
 import { NodeHttpClient } from "@effect/platform-node"
@@ -11,17 +12,21 @@ const decodeElement = Schema.decodeUnknownEither(Element)
 
 /** What the contract says, in the declared schema's words. */
 const reference = (body: ReadonlyArray<unknown>) => {
-  const tenants = new Map<string, Tenant>()
+  const tenants: Array<Tenant> = []
   let skipped = 0
   for (const element of body) {
     const decoded = decodeElement(element)
     if (Either.isLeft(decoded)) skipped++
-    else if (isActiveStatus(decoded.right.status) && !tenants.has(decoded.right.id)) {
-      tenants.set(decoded.right.id, { id: decoded.right.id, name: decoded.right.name })
+    else if (isActiveStatus(decoded.right.status)) {
+      tenants.push({ id: decoded.right.id, name: decoded.right.name })
     }
   }
-  return { tenants: [...tenants.values()], skipped }
+  return { tenants, skipped }
 }
+
+/** What a view makes of them, from nothing. */
+const taken = (tenants: ReadonlyArray<Tenant>): ReadonlyArray<Tenant> =>
+  TenantView.applyListing(TenantView.empty, tenants).view.tenants
 
 const uuid = "0193E8F0-C4B8-7C4A-9F3B-2F6F0C1D2E3F"
 const anId = FastCheck.oneof(
@@ -65,8 +70,11 @@ describe("decodeListing", () => {
       FastCheck.property(FastCheck.array(anElement, { maxLength: 30 }), (elements) => {
         const body: unknown = JSON.parse(JSON.stringify(elements))
         assert(Array.isArray(body))
-        const { skipped, tenants } = Effect.runSync(decodeListing(body))
+        // The decoder uses up what it is given.
+        const { skipped, tenants } = Effect.runSync(decodeListing([...body]))
         assert.deepStrictEqual({ tenants, skipped }, reference(body))
+        const firsts = new Map(tenants.toReversed().map((tenant) => [tenant.id, tenant]))
+        assert.sameDeepMembers([...taken(tenants)], [...firsts.values()])
       }),
       { numRuns: 500 }
     )
@@ -85,7 +93,7 @@ describe("decodeListing", () => {
     )
     assert.strictEqual(skipped, 0)
     assert.deepStrictEqual(
-      tenants.map(({ id, name }) => [id, name]),
+      taken(tenants).map(({ id, name }) => [id, name]),
       [
         ["b", "B"],
         ["0193e8f0c4b87c4a9f3b2f6f0c1d2e3f", "first"],

@@ -7,6 +7,7 @@
  */
 import { Effect, Schema } from "effect"
 import { type Tenant, TenantId } from "../../Tenant.js"
+import { macrotask } from "../macrotask.js"
 
 /** A name that is no string is no name: only the ID decides whether an element counts. */
 const Name = Schema.transform(Schema.Unknown, Schema.UndefinedOr(Schema.String), {
@@ -46,12 +47,6 @@ export const TOLD_SKIPPED = 10
 /** Elements between two turns of the event loop. */
 const SLICE = 25_000
 
-/** Lets timers and sockets have their turn; `Effect.yieldNow` alone stays within microtasks. */
-const nextTurn: Effect.Effect<void> = Effect.async<void>((resume) => {
-  const timer = setTimeout(() => resume(Effect.void), 0)
-  return Effect.sync(() => clearTimeout(timer))
-})
-
 const describe = (value: unknown): string =>
   value === null ? "null" : Array.isArray(value) ? "an array" : typeof value
 
@@ -72,25 +67,24 @@ class Collector {
   private readonly tenants: Array<Tenant> = []
   private readonly firstSkipped: Array<Skipped> = []
   private skipped = 0
-  private readonly seen = new Set<TenantId>()
 
-  add(elements: ReadonlyArray<Raw>, from: number, to: number): void {
+  /** Each element is let go of once it has been looked at: a parsed list is as large as what is made of it. */
+  add(elements: Array<Raw>, from: number, to: number): void {
     for (let index = from; index < to; index++) {
       const element = elements[index]
+      elements[index] = null
       const raw = typeof element === "object" && element !== null ? element.id : undefined
       const id = typeof raw === "string" ? TenantId.canonical(raw) : undefined
       if (id === undefined || element === undefined || element === null) {
         this.skip(element, index)
         continue
       }
-      const before = this.seen.size
-      if (!isActiveStatus(element.status) || this.seen.add(id).size === before) continue
+      if (!isActiveStatus(element.status)) continue
       const name = element.name
       this.tenants.push({ id, name: typeof name === "string" ? name : undefined })
     }
   }
 
-  /** What was collected, without the set of what was seen. */
   result(): DecodedListing {
     return { tenants: this.tenants, skipped: this.skipped, firstSkipped: this.firstSkipped }
   }
@@ -104,8 +98,8 @@ class Collector {
 }
 
 /**
- * The active tenants in a parsed body: an array, or `null` for none. Fails with
- * what was expected where it is neither.
+ * The active tenants in a parsed body, which is used up: an array, or `null` for none.
+ * Fails with what was expected where it is neither.
  *
  * A long list is gone through in slices, and the event loop has its turn between
  * them.
@@ -117,14 +111,14 @@ export const decodeListing = (body: unknown): Effect.Effect<DecodedListing, stri
     if (!Array.isArray(body)) {
       return Effect.fail(`expected an array of tenants or null, got ${describe(body)}`)
     }
-    const elements: ReadonlyArray<Raw> = body
+    const elements: Array<Raw> = body
     if (elements.length <= SLICE) {
       collected.add(elements, 0, elements.length)
       return Effect.succeed(collected.result())
     }
     return Effect.gen(function* () {
       for (let from = 0; from < elements.length; from += SLICE) {
-        yield* nextTurn
+        yield* macrotask
         collected.add(elements, from, Math.min(from + SLICE, elements.length))
       }
       return collected.result()

@@ -28,6 +28,15 @@ export type StartFor<R> = <A, E>(
   effect: Effect.Effect<A, E, R>
 ) => Fiber.RuntimeFiber<A, E>
 
+type Locals = FiberRefs.FiberRefs["locals"]
+
+/** The refs that a run has of its own. */
+const laidIn = [
+  FiberRef.currentContext,
+  FiberRef.currentLogAnnotations,
+  FiberRef.currentTracerSpanAnnotations
+]
+
 export const makeStartFor = <R>(
   worker: string
 ): Effect.Effect<StartFor<R>, never, Exclude<R, CurrentTenant>> =>
@@ -45,7 +54,12 @@ export const makeStartFor = <R>(
     const spans = annotated(FiberRef.currentTracerSpanAnnotations)
     const alike = Equal.equals(logs, spans)
     // What a fork does to the refs is done once, for all; a run's own come on top.
-    const { locals } = FiberRefs.forkAs(fiberRefs, FiberId.none)
+    const locals = new Map(FiberRefs.forkAs(fiberRefs, FiberId.none).locals)
+    for (const ref of laidIn) locals.delete(ref)
+    // Maps set key by key from arrays take half the time of `new Map(map)`, which hands each entry
+    // over as an array: a fifth of a run that does nothing.
+    const common = [...locals]
+    const services = [...context.unsafeMap].filter(([key]) => key !== CurrentTenant.key)
     const bare = Runtime.make<R>({
       context: Context.unsafeMake(new Map()),
       fiberRefs: FiberRefs.empty(),
@@ -53,17 +67,20 @@ export const makeStartFor = <R>(
       runtimeFlags: RuntimeFlags.enable(built.runtimeFlags, RuntimeFlags.Interruption)
     })
     return (tenant, effect) => {
-      const services = new Map(context.unsafeMap).set(CurrentTenant.key, tenant)
       const logged = HashMap.set(logs, "tenant_id", tenant.id)
       const spanned = alike ? logged : HashMap.set(spans, "tenant_id", tenant.id)
       return Runtime.runFork(bare, effect, {
-        updateRefs: (_, id) =>
-          FiberRefs.unsafeMake(
-            new Map(locals)
-              .set(FiberRef.currentContext, [[id, Context.unsafeMake(services)]])
-              .set(FiberRef.currentLogAnnotations, [[id, logged]])
-              .set(FiberRef.currentTracerSpanAnnotations, [[id, spanned]])
-          )
+        updateRefs: (_, id) => {
+          const own = new Map<string, unknown>()
+          for (const [key, service] of services) own.set(key, service)
+          own.set(CurrentTenant.key, tenant)
+          const refs: Locals = new Map()
+          for (const [ref, values] of common) refs.set(ref, values)
+          refs.set(FiberRef.currentContext, [[id, Context.unsafeMake(own)]])
+          refs.set(FiberRef.currentLogAnnotations, [[id, logged]])
+          refs.set(FiberRef.currentTracerSpanAnnotations, [[id, spanned]])
+          return FiberRefs.unsafeMake(refs)
+        }
       })
     }
   })

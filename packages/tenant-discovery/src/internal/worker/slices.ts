@@ -2,6 +2,7 @@
  * Long work in short slices, so that the event loop stays free between them.
  */
 import { Effect } from "effect"
+import { macrotask } from "../macrotask.js"
 
 /** How long a slice may take, in milliseconds, before it lets others have a turn. */
 const BUDGET = 8
@@ -9,19 +10,6 @@ const BUDGET = 8
 const LOOKS = 16
 /** An interruption is only a message: the fiber takes it, and runs its finalizers, afterwards. */
 const SLICE = 128
-
-/**
- * Lets timers and sockets have their turn. Effect's own yield would not: it stays
- * among the microtasks for up to 2048 rounds.
- */
-const macrotask: Effect.Effect<void> = Effect.async((resume) => {
-  if (typeof setImmediate === "function") {
-    const handle = setImmediate(() => resume(Effect.void))
-    return Effect.sync(() => clearImmediate(handle))
-  }
-  const handle = setTimeout(() => resume(Effect.void), 0)
-  return Effect.sync(() => clearTimeout(handle))
-})
 
 /**
  * Calls `step` until it gives false, in slices, each with what `look` finds at its
