@@ -3,6 +3,7 @@
  * duplicates. Keeps no tenant state; never throws.
  */
 import { type Directive, directiveFor, type TenantEvent, type Undecodable } from "../TenantEvent.js"
+import { beginning } from "./beginning.js"
 import { decodeEvent, Refused } from "./decodeEvent.js"
 import { RecentIds } from "./duplicates.js"
 import type { Notice } from "./notice.js"
@@ -130,7 +131,7 @@ export class EventReader {
       level: "Debug",
       message: "skipped an event of an unknown type",
       fields: {
-        event_type: undecodable.eventType.slice(0, MAX_FIELD),
+        event_type: beginning(undecodable.eventType, MAX_FIELD),
         tenant_id: undecodable.tenantId
       }
     })
@@ -149,7 +150,7 @@ export class EventReader {
       fields: {
         ...fieldsOf(event),
         expected_service_name: this.service,
-        received_service_name: receivedService.slice(0, MAX_FIELD)
+        received_service_name: beginning(receivedService, MAX_FIELD)
       }
     })
   }

@@ -60,47 +60,46 @@ const looksHarmless = (told: ReadonlyArray<unknown>): boolean =>
   !inspect(told, { depth: 20, maxArrayLength: null, maxStringLength: null }).includes(SECRET)
 
 describe(`lists, seed ${seed}`, () => {
-  it.effect(
+  it(
     `the decoder finds what the contract says in ${cases} bodies, and never throws`,
-    () =>
-      Effect.gen(function* () {
-        const dice = new Dice(seed)
-        let bodies = 0
-        let lists = 0
-        while (bodies < cases) {
-          const text = hostile(list(dice), dice)
-          const body = parsed(text)
-          if (body === undefined) {
-            // The decoder does not get to see it; its beginning is told.
-            const beginning = excerpt(text, SECRET)
-            assert(!beginning.includes(SECRET) && beginning.length <= 512, beginning)
-            continue
-          }
-          bodies++
-          const outcome = Effect.runSync(Effect.either(decodeListing(body.value)))
-          const right = expected(body.value)
-          assert.equal(Either.isRight(outcome), right !== undefined)
-          if (Either.isLeft(outcome)) {
-            assert(!outcome.left.includes(SECRET))
-            assert(!excerpt(text, SECRET).includes(SECRET))
-            continue
-          }
-          lists++
-          const { firstSkipped, skipped, tenants } = outcome.right
-          assert.deepEqual(
-            tenants.map(({ id }) => id),
-            right
-          )
-          for (const { id, name } of tenants) {
-            assert(TenantId.isCanonical(id))
-            assert(name === undefined || typeof name === "string")
-          }
-          assert.equal(firstSkipped.length, Math.min(skipped, 10))
-          assert(!JSON.stringify(firstSkipped).includes(SECRET))
+    () => {
+      const dice = new Dice(seed)
+      let bodies = 0
+      let lists = 0
+      while (bodies < cases) {
+        const text = hostile(list(dice), dice)
+        const body = parsed(text)
+        if (body === undefined) {
+          // The decoder does not get to see it; its beginning is told.
+          const beginning = excerpt(text, SECRET)
+          assert(!beginning.includes(SECRET) && beginning.length <= 512, beginning)
+          continue
         }
-        expect(lists).toBeGreaterThan(cases / 10)
-        expect(Reflect.get({}, "polluted")).toBeUndefined()
-      }),
+        bodies++
+        const outcome = Effect.runSync(Effect.either(decodeListing(body.value)))
+        const right = expected(body.value)
+        assert.equal(Either.isRight(outcome), right !== undefined)
+        if (Either.isLeft(outcome)) {
+          assert(!outcome.left.includes(SECRET))
+          assert(!excerpt(text, SECRET).includes(SECRET))
+          continue
+        }
+        lists++
+        const { firstSkipped, skipped, tenants } = outcome.right
+        assert.deepEqual(
+          tenants.map(({ id }) => id),
+          right
+        )
+        for (const { id, name } of tenants) {
+          assert(TenantId.isCanonical(id))
+          assert(name === undefined || typeof name === "string")
+        }
+        assert.equal(firstSkipped.length, Math.min(skipped, 10))
+        assert(!JSON.stringify(firstSkipped).includes(SECRET))
+      }
+      expect(lists).toBeGreaterThan(cases / 10)
+      expect(Reflect.get({}, "polluted")).toBeUndefined()
+    },
     cases * 2 + 60_000
   )
 
