@@ -2,11 +2,12 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Either, FastCheck as fc, Schema } from "effect"
 import assert from "node:assert/strict"
+import { setImmediate as turn } from "node:timers/promises"
 import { Machine, type Now } from "../../src/internal/machine.js"
 import { settingsOf } from "../../src/internal/settings.js"
 import { TenantEvent, TenantId } from "../../src/index.js"
 import { eventLike } from "../core/arbitraries.js"
-import { cases, Dice, hostile, json, type Json, parsed, SECRET, seed } from "./hostile.js"
+import { cases, Dice, hostile, json, type Json, parsed, SECRET, seed, TURN } from "./hostile.js"
 
 const SERVICE = "ledger"
 const BATCH = 50
@@ -120,7 +121,7 @@ const apply = (active: Set<string>, event: TenantEvent.TenantEvent | undefined):
 describe(`events, seed ${seed}`, () => {
   it(
     `${cases} messages: never a throw, a wrong ID in the view, a secret or a long line in the log`,
-    () => {
+    async () => {
       const dice = new Dice(seed)
       const every = listening(0)
       const once = listening(16)
@@ -128,6 +129,7 @@ describe(`events, seed ${seed}`, () => {
       let malformed = 0
       let applied = 0
       for (let done = 0; done < cases; done += BATCH) {
+        if (done % TURN === 0) await turn()
         const messages = Array.from({ length: BATCH }, () => message(dice))
         for (const text of messages) {
           const event = eventOf(parsed(text)?.value)

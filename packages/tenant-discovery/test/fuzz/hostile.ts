@@ -9,6 +9,12 @@ export const cases = Number(process.env["FUZZ_CASES"] ?? "20000")
 /** `FUZZ_SEED` repeats a run. */
 export const seed = Number(process.env["FUZZ_SEED"] ?? "20261124")
 
+/**
+ * Between so many cases the event loop has its turn: the runner takes a process that says
+ * nothing for a minute for dead.
+ */
+export const TURN = 10_000
+
 /** Never in anything that may be told: types, IDs and names of services alone are. */
 export const SECRET = "S3CR3T-that-is-told-to-nobody"
 
