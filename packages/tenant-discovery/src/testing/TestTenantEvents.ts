@@ -27,7 +27,8 @@ export interface TestTenantEventsControls {
   ) => Effect.Effect<void>
   /**
    * The subscription is lost, until `subscribed`. Before the first `subscribed` it
-   * is an attempt that failed. Nothing where it was lost already.
+   * is an attempt that failed. Where it was lost already, a cause is told as what keeps
+   * it from coming back, and without one nothing is.
    */
   readonly lose: (cause?: LostCause) => Effect.Effect<void>
   /** The server answers a heartbeat that was sent now. */
@@ -101,7 +102,7 @@ const make = (options: TestTenantEventsOptions | undefined) =>
       lose: (cause) =>
         each((subscription) => {
           const { condition, sink } = subscription
-          if (condition === "Lost") return
+          if (condition === "Lost" && cause === undefined) return
           subscription.condition = "Lost"
           sink.lost(cause ?? (condition === "Silent" ? connectFailed : connectionLost))
         }),

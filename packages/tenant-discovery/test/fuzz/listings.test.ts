@@ -146,6 +146,7 @@ describe(`lists, seed ${seed}`, () => {
             if (done % TOGETHER === 0 || done === calls) {
               assert(looksHarmless(told), `of the calls up to ${done}`)
               told.length = 0
+              yield* Effect.promise(() => turn())
             }
           }
         })
