@@ -118,7 +118,9 @@ const make = (options: TestTenantEventsOptions | undefined) =>
   })
 
 /**
- * Drives a real `TenantDiscovery.layer` in a test, without Redis.
+ * Drives a real `TenantDiscovery.layer` in a test, without Redis. It delivers at most
+ * once, in order, as Redis does; whatever else may happen to an event is the test's
+ * to do.
  *
  * How to prove that your worker survives a lost Redis:
  *
@@ -142,6 +144,7 @@ export class TestTenantEvents extends Context.Tag("tenant-discovery/TestTenantEv
   TestTenantEvents,
   TestTenantEventsControls
 >() {
+  /** Nobody is subscribed until somebody subscribes; each layer that is built is a server of its own. */
   static readonly layer = (
     options?: TestTenantEventsOptions
   ): Layer.Layer<TenantEvents | TestTenantEvents> => Layer.effectContext(make(options))
