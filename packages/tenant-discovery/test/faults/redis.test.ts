@@ -297,6 +297,26 @@ describe("Redis", () => {
     LONG
   )
 
+  it.scopedLive("more events at once than may wait: it is said, and a list makes it good", () =>
+    Effect.gen(function* () {
+      const stage = yield* makeStage()
+      const { discovery, statuses, verdict } = yield* play(stage, {
+        program: { ...patient, discovery: { ...quick.discovery, bufferMessages: 20 } }
+      })
+      yield* isLive(discovery)
+      const lists = yield* stage.simulator.listCalls
+      yield* stage.simulator.bulkCreate(2_000)
+      yield* agrees(stage.simulator, discovery)
+      yield* isLive(discovery)
+      yield* verdict
+      expect(yield* stage.simulator.listCalls).toBeGreaterThan(lists)
+      expect(statuses.map(trouble).filter((text) => text.startsWith("Overflow"))).not.toEqual([])
+      // The subscription itself was never lost.
+      expect(modes(statuses)).not.toContain("BootstrapOnly")
+      expect(statuses.at(-1)?.mode).toBe("Live")
+    })
+  )
+
   it.scopedLive(
     "a flood of another service's events hides none of ours",
     () =>
