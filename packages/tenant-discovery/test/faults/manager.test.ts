@@ -91,6 +91,12 @@ const faults: ReadonlyArray<Fault> = [
   { name: "418", strike: by({ _tag: "Status", status: 418 }), error: "Rejected", outage: false },
   { name: "no answer in time", strike: by({ _tag: "Hang" }), error: "TimedOut", outage: true },
   {
+    name: "slower than the timeout",
+    strike: by({ _tag: "Delay", millis: 1_500 }),
+    error: "TimedOut",
+    outage: true
+  },
+  {
     name: "the link dead without a word",
     strike: ({ api }) => api.blackhole(),
     error: "TimedOut",
