@@ -14,6 +14,7 @@ import { agrees, isLive, quick } from "../wire/support.js"
 import { makeInjector } from "./injector.js"
 import {
   LONG,
+  long,
   makeStage,
   modes,
   play,
@@ -121,7 +122,9 @@ describe("Redis", () => {
     readonly [string, (stage: Stage) => Effect.Effect<void>, RegExp]
   >
 
-  it.scopedLive.each(links)("the link %s", ([, strike, reason]) =>
+  // What is dead costs a connect timeout each, and what is held stands for it.
+  const taken = links.filter(([name]) => long || !name.startsWith("dead"))
+  it.scopedLive.each(taken)("the link %s", ([, strike, reason]) =>
     Effect.gen(function* () {
       const stage = yield* makeStage()
       const { proxy, simulator } = stage
