@@ -4,6 +4,7 @@
  */
 import { Either } from "effect"
 import { decodeEvent, Refused } from "./internal/decodeEvent.js"
+import { type EventSummary, summaryOf } from "./internal/eventSummary.js"
 import type { TenantEvent, TenantEventType, Undecodable } from "./internal/eventSchema.js"
 import type { TenantId } from "./Tenant.js"
 
@@ -47,16 +48,16 @@ export type Directive =
 
 const nothing: Directive = { _tag: "Ignore", receivedService: undefined }
 
-const causeOf = (event: TenantEvent): EventCause => ({
+const causeOf = ({ eventId, eventType }: EventSummary): EventCause => ({
   _tag: "Event",
-  eventType: event.event_type,
-  eventId: event.event_id ?? undefined
+  eventType,
+  eventId
 })
 
 /** What an event asks of the service that it is about. */
-const asked = (event: TenantEvent): Directive => {
-  const tenantId = event.tenant_id
-  switch (event.event_type) {
+const asked = (event: EventSummary): Directive => {
+  const { tenantId } = event
+  switch (event.eventType) {
     case "tenant.service.associated":
     case "tenant.service.reactivated":
       return { _tag: "Add", tenantId, cause: causeOf(event) }
@@ -81,31 +82,12 @@ const asked = (event: TenantEvent): Directive => {
   }
 }
 
-/** The service that an event is about; `undefined` where it is about the tenant as such. */
-const serviceOf = (event: TenantEvent): string | undefined => {
-  switch (event.event_type) {
-    case "tenant.suspended":
-    case "tenant.deleted":
-    case "tenant.activated":
-    case "tenant.created":
-    case "tenant.updated":
-      return undefined
-    case "tenant.service.associated":
-    case "tenant.service.reactivated":
-    case "tenant.service.disassociated":
-    case "tenant.service.suspended":
-    case "tenant.service.purged":
-    case "tenant.credentials.rotated":
-    case "tenant.connections.updated":
-    case "tenant.cache.invalidate":
-      return event.payload.service_name
-  }
-}
-
-/** The table of the contract: what `event` does to the active set of `service`. Total. */
-export const directiveFor = (event: TenantEvent, service: string): Directive => {
-  const about = serviceOf(event)
-  return about === undefined || about === service
+/** The table of the contract: what an event does to the active set of `service`. Total. */
+export const directiveOf = (event: EventSummary, service: string): Directive =>
+  event.service === undefined || event.service === service
     ? asked(event)
-    : { _tag: "Ignore", receivedService: about }
-}
+    : { _tag: "Ignore", receivedService: event.service }
+
+/** The same of a whole event. */
+export const directiveFor = (event: TenantEvent, service: string): Directive =>
+  directiveOf(summaryOf(event), service)

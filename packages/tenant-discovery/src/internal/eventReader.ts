@@ -2,10 +2,11 @@
  * From raw messages to what they ask of the active set: decoding, environment,
  * duplicates. Keeps no tenant state; never throws.
  */
-import { type Directive, directiveFor, type TenantEvent, type Undecodable } from "../TenantEvent.js"
+import { type Directive, directiveOf, type Undecodable } from "../TenantEvent.js"
 import { beginning } from "./beginning.js"
 import { decodeEvent, Refused } from "./decodeEvent.js"
 import { RecentIds } from "./duplicates.js"
+import { type EventSummary, summaryOf } from "./eventSummary.js"
 import type { Notice } from "./notice.js"
 
 /** What became of the messages of a batch, by number. */
@@ -32,7 +33,7 @@ export const emptyTally = (): Tally => ({
 
 export interface Reading {
   /** The events that concern the service, and what each asks: of the same length, in order. */
-  readonly events: ReadonlyArray<TenantEvent>
+  readonly events: ReadonlyArray<EventSummary>
   readonly directives: ReadonlyArray<Directive>
   readonly tally: Tally
   readonly notices: ReadonlyArray<Notice>
@@ -47,15 +48,15 @@ const MAX_EVENT_ID = 256
 /** How much of a text from outside a log line takes. */
 const MAX_FIELD = 128
 
-const withoutLongId = (event: TenantEvent): TenantEvent =>
-  typeof event.event_id === "string" && event.event_id.length > MAX_EVENT_ID
-    ? { ...event, event_id: undefined }
+const withoutLongId = (event: EventSummary): EventSummary =>
+  event.eventId !== undefined && event.eventId.length > MAX_EVENT_ID
+    ? { ...event, eventId: undefined }
     : event
 
-const fieldsOf = (event: TenantEvent): Record<string, string> => ({
-  event_type: event.event_type,
-  tenant_id: event.tenant_id,
-  ...(typeof event.event_id === "string" ? { event_id: event.event_id } : {})
+const fieldsOf = ({ eventId, eventType, tenantId }: EventSummary): Record<string, string> => ({
+  event_type: eventType,
+  tenant_id: tenantId,
+  ...(eventId === undefined ? {} : { event_id: eventId })
 })
 
 export class EventReader {
@@ -70,7 +71,7 @@ export class EventReader {
   }
 
   read(messages: ReadonlyArray<string>): Reading {
-    const events: Array<TenantEvent> = []
+    const events: Array<EventSummary> = []
     const directives: Array<Directive> = []
     const notices: Array<Notice> = []
     const tally = emptyTally()
@@ -81,7 +82,7 @@ export class EventReader {
         this.refuse(decoded.why, tally, notices)
         continue
       }
-      const event = withoutLongId(decoded)
+      const event = withoutLongId(summaryOf(decoded))
       const directive = this.admit(event, tally, notices)
       if (directive === undefined) continue
       events.push(event)
@@ -91,25 +92,25 @@ export class EventReader {
     return { events, directives, tally, notices }
   }
 
-  private admit(event: TenantEvent, tally: Tally, notices: Array<Notice>): Directive | undefined {
-    const { environment, event_id: eventId } = event
+  private admit(event: EventSummary, tally: Tally, notices: Array<Notice>): Directive | undefined {
+    const { environment, eventId } = event
     if (
       this.environment !== undefined &&
       environment !== this.environment &&
-      typeof environment === "string" &&
+      environment !== undefined &&
       environment !== "" &&
       environment.trim().toLowerCase() !== this.environment
     ) {
       tally.otherEnvironment++
       return undefined
     }
-    const directive = directiveFor(event, this.service)
+    const directive = directiveOf(event, this.service)
     if (directive._tag === "Ignore") {
       tally.ignored++
       this.misdirected(event, directive.receivedService, notices)
       return undefined
     }
-    if (typeof eventId === "string" && eventId !== "" && this.recent.seen(eventId)) {
+    if (eventId !== undefined && eventId !== "" && this.recent.seen(eventId)) {
       tally.duplicate++
       return undefined
     }
@@ -139,11 +140,11 @@ export class EventReader {
 
   /** Nothing retries an invalidation that went to the wrong service, so this one type is warned about. */
   private misdirected(
-    event: TenantEvent,
+    event: EventSummary,
     receivedService: string | undefined,
     notices: Array<Notice>
   ): void {
-    if (event.event_type !== "tenant.cache.invalidate" || receivedService === undefined) return
+    if (event.eventType !== "tenant.cache.invalidate" || receivedService === undefined) return
     this.note(notices, {
       level: "Warning",
       message: "a cache invalidation is about another service",

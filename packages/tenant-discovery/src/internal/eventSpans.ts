@@ -4,7 +4,7 @@
  * that somebody can see it in.
  */
 import { Context, DefaultServices, Effect, Exit, Option, Tracer } from "effect"
-import type { TenantEvent } from "./eventSchema.js"
+import type { EventSummary } from "./eventSummary.js"
 
 const SPAN = "event.tenant_event_listener.handle_message"
 
@@ -14,7 +14,7 @@ const nobodyLooks = (tracer: Tracer.Tracer): boolean =>
 /** Records events on the tracer of whoever asks; `undefined` where nobody would see it. */
 export const eventSpans = (
   service: string
-): Effect.Effect<((events: ReadonlyArray<TenantEvent>) => void) | undefined> =>
+): Effect.Effect<((events: ReadonlyArray<EventSummary>) => void) | undefined> =>
   Effect.zipWith(Effect.tracer, Effect.clock, (tracer, clock) =>
     nobodyLooks(tracer)
       ? undefined
@@ -27,13 +27,13 @@ export const eventSpans = (
 const record = (
   tracer: Tracer.Tracer,
   service: string,
-  event: TenantEvent,
+  { eventId, eventType, tenantId }: EventSummary,
   at: bigint
 ): void => {
   const span = tracer.span(SPAN, Option.none(), Context.empty(), [], at, "consumer")
-  span.attribute("event_type", event.event_type)
-  span.attribute("tenant_id", event.tenant_id)
+  span.attribute("event_type", eventType)
+  span.attribute("tenant_id", tenantId)
   span.attribute("service", service)
-  if (typeof event.event_id === "string") span.attribute("event_id", event.event_id)
+  if (eventId !== undefined) span.attribute("event_id", eventId)
   span.end(at, Exit.void)
 }

@@ -12,7 +12,7 @@ import type { TenantListing } from "../TenantManager.js"
 import { retryAfter, type TenantManagerError } from "../TenantManagerError.js"
 import { type DiscoveryMode, TenantView } from "../TenantView.js"
 import { EventReader, type Tally } from "./eventReader.js"
-import type { TenantEvent } from "./eventSchema.js"
+import type { EventSummary } from "./eventSummary.js"
 import { ListSchedule } from "./listSchedule.js"
 import { type Judgement, judge } from "./massRemoval.js"
 import type { Notice } from "./notice.js"
@@ -41,7 +41,7 @@ export interface Effects<Waiter> {
     readonly error: TenantManagerError | undefined
   }>
   readonly tallies: Array<Tally>
-  readonly events: Array<TenantEvent>
+  readonly events: Array<EventSummary>
   /** Transitions that a list found while the view was `Live`: what no event had told. */
   drift: number
 }

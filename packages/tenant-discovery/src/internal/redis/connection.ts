@@ -4,6 +4,7 @@
 import { Redis } from "ioredis"
 import { isIP } from "node:net"
 import { Redacted } from "effect"
+import { MessageReader } from "./messageReader.js"
 
 /**
  * A connection that can subscribe: `Redis` and `Cluster` of ioredis 5 and 6 are such.
@@ -81,21 +82,34 @@ export const open = (settings: RedisConnection): SubscriberConnection => {
     // INFO needs a permission of its own, and a server that is loading takes subscribers.
     enableReadyCheck: false
   })
-  redis.on("connect", () => guardReading(redis.stream))
+  redis.on("connect", () => readOurselves(redis))
   return redis
 }
 
 /**
+ * Messages are read straight off the socket, and emitted as ioredis would, but for the
+ * names of channels, which nobody asks for; ioredis reads everything else.
+ *
  * ioredis 5 reads a reply within a reply by recursion: one that is deep enough throws
  * in the socket's listener, where nobody catches it, and would end the process. Here it
  * ends the connection.
  */
-const guardReading = (stream: Redis["stream"]): void => {
+const readOurselves = (redis: Redis): void => {
+  const { stream } = redis
   const readers = stream.listeners("data")
+  const messages = new MessageReader({
+    message: (kind, raw) => {
+      if (kind === "message") redis.emit(kind, "", raw)
+      else redis.emit(kind, "", "", raw)
+    },
+    rest: (bytes) => {
+      for (const reader of readers) reader.call(stream, bytes)
+    }
+  })
   stream.removeAllListeners("data")
   stream.on("data", (chunk: Buffer) => {
     try {
-      for (const reader of readers) reader.call(stream, chunk)
+      messages.read(chunk)
     } catch (error) {
       stream.destroy(error instanceof Error ? error : new Error("a reply could not be read"))
     }
