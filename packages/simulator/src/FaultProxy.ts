@@ -21,7 +21,7 @@ export interface FaultProxy {
   readonly connections: Effect.Effect<number>
   /** How many it has accepted so far. */
   readonly accepted: Effect.Effect<number>
-  /** Closes every connection and refuses new ones. */
+  /** Closes every connection, to both sides, and refuses new ones. */
   readonly cut: Effect.Effect<void>
   /** Refuses new connections; those there are stay. */
   readonly refuse: Effect.Effect<void>
@@ -32,10 +32,10 @@ export interface FaultProxy {
   readonly hold: (direction?: Direction) => Effect.Effect<void>
   /** As `hold`, but what arrives meanwhile is lost. */
   readonly blackhole: (direction?: Direction) => Effect.Effect<void>
-  /** Ends every connection with RST; new ones are accepted. */
+  /** Ends every connection with RST, to both sides; new ones are accepted. */
   readonly reset: Effect.Effect<void>
-  /** Forwards at most so many bytes a second, in each direction of each connection. */
-  readonly slow: (bytesPerSecond: number) => Effect.Effect<void>
+  /** Forwards at most so many bytes a second on each connection; without a direction, each way. */
+  readonly slow: (bytesPerSecond: number, direction?: Direction) => Effect.Effect<void>
   /** Ends each connection, now or later, once so many more bytes have gone that way. */
   readonly halve: (bytes: number, direction?: Direction) => Effect.Effect<void>
   /** Takes every fault back. Fails only when the port was taken while it was refused. */
@@ -92,8 +92,10 @@ export const make = (target: {
       blackhole: (direction) =>
         Effect.suspend(() => setFaults({ ...faults, pass: per(direction, "drop") })),
       reset: destroyAll("reset"),
-      slow: (bytesPerSecond) =>
-        Effect.suspend(() => setFaults({ ...faults, bytesPerSecond: Math.max(1, bytesPerSecond) })),
+      slow: (bytesPerSecond, direction) =>
+        Effect.suspend(() =>
+          setFaults({ ...faults, bytesPerSecond: per(direction, Math.max(1, bytesPerSecond)) })
+        ),
       halve: (bytes, direction) =>
         Effect.suspend(() => setFaults({ ...faults, remaining: per(direction, bytes) })),
       resume: Effect.zipRight(

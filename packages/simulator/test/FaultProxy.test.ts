@@ -6,25 +6,40 @@ import { eventually } from "./eventually.js"
 
 /** A server that sends back what it gets. */
 const echo = Effect.acquireRelease(
-  Effect.async<{ server: net.Server; port: number; seen: () => number; ended: () => number }>(
-    (resume) => {
-      let seen = 0
-      let ended = 0
-      const server = net.createServer((socket) => {
-        socket.on("data", (chunk) => {
-          seen += chunk.length
-          socket.write(chunk)
+  Effect.async<{
+    server: net.Server
+    port: number
+    seen: () => number
+    ended: () => number
+    resets: () => number
+  }>((resume) => {
+    let seen = 0
+    let ended = 0
+    let resets = 0
+    const server = net.createServer((socket) => {
+      socket.on("data", (chunk) => {
+        seen += chunk.length
+        socket.write(chunk)
+      })
+      socket.on("error", (error: NodeJS.ErrnoException) => {
+        if (error.code === "ECONNRESET") resets++
+      })
+      socket.on("close", () => ended++)
+    })
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address()
+      const port = typeof address === "object" && address !== null ? address.port : 0
+      resume(
+        Effect.succeed({
+          server,
+          port,
+          seen: () => seen,
+          ended: () => ended,
+          resets: () => resets
         })
-        socket.on("error", () => {})
-        socket.on("close", () => ended++)
-      })
-      server.listen(0, "127.0.0.1", () => {
-        const address = server.address()
-        const port = typeof address === "object" && address !== null ? address.port : 0
-        resume(Effect.succeed({ server, port, seen: () => seen, ended: () => ended }))
-      })
-    }
-  ),
+      )
+    })
+  }),
   ({ server }) => Effect.sync(() => server.close())
 )
 
@@ -83,7 +98,7 @@ describe("FaultProxy", () => {
 
   it.scopedLive("cuts, refuses, and resumes on the same port", () =>
     Effect.gen(function* () {
-      const { proxy } = yield* setup
+      const { proxy, server } = yield* setup
       const one = yield* connect(proxy.port)
       yield* proxy.refuse
       expect(yield* Effect.flip(connect(proxy.port))).toBe("ECONNREFUSED")
@@ -91,6 +106,7 @@ describe("FaultProxy", () => {
       yield* is("what came back", one.got, "still there")
       yield* proxy.cut
       yield* is("the client", one.end, "closed")
+      yield* is("the ended connections", server.ended, 1)
       expect(yield* Effect.flip(connect(proxy.port))).toBe("ECONNREFUSED")
       yield* proxy.resume
       const two = yield* connect(proxy.port)
@@ -101,12 +117,13 @@ describe("FaultProxy", () => {
 
   it.scopedLive("resets", () =>
     Effect.gen(function* () {
-      const { proxy } = yield* setup
+      const { proxy, server } = yield* setup
       const one = yield* connect(proxy.port)
       one.socket.write("a")
       yield* is("what came back", one.got, "a")
       yield* proxy.reset
       yield* is("the client", one.end, "ECONNRESET")
+      yield* is("the server's resets", server.resets, 1)
       yield* connect(proxy.port)
     })
   )
@@ -155,26 +172,48 @@ describe("FaultProxy", () => {
     })
   )
 
-  it.scopedLive("slows down", () =>
+  it.scopedLive.each([[undefined], ["toServer"], ["toClient"]] as const)(
+    "slows down: %s",
+    ([direction]) =>
+      Effect.gen(function* () {
+        const { proxy } = yield* setup
+        const one = yield* connect(proxy.port)
+        yield* proxy.slow(20_000, direction)
+        const began = performance.now()
+        one.socket.write("x".repeat(4_000))
+        yield* is("what came back", () => one.got().length, 4_000)
+        expect(performance.now() - began).toBeGreaterThan(180)
+      })
+  )
+
+  it.scopedLive("slows one way alone: the other is as it was", () =>
     Effect.gen(function* () {
-      const { proxy } = yield* setup
+      const { proxy, server } = yield* setup
       const one = yield* connect(proxy.port)
-      yield* proxy.slow(20_000)
-      const began = performance.now()
-      one.socket.write("x".repeat(4_000))
-      yield* is("what came back", () => one.got().length, 4_000)
-      expect(performance.now() - began).toBeGreaterThan(180)
+      yield* proxy.slow(1, "toClient")
+      one.socket.write("x".repeat(100_000))
+      yield* is("what the server saw", server.seen, 100_000)
+      expect(one.got().length).toBeLessThan(100_000)
+      yield* proxy.resume
+      yield* is("what came back", () => one.got().length, 100_000)
     })
   )
 
-  it.scopedLive("ends after so many bytes", () =>
+  it.scopedLive("ends after so many bytes, either way", () =>
     Effect.gen(function* () {
-      const { proxy } = yield* setup
+      const { proxy, server } = yield* setup
       const one = yield* connect(proxy.port)
       yield* proxy.halve(3, "toClient")
       one.socket.write("abcdef")
       yield* is("the client", one.end, "closed")
       expect(one.got()).toBe("abc")
+      expect(server.seen()).toBe(6)
+      const two = yield* connect(proxy.port)
+      yield* proxy.halve(2, "toServer")
+      two.socket.write("abcdef")
+      yield* is("the client", two.end, "closed")
+      yield* is("the ended connections", server.ended, 2)
+      expect(server.seen()).toBe(8)
     })
   )
 

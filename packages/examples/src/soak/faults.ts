@@ -46,11 +46,21 @@ export const faults: readonly [Fault, ...ReadonlyArray<Fault>] = [
     name: "Redis link halved",
     run: ({ proxy }) => during(proxy.halve(300, "toClient"), proxy.resume)
   },
+  { name: "Redis link slow", run: ({ proxy }) => during(proxy.slow(20_000), proxy.resume) },
+  {
+    name: "Redis link held one way",
+    run: ({ proxy }) => during(proxy.hold("toClient"), proxy.resume)
+  },
   { name: "manager refused", run: ({ api }) => during(api.cut, api.resume) },
   { name: "manager link dead", run: ({ api }) => during(api.blackhole(), api.resume) },
   { name: "manager link slow", run: ({ api }) => during(api.slow(50_000), api.resume) },
   trouble("list 500", { _tag: "Status", on: "list", status: 500 }),
   trouble("list asked to wait", { _tag: "Status", on: "list", status: 429, retryAfter: "1" }),
+  trouble("list 401", { _tag: "Status", on: "list", status: 401 }),
+  trouble("list 403", { _tag: "Suspended", on: "list", status: "suspended" }),
+  trouble("list redirected", { _tag: "Redirect", on: "list", to: "http://127.0.0.1:1/" }),
+  trouble("list of HTML", { _tag: "RawBody", on: "list", body: "<html>hello</html>" }),
+  trouble("list null once", { _tag: "NullList", times: 1 }),
   trouble("list hangs", { _tag: "Hang", on: "list" }),
   trouble("list truncated", { _tag: "TruncatedBody", on: "list" }),
   trouble("list reset", { _tag: "ResetInBody", on: "list" }),
@@ -59,12 +69,23 @@ export const faults: readonly [Fault, ...ReadonlyArray<Fault>] = [
   trouble("list with garbage", { _tag: "MalformedElements" }, { _tag: "InactiveElements" }),
   trouble("events lost", { _tag: "Withhold", times: 5 }),
   trouble("events twice", { _tag: "Duplicate" }),
+  trouble("events out of order", { _tag: "Reorder" }),
+  trouble("events on another channel", { _tag: "OldChannel", times: 5 }),
   trouble("events malformed", { _tag: "Malformed", times: 5 }),
   trouble("events of another environment", {
     _tag: "OtherEnvironment",
     environment: "elsewhere",
     times: 5
   }),
+  {
+    name: "event loop blocked",
+    // The servers' proxies are in this process, and blocked as well.
+    run: () =>
+      Effect.sync(() => {
+        const end = performance.now() + 1_500
+        while (performance.now() < end);
+      })
+  },
   {
     name: "flood of another service",
     run: ({ simulator }) =>

@@ -18,17 +18,18 @@ import {
   LogLevel,
   Metric,
   MetricState,
-  Scope,
-  Stream
+  Scope
 } from "effect"
-import { TenantDiscovery, TenantWorker } from "tenant-discovery"
+import { TenantDiscovery } from "tenant-discovery"
 import { NodeTenantDiscovery } from "tenant-discovery/node"
 import { parseArgs } from "node:util"
 import { FLEET, steadyChange } from "./change.js"
 import { faults, type Servers } from "./faults.js"
 import { Divergence } from "./watch.js"
+import { makeReader, makeWork } from "./work.js"
 
 const READERS = 10
+const SLOW_READERS = 2
 const WORKERS = 50
 /** Longer than any fault, its way out, and a reconcile interval together. */
 const LASTING = 30_000
@@ -111,51 +112,36 @@ const soak = Effect.gen(function* () {
     TenantDiscovery
   )
   const began = new Set<string>(yield* discovery.activeTenantIds)
-  const readers = yield* Effect.forEach(Array.from({ length: READERS }), () =>
-    Effect.gen(function* () {
-      const ids = new Set<string>(began)
-      const reader = { ids, mistakes: 0 }
-      yield* discovery.changes.pipe(
-        Stream.runForEach(({ _tag, tenant }) =>
-          Effect.sync(() => {
-            const told =
-              _tag === "Added"
-                ? !ids.has(tenant.id) && ids.add(tenant.id).size > 0
-                : _tag === "Removed"
-                  ? ids.delete(tenant.id)
-                  : ids.has(tenant.id)
-            if (!told) reader.mistakes++
-          })
-        ),
-        Effect.forkIn(scope)
-      )
-      return reader
-    })
+  const readers = yield* Effect.forEach(Array.from({ length: READERS }), (_, index) =>
+    Scope.extend(makeReader(discovery, began, index < SLOW_READERS), scope)
   )
-  let working = 0
-  const work = Effect.zipRight(
-    Effect.acquireRelease(
-      Effect.sync(() => working++),
-      () => Effect.sync(() => working--)
-    ),
-    Effect.never
+  const work = makeWork(WORKERS)
+  yield* Layer.buildWithScope(work.layer, scope).pipe(
+    Effect.provideService(TenantDiscovery, discovery)
   )
-  yield* Layer.buildWithScope(
-    TenantWorker.perTenant({ name: "soak", maxTenants: WORKERS, run: Effect.scoped(work) }),
-    scope
-  ).pipe(Effect.provideService(TenantDiscovery, discovery))
   // Workers begin a few at a time.
   yield* Effect.sleep("50 millis").pipe(
-    Effect.repeat({ until: () => working === WORKERS }),
+    Effect.repeat({ until: () => work.ids().length === WORKERS }),
     Effect.timeoutOption("10 seconds")
   )
   const atStart = yield* measure
   yield* Console.log(`at rest ${JSON.stringify(atRest)}, started ${JSON.stringify(atStart)}`)
 
   const divergence = new Divergence()
+  /** Work for those who have left, held against the truth as well. */
+  const astray = new Divergence()
   const sample = Effect.map(
     Effect.zip(simulator.activeTenantIds(), discovery.activeTenantIds),
-    ([truth, view]) => divergence.sample(truth, view, performance.now())
+    ([truth, view]) => {
+      const now = performance.now()
+      const active = new Set(truth)
+      divergence.sample(truth, view, now)
+      astray.sample(
+        [],
+        work.ids().filter((id) => !active.has(id)),
+        now
+      )
+    }
   )
   const struck = new Map<string, number>()
   const strike = Effect.gen(function* () {
@@ -170,7 +156,7 @@ const soak = Effect.gen(function* () {
     yield* Console.log(
       `${mode}, ${(yield* discovery.activeTenantIds).length} tenants, ${sum} faults, ` +
         `${divergence.wrong} wrong now, longest ${Math.round(divergence.longest)} ms, ` +
-        `${working} workers, ${megabytes(process.memoryUsage().heapUsed)} MB`
+        `${work.ids().length} workers, ${megabytes(process.memoryUsage().heapUsed)} MB`
     )
   })
 
@@ -197,11 +183,12 @@ const soak = Effect.gen(function* () {
   yield* Effect.sleep("1 second")
   const view = (yield* discovery.activeTenantIds).toSorted().join(" ")
   const misled = readers.filter(
-    ({ ids, mistakes }) => mistakes > 0 || [...ids].toSorted().join(" ") !== view
+    ({ ids, mistakes }) => mistakes() > 0 || [...ids].toSorted().join(" ") !== view
   ).length
   const events = yield* counted("tenant_discovery_events_total")
   const drift = yield* counted("tenant_discovery_drift_total")
-  const workersAtEnd = working
+  const workersAtEnd = work.ids()
+  const known = new Set<string>(yield* discovery.activeTenantIds)
   const atEnd = yield* measure
   const closing = performance.now()
   yield* Scope.close(scope, Exit.void)
@@ -211,10 +198,16 @@ const soak = Effect.gen(function* () {
   const failures = [
     ...(divergence.wrong > 0 || divergence.longest > LASTING ? ["a lasting divergence"] : []),
     ...(misled > 0 ? [`${misled} readers were told something else`] : []),
-    ...(workersAtEnd === WORKERS ? [] : [`${workersAtEnd} workers instead of ${WORKERS}`]),
-    ...(working === 0 ? [] : [`${working} workers are left`]),
+    ...(workersAtEnd.length === WORKERS
+      ? []
+      : [`${workersAtEnd.length} workers instead of ${WORKERS}`]),
+    ...(workersAtEnd.every((id) => known.has(id)) ? [] : ["workers for tenants that have left"]),
+    ...(astray.longest > LASTING ? ["work went on for a tenant that had left"] : []),
+    ...(work.twice() > 0 ? ["two workers for one tenant"] : []),
+    ...(work.ids().length === 0 ? [] : [`${work.ids().length} workers are left`]),
     ...(atEnd.heap > atStart.heap * 1.5 + 30 ? ["the heap grew"] : []),
     ...(atEnd.fibers > atStart.fibers + 20 ? ["fibers grew"] : []),
+    ...(atEnd.handles > atStart.handles + 10 ? ["handles grew"] : []),
     ...(afterwards.handles > atRest.handles + 2 ? ["handles are left"] : []),
     ...(afterwards.fibers > atRest.fibers ? ["fibers are left"] : [])
   ]
@@ -224,6 +217,7 @@ const soak = Effect.gen(function* () {
       events,
       faults: Object.fromEntries([...struck].toSorted(([a], [b]) => (a < b ? -1 : 1))),
       longestDivergenceMillis: Math.round(divergence.longest),
+      longestAstrayMillis: Math.round(astray.longest),
       settledMillis: Math.round(settled),
       drift,
       lists: yield* simulator.listCalls,

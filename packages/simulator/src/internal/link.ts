@@ -4,7 +4,7 @@ export type Direction = "toServer" | "toClient"
 
 export interface Faults {
   readonly pass?: { readonly [direction in Direction]?: "hold" | "drop" }
-  readonly bytesPerSecond?: number
+  readonly bytesPerSecond?: { readonly [direction in Direction]?: number }
   /** Bytes until the connection ends. */
   readonly remaining?: { readonly [direction in Direction]?: number }
 }
@@ -45,6 +45,9 @@ class Pipe {
       this.remaining = faults.remaining?.[this.direction] ?? Number.POSITIVE_INFINITY
     }
     this.faults = faults
+    // A slice that was due at another rate.
+    clearTimeout(this.timer)
+    this.timer = undefined
     this.pump()
   }
 
@@ -55,7 +58,7 @@ class Pipe {
   }
 
   private pump() {
-    const rate = this.faults.bytesPerSecond
+    const rate = this.faults.bytesPerSecond?.[this.direction]
     if (this.faults.pass?.[this.direction] === undefined && this.timer === undefined) {
       if (rate === undefined) this.forward(Number.POSITIVE_INFINITY)
       else if (this.queued > 0) {

@@ -4,6 +4,7 @@
  */
 import { type Directive, directiveOf, type Undecodable } from "../TenantEvent.js"
 import { readCompact } from "./compactEvent.js"
+import { beginning } from "./beginning.js"
 import { decodeEvent, Refused } from "./decodeEvent.js"
 import { RecentIds } from "./duplicates.js"
 import { type EventSummary, summaryOf } from "./eventSummary.js"
@@ -132,7 +133,7 @@ export class EventReader {
       level: "Debug",
       message: "skipped an event of an unknown type",
       fields: {
-        event_type: undecodable.eventType.slice(0, MAX_FIELD),
+        event_type: beginning(undecodable.eventType, MAX_FIELD),
         tenant_id: undecodable.tenantId
       }
     })
@@ -151,7 +152,7 @@ export class EventReader {
       fields: {
         ...fieldsOf(event),
         expected_service_name: this.service,
-        received_service_name: receivedService.slice(0, MAX_FIELD)
+        received_service_name: beginning(receivedService, MAX_FIELD)
       }
     })
   }

@@ -21,7 +21,7 @@ export type LostCause =
  * - `Alive`: the server answered a heartbeat that was sent at `sentAt`, on the
  *   subscription's own connection: whatever it published before then has arrived.
  * - `Lost`: messages may be missing from here on, until the next `Subscribed`.
- *   Never twice in a row.
+ *   Again, before that, where what keeps it from coming back is something else.
  */
 export type Signal =
   | { readonly _tag: "Subscribed" }

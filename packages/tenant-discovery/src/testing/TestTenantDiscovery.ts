@@ -30,10 +30,11 @@ export type RemovalEventType = Extract<
  * real discovery: of transitions alone, each in their own time.
  */
 export interface TestTenantDiscoveryControls {
+  /** Active from now on. Nothing is told where it was active already. */
   readonly add: (tenant: TenantInput) => Effect.Effect<void>
-  /** `cause`: an event's type stands for that event. Default `tenant.service.disassociated`. */
+  /** Active no more. `cause`: an event's type stands for that event. Default `tenant.service.disassociated`. */
   readonly remove: (id: string, cause?: RemovalCause | RemovalEventType) => Effect.Effect<void>
-  /** The connections of the tenant are out of date. Default `CredentialsRotated`. */
+  /** The connections of a tenant that is active are out of date. Default `CredentialsRotated`. */
   readonly rotate: (id: string, reason?: ConnectionsReason) => Effect.Effect<void>
   /** What is known of the tenant is out of date; with a name, that is its name from now on. */
   readonly update: (id: string, name?: string) => Effect.Effect<void>

@@ -27,7 +27,8 @@ export interface TestTenantEventsControls {
   ) => Effect.Effect<void>
   /**
    * The subscription is lost, until `subscribed`. Before the first `subscribed` it
-   * is an attempt that failed. Nothing where it was lost already.
+   * is an attempt that failed. Where it was lost already, a cause is told as what keeps
+   * it from coming back, and without one nothing is.
    */
   readonly lose: (cause?: LostCause) => Effect.Effect<void>
   /** The server answers a heartbeat that was sent now. */
@@ -101,7 +102,7 @@ const make = (options: TestTenantEventsOptions | undefined) =>
       lose: (cause) =>
         each((subscription) => {
           const { condition, sink } = subscription
-          if (condition === "Lost") return
+          if (condition === "Lost" && cause === undefined) return
           subscription.condition = "Lost"
           sink.lost(cause ?? (condition === "Silent" ? connectFailed : connectionLost))
         }),
@@ -117,7 +118,9 @@ const make = (options: TestTenantEventsOptions | undefined) =>
   })
 
 /**
- * Drives a real `TenantDiscovery.layer` in a test, without Redis.
+ * Drives a real `TenantDiscovery.layer` in a test, without Redis. It delivers at most
+ * once, in order, as Redis does; whatever else may happen to an event is the test's
+ * to do.
  *
  * How to prove that your worker survives a lost Redis:
  *
@@ -141,6 +144,7 @@ export class TestTenantEvents extends Context.Tag("tenant-discovery/TestTenantEv
   TestTenantEvents,
   TestTenantEventsControls
 >() {
+  /** Nobody is subscribed until somebody subscribes; each layer that is built is a server of its own. */
   static readonly layer = (
     options?: TestTenantEventsOptions
   ): Layer.Layer<TenantEvents | TestTenantEvents> => Layer.effectContext(make(options))

@@ -35,12 +35,20 @@ export interface HeldList {
   readonly fail: (error?: TenantManagerError) => Effect.Effect<void>
 }
 
-/** How a test plays the tenant manager. */
+/**
+ * How a test plays the tenant manager. IDs may be given in any valid spelling; an
+ * invalid one throws a `RangeError` when it is given. A list does what was scripted
+ * next (`hold`, `answer`, `fail` with a number), else what stands (`fail`, `hang`,
+ * `delay`), else it tells the truth. A list that is interrupted is over.
+ */
 export interface TestTenantManagerControls {
   /** The tenants that are active: what lists answer from now on. */
   readonly set: (tenants: Iterable<TenantInput>) => Effect.Effect<void>
+  /** Active from now on. No event tells of it: send one, where it should. */
   readonly add: (...tenants: ReadonlyArray<TenantInput>) => Effect.Effect<void>
+  /** Active no more. No event tells of it either. */
   readonly remove: (...ids: ReadonlyArray<string>) => Effect.Effect<void>
+  /** Whom a right list would have now. */
   readonly active: Effect.Effect<ReadonlyArray<Tenant>>
   /** Lists fail, so many times, or until `recover`. Default: `Unavailable`, status 503. */
   readonly fail: (error?: TenantManagerError, times?: number) => Effect.Effect<void>
@@ -81,7 +89,7 @@ export interface TestTenantManagerControls {
   readonly mostUnderWay: Effect.Effect<number>
 }
 
-/** An outage, as the client tells it. */
+/** An outage, as the client tells it: `Unavailable` with this status. */
 export const outage = (status = 503): TenantManagerError =>
   new Unavailable({
     operation: "GET /v1/tenants/active",
@@ -257,6 +265,11 @@ export class TestTenantManager extends Context.Tag("tenant-discovery/TestTenantM
   TestTenantManager,
   TestTenantManagerControls
 >() {
+  /**
+   * With these tenants, all well.
+   *
+   * @throws RangeError where an ID is not valid.
+   */
   static readonly layer = (
     options?: TestTenantManagerOptions
   ): Layer.Layer<TenantManager | TestTenantManager> => Layer.effectContext(make(options))

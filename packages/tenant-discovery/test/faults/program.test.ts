@@ -3,13 +3,26 @@
  * close at any moment, many readers and readers that never end.
  */
 import { describe, expect, it, vi } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer, Scope, Stream } from "effect"
+import { Context, Effect, Exit, Fiber, Layer, Scope, Stream } from "effect"
 import { layerConfigWith } from "../../src/NodeTenantDiscovery.js"
 import { TenantId } from "../../src/Tenant.js"
+import { TenantDiscovery } from "../../src/TenantDiscovery.js"
 import { provider } from "../config/subject.js"
+import { Dice, seed } from "../fuzz/hostile.js"
 import { logInto } from "../node/support.js"
 import { agrees, isLive, quick } from "../wire/support.js"
-import { LONG, makeStage, play, times, until } from "./support.js"
+import {
+  LONG,
+  makeStage,
+  measured,
+  modes,
+  nothingLeft,
+  play,
+  times,
+  toldOfLoss,
+  trouble,
+  until
+} from "./support.js"
 
 const MINUTE = 60_000
 
@@ -61,7 +74,7 @@ describe("the program", () => {
   ] as const)("the clock set %s: no list early or late, no view old or young", ([, by]) =>
     Effect.gen(function* () {
       const stage = yield* makeStage()
-      const { discovery, verdict } = yield* play(stage)
+      const { discovery, statuses, verdict } = yield* play(stage)
       yield* isLive(discovery)
       const lists = yield* stage.simulator.listCalls
       const { revision } = yield* discovery.view.get
@@ -70,48 +83,64 @@ describe("the program", () => {
       yield* stage.simulator.create({ id: "afterwards" })
       yield* agrees(stage.simulator, discovery)
       expect((yield* discovery.view.get).revision).toBeGreaterThan(revision)
-      expect((yield* discovery.status.get).mode).toBe("Live")
+      expect(modes(statuses)).toEqual(["Live"])
+      expect(statuses.map(trouble).filter((text) => text !== "")).toEqual([])
       expect(yield* stage.simulator.listCalls).toBe(lists)
       yield* discovery.refresh
       yield* stage.redis.command("CLIENT", "KILL", "TYPE", "pubsub")
       yield* until("another list", stage.simulator.listCalls, (count) => count > lists + 1)
       yield* isLive(discovery)
       yield* verdict
+      toldOfLoss(statuses, /^ConnectionLost/)
     })
   )
 
   it.scopedLive(
-    `closed at ${times(200, 20)} random moments of the start`,
+    `closed at ${times(200, 20)} random moments of the start, seed ${seed}`,
     () =>
       Effect.gen(function* () {
         const stage = yield* makeStage()
-        const { api, proxy, variables } = stage
-        const open = (scope: Scope.Scope) =>
-          Layer.buildWithScope(layerConfigWith(quick), scope).pipe(
-            Effect.withConfigProvider(provider(variables)),
-            Effect.provide(logInto([]))
-          )
+        const dice = new Dice(seed)
+        /** Who was told something after the scope had closed. */
+        const late: Array<string> = []
+        const open = (scope: Scope.Scope, isClosed: () => boolean) =>
+          Effect.gen(function* () {
+            const discovery = Context.get(
+              yield* Layer.buildWithScope(layerConfigWith(quick), scope),
+              TenantDiscovery
+            )
+            yield* discovery
+              .onTenantAdded(
+                ({ id }) => Effect.sync(() => (isClosed() ? late.push(id) : undefined)),
+                { replay: true }
+              )
+              .pipe(Scope.extend(scope))
+            // Nothing is claimed before it is so.
+            const { lastListedAt, mode } = yield* discovery.status.get
+            expect(mode).not.toBe("SingleTenant")
+            expect(lastListedAt).toBeDefined()
+          }).pipe(Effect.withConfigProvider(provider(stage.variables)), Effect.provide(logInto([])))
         // A whole start, to know how long one takes.
         const began = performance.now()
-        yield* Effect.scoped(Effect.flatMap(Effect.scope, open))
+        yield* Effect.scoped(Effect.flatMap(Effect.scope, (scope) => open(scope, () => false)))
         const whole = performance.now() - began
-        const roots = Effect.map(Fiber.roots, (fibers) => fibers.length)
-        let asked = 0
-        const before = yield* until("measured", roots, () => ++asked > 2)
+        const before = yield* measured
+        let [started, stopped] = [0, 0]
         for (let round = 0; round < times(200, 20); round++) {
           const scope = yield* Scope.make()
-          const starting = yield* Effect.fork(open(scope))
-          const moment = whole * 1.2 * Math.random()
+          let closed = false
+          const starting = yield* Effect.fork(open(scope, () => closed))
+          const moment = whole * 1.2 * dice.next()
           yield* Effect.raceFirst(Fiber.await(starting), Effect.delay(Effect.void, moment))
-          yield* Fiber.interrupt(starting)
+          const exit = yield* Fiber.interrupt(starting)
           yield* Scope.close(scope, Exit.void).pipe(Effect.timeout("2 seconds"))
+          closed = true
+          if (Exit.isSuccess(exit)) started++
+          else if (Exit.isInterrupted(exit)) stopped++
         }
-        yield* until(
-          "no connection is left",
-          Effect.all([api.connections, proxy.connections]),
-          ([http, redis]) => http === 0 && redis === 0
-        )
-        yield* until("no fiber is left", roots, (count) => count <= before)
+        expect(started + stopped).toBe(times(200, 20))
+        yield* nothingLeft(stage, before)
+        expect(late).toEqual([])
       }),
     LONG
   )
@@ -127,15 +156,19 @@ describe("the program", () => {
       yield* agrees(stage.simulator, two.discovery)
       expect(yield* stage.proxy.connections).toBe(2)
       yield* Effect.all([one.verdict, two.verdict], { concurrency: 2 })
+      for (const { statuses } of [one, two]) {
+        expect(statuses.at(-1)?.mode).toBe("Live")
+        expect(statuses.map(trouble).filter((text) => text !== "")).toEqual([])
+      }
     })
   )
 
   it.scopedLive(
-    "a thousand handlers are each told all of it",
+    `${times(1_000, 200)} handlers are each told all of it`,
     () =>
       Effect.gen(function* () {
         const stage = yield* makeStage()
-        const { discovery, verdict } = yield* play(stage)
+        const { discovery, statuses, verdict } = yield* play(stage)
         yield* isLive(discovery)
         const told = Array.from({ length: times(1_000, 200) }, () => new Array<string>())
         yield* Effect.forEach(told, (mine) =>
@@ -151,6 +184,7 @@ describe("the program", () => {
           (wrong) => wrong === 0
         )
         yield* verdict
+        expect(modes(statuses)).toEqual(["Live"])
       }),
     LONG
   )
@@ -158,7 +192,7 @@ describe("the program", () => {
   it.scopedLive("a handler that never ends holds back nobody, nor the close", () =>
     Effect.gen(function* () {
       const stage = yield* makeStage()
-      const { close, discovery, verdict } = yield* play(stage)
+      const { close, discovery, statuses, verdict } = yield* play(stage)
       yield* isLive(discovery)
       let stuck = 0
       let interrupted = false
@@ -187,6 +221,7 @@ describe("the program", () => {
       expect([stuck, interrupted]).toEqual([1, true])
       yield* Fiber.interrupt(reading)
       yield* verdict
+      expect(modes(statuses)).toEqual(["Live"])
     })
   )
 })

@@ -33,7 +33,11 @@ export interface Stage extends World {
 }
 
 export const makeStage = (
-  options: { readonly redis?: RedisServer.RedisServerOptions; readonly tenants?: number } = {}
+  options: {
+    readonly redis?: RedisServer.RedisServerOptions
+    readonly tenants?: number
+    readonly publishTimeoutMillis?: number
+  } = {}
 ): Effect.Effect<Stage, never, Scope.Scope> =>
   Effect.gen(function* () {
     const redis = yield* RedisServer.make({ kind, ...options.redis })
@@ -43,7 +47,7 @@ export const makeStage = (
       tenants: options.tenants ?? 8,
       apiKey: Redacted.make(API_KEY),
       // An event that is lost because the machine is busy is found by a list alone.
-      publishTimeoutMillis: 5_000
+      publishTimeoutMillis: options.publishTimeoutMillis ?? 5_000
     })
     const proxy = yield* FaultProxy.make(redis)
     const api = yield* FaultProxy.make({ host: "127.0.0.1", port: simulator.port })
@@ -61,6 +65,8 @@ export interface Play {
   readonly lines: ReadonlyArray<Line>
   /** Every status until the close, in order; a quick one may be passed over. */
   readonly statuses: ReadonlyArray<DiscoveryStatus>
+  /** What the handlers were told since the start: `Added acme`, `Removed acme`. */
+  readonly told: ReadonlyArray<string>
   readonly close: Effect.Effect<void>
   /** Closes the program where it is not closed yet, and fails where anything it told was wrong or anything is left. */
   readonly verdict: Effect.Effect<void>
@@ -85,10 +91,38 @@ export const until = <A, E, R>(
   })
 
 /** What keeps a process alive, and what runs in it. */
-const leftovers = Effect.map(Fiber.roots, (fibers) => ({
+export interface Leftovers {
+  readonly fibers: number
+  readonly timers: number
+}
+
+const leftovers = Effect.map(Fiber.roots, (fibers): Leftovers => ({
   fibers: fibers.length,
   timers: process.getActiveResourcesInfo().filter((name) => name === "Timeout").length
 }))
+
+/** Measured as it is in the end: whoever has waited for a while has a timer and fibers. */
+export const measured: Effect.Effect<Leftovers> = Effect.suspend(() => {
+  let asked = 0
+  return until("measured", leftovers, () => ++asked > 2)
+})
+
+/** No connection through either proxy, and no more fibers and timers than before. */
+export const nothingLeft = ({ api, proxy }: Stage, before: Leftovers): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    // Nothing is read from a held connection, its end neither.
+    yield* Effect.orDie(Effect.zipRight(proxy.resume, api.resume))
+    yield* until(
+      "no connection is left",
+      Effect.all({ redis: proxy.connections, http: api.connections }),
+      ({ http, redis }) => redis === 0 && http === 0
+    )
+    yield* until(
+      `no more is left than ${inspect(before)}`,
+      leftovers,
+      ({ fibers, timers }) => fibers <= before.fibers && timers <= before.timers
+    )
+  })
 
 /** A program on the stage, watched from its first list on. */
 export const play = (
@@ -99,10 +133,8 @@ export const play = (
   } = {}
 ) =>
   Effect.gen(function* () {
-    const { api, proxy, simulator } = stage
-    // Measured as it is in the end: whoever has waited for a while has a timer and fibers.
-    let asked = 0
-    const before = yield* until("measured", leftovers, () => ++asked > 2)
+    const { simulator } = stage
+    const before = yield* measured
     const {
       close: closeScope,
       discovery,
@@ -116,10 +148,14 @@ export const play = (
     )
     const reader = yield* listen(discovery)
     const balance = new Map<string, number>()
-    const count = (id: string, by: number) =>
-      Effect.sync(() => balance.set(id, (balance.get(id) ?? 0) + by))
-    yield* discovery.onTenantAdded(({ id }) => count(id, 1), { replay: true })
-    yield* discovery.onTenantRemoved(({ id }) => count(id, -1))
+    const told: Array<string> = []
+    const tell = (what: string, id: string, by: number) =>
+      Effect.sync(() => {
+        told.push(`${what} ${id}`)
+        balance.set(id, (balance.get(id) ?? 0) + by)
+      })
+    yield* discovery.onTenantAdded(({ id }) => tell("Added", id, 1), { replay: true })
+    yield* discovery.onTenantRemoved(({ id }) => tell("Removed", id, -1))
 
     const close = Effect.suspend(() => {
       closing = true
@@ -139,20 +175,11 @@ export const play = (
       expect(fold(reader.before, changes)?.toSorted()).toEqual([...ids].toSorted())
       expect([...balance.values()].reduce((sum, each) => sum + each, 0)).toBe(ids.length)
       expect(inspect([lines, statuses], { depth: 20 })).not.toContain(API_KEY)
-      // Nothing is read from a held connection, its end neither.
-      yield* Effect.orDie(Effect.zipRight(proxy.resume, api.resume))
-      yield* until(
-        "no connection is left",
-        Effect.all({ redis: proxy.connections, http: api.connections }),
-        ({ http, redis }) => redis === 0 && http === 0
-      )
-      yield* until(
-        `no more is left than ${inspect(before)}`,
-        leftovers,
-        ({ fibers, timers }) => fibers <= before.fibers && timers <= before.timers
-      )
+      const toldByNow = told.length
+      yield* nothingLeft(stage, before)
+      expect(told.length).toBe(toldByNow)
     })
-    const result: Play = { discovery, lines, statuses, close, verdict }
+    const result: Play = { discovery, lines, statuses, told, close, verdict }
     return result
   })
 
@@ -161,4 +188,17 @@ export const trouble = ({ lastError }: DiscoveryStatus): string => {
   if (lastError === undefined) return ""
   const { _tag, message } = lastError._tag === "ListFailed" ? lastError.error : lastError.cause
   return `${_tag}: ${message}`
+}
+
+/** The modes as they followed one another. */
+export const modes = (statuses: ReadonlyArray<DiscoveryStatus>) =>
+  statuses
+    .map(({ mode }) => mode)
+    .filter((mode, index, all) => index === 0 || mode !== all[index - 1])
+
+/** That the subscription was lost for that reason, that the status said so, and that it is back. */
+export const toldOfLoss = (statuses: ReadonlyArray<DiscoveryStatus>, reason: RegExp): void => {
+  expect(modes(statuses)).toContain("BootstrapOnly")
+  expect(statuses.map(trouble).filter((text) => reason.test(text))).not.toEqual([])
+  expect(statuses.at(-1)?.mode).toBe("Live")
 }

@@ -9,6 +9,12 @@ export const cases = Number(process.env["FUZZ_CASES"] ?? "20000")
 /** `FUZZ_SEED` repeats a run. */
 export const seed = Number(process.env["FUZZ_SEED"] ?? "20261124")
 
+/**
+ * Between so many cases the event loop has its turn: the runner takes a process that says
+ * nothing for a minute for dead.
+ */
+export const TURN = 10_000
+
 /** Never in anything that may be told: types, IDs and names of services alone are. */
 export const SECRET = "S3CR3T-that-is-told-to-nobody"
 
@@ -45,11 +51,13 @@ export class Dice {
   }
 }
 
+type Texts = readonly [string, ...ReadonlyArray<string>]
+
 const deep = (depth: number, open: string, close: string) =>
   open.repeat(depth) + close.repeat(depth)
 
 /** Texts of values, since not every one of them can be written by `JSON.stringify`. */
-const values: readonly [string, ...ReadonlyArray<string>] = [
+const values: Texts = [
   "null",
   "true",
   "0",
@@ -79,7 +87,7 @@ const values: readonly [string, ...ReadonlyArray<string>] = [
   deep(50, '{"a":', "}").replace('{"a":}', '{"a":1}')
 ]
 
-const keys: readonly [string, ...ReadonlyArray<string>] = [
+const keys: Texts = [
   "__proto__",
   "constructor",
   "prototype",
@@ -99,21 +107,31 @@ const keys: readonly [string, ...ReadonlyArray<string>] = [
   ""
 ]
 
+/** Deeper than any stack. */
+const abysses: Texts = [
+  deep(100_000, "[", "]"),
+  deep(100_000, '{"__proto__":', "}").replace(":}", ":1}")
+]
+
+/** Stands where an abyss may be. */
+const MARK = '"here"'
+
 /** `value` as JSON, with something done to about one in `1 / rate` of its parts. */
-const written = (value: Json, dice: Dice, rate: number): string => {
-  if (dice.chance(rate)) return dice.pick(values)
+const written = (value: Json, dice: Dice, rate: number, others: Texts = values): string => {
+  if (dice.chance(rate)) return dice.pick(others)
   if (Array.isArray(value)) {
-    return `[${value.map((item: Json) => written(item, dice, rate)).join(",")}]`
+    return `[${value.map((item: Json) => written(item, dice, rate, others)).join(",")}]`
   }
   if (typeof value !== "object" || value === null) return JSON.stringify(value)
   const members: Array<string> = []
   for (const [key, member] of Object.entries(value)) {
     if (dice.chance(rate)) continue
     const name = dice.chance(rate) ? dice.pick(keys) : key
-    members.push(`${quoted(name, dice)}:${written(member, dice, rate)}`)
+    members.push(`${quoted(name, dice)}:${written(member, dice, rate, others)}`)
     // Twice, with the same or another value; before or after the first.
-    if (dice.chance(rate)) members.unshift(`${quoted(key, dice)}:${dice.pick(values)}`)
-    if (dice.chance(rate)) members.push(`${quoted(key, dice)}:${written(member, dice, rate)}`)
+    if (dice.chance(rate)) members.unshift(`${quoted(key, dice)}:${dice.pick(others)}`)
+    if (dice.chance(rate))
+      members.push(`${quoted(key, dice)}:${written(member, dice, rate, others)}`)
   }
   if (dice.chance(rate)) members.push(`${quoted(dice.pick(keys), dice)}:${dice.pick(values)}`)
   const space = dice.chance(0.1) ? dice.pick([" ", "\n", "\t \r"]) : ""
@@ -129,7 +147,7 @@ const quoted = (key: string, dice: Dice): string => {
   return `"${key.slice(0, at)}\\u${code}${key.slice(at + 1)}"`
 }
 
-const characters: readonly [string, ...ReadonlyArray<string>] = [
+const characters: Texts = [
   '"',
   "\\",
   "{",
@@ -181,8 +199,15 @@ const bytes = (dice: Dice): string => {
   return raw.toString("utf8")
 }
 
+/** An abyss in one place of many; a few such texts will do, for the time that they take. */
+const abysmal = (right: Json, dice: Dice): string => {
+  const marked = written(right, dice, 0.2, [MARK])
+  return (marked.includes(MARK) ? marked : MARK).replace(MARK, () => dice.pick(abysses))
+}
+
 /** One hostile text, made from something right. */
 export const hostile = (right: Json, dice: Dice): string => {
+  if (dice.chance(1 / 4_000)) return abysmal(right, dice)
   switch (dice.below(5)) {
     case 0:
       return JSON.stringify(right)

@@ -2,11 +2,11 @@
  * The API key goes into one header and nowhere else, whatever the server echoes
  * and whatever the platform's errors carry along.
  */
-import { inspect } from "node:util"
 import { HttpClient, HttpClientError } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Layer, Logger, LogLevel, Redacted, Tracer } from "effect"
+import { Cause, Effect, Exit, Layer, Redacted } from "effect"
 import { TenantManager } from "../../src/TenantManager.js"
+import { makeCollector, shown } from "../support/collector.js"
 import { API_KEY, clients, list, optionsFor } from "./support/clients.js"
 import { answer, type Handler, refusedUrl, serve } from "./support/server.js"
 
@@ -16,48 +16,19 @@ const assertClean = (text: string, where: string) => {
   for (const spelling of SPELLINGS) assert.notInclude(text, spelling, where)
 }
 
-const deep = (value: unknown): string =>
-  inspect(value, { depth: Infinity, showHidden: true, getters: true, maxStringLength: Infinity })
-
-const json = (value: unknown): string =>
-  JSON.stringify([value], (_key, it: unknown) => (typeof it === "bigint" ? String(it) : it))
-
-/** Everything that a value shows of itself. */
-const assertShowsNoKey = (value: unknown, where: string) => {
-  assertClean(deep(value), `${where}: inspect`)
-  assertClean(inspect(value), `${where}: inspect, by default`)
-  assertClean(json(value), `${where}: JSON`)
-  assertClean(String(value), `${where}: string`)
-  if (value instanceof Error) {
-    assertClean(`${value.name} ${value.message} ${value.stack ?? ""}`, `${where}: error`)
-  }
-}
+const assertShowsNoKey = (value: unknown, where: string) =>
+  assertClean(shown(value, Infinity), where)
 
 /** Runs an effect with all its spans and log lines collected. */
 const observed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
-    const spans: Array<Tracer.Span> = []
-    const lines: Array<string> = []
-    const native = yield* Effect.tracer
-    const tracer = Tracer.make({
-      span: (...args) => {
-        const span = native.span(...args)
-        spans.push(span)
-        return span
-      },
-      context: (f, fiber) => native.context(f, fiber)
-    })
-    const logger = Logger.make((entry) => {
-      lines.push(deep(entry), Logger.jsonLogger.log(entry), Logger.logfmtLogger.log(entry))
-    })
+    const { observed: collected, spans, texts } = yield* makeCollector
     const exit = yield* effect.pipe(
       Effect.tapErrorCause((cause) => Effect.logError("failed", cause)),
       Effect.exit,
-      Effect.withTracer(tracer),
-      Effect.provide(Logger.replace(Logger.defaultLogger, logger)),
-      Logger.withMinimumLogLevel(LogLevel.All)
+      collected
     )
-    return { exit, spans, lines }
+    return { exit, spans, lines: texts }
   })
 
 /** Says the key back wherever an answer can say something. */

@@ -71,12 +71,17 @@ describe.each(matrix)("credentials on a $kind server with $version", ({ kind, ve
       expect(recorder.causes[0]?.message).toContain(channelName)
       yield* server.command("ACL", "SETUSER", "worker", `&${channelName}`)
       yield* recorder.seen("Subscribed")
-      // Taking the permission back cuts the connection.
+      // Taking the permission back cuts the connection, and why it stays so is told as well.
       yield* server.command("ACL", "SETUSER", "worker", "resetchannels")
-      yield* recorder.seen("Lost", 2)
+      yield* recorder.seen("Lost", 3)
       yield* server.command("ACL", "SETUSER", "worker", `&${channelName}`)
       yield* recorder.seen("Subscribed", 2)
       expect(recorder.tags).toEqual(["Lost", "Subscribed", "Lost", "Subscribed"])
+      expect(recorder.causes.map(({ _tag }) => _tag)).toEqual([
+        "SubscribeFailed",
+        "ConnectionLost",
+        "SubscribeFailed"
+      ])
       expect(JSON.stringify(recorder.causes)).not.toContain(SECRET)
     })
   )

@@ -57,9 +57,12 @@ export class Recorder implements SignalSink {
   readonly lost = (cause: Extract<Signal, { _tag: "Lost" }>["cause"]) =>
     this.#tell({ _tag: "Lost", cause })
 
-  /** What was told, without heartbeats. */
+  /** What was told, without heartbeats; a loss once, however often its reason changed. */
   get tags(): ReadonlyArray<string> {
-    return this.signals.map((signal) => signal._tag).filter((tag) => tag !== "Alive")
+    return this.signals
+      .map((signal) => signal._tag)
+      .filter((tag) => tag !== "Alive")
+      .filter((tag, index, all) => tag !== "Lost" || all[index - 1] !== "Lost")
   }
 
   get messages(): ReadonlyArray<string> {

@@ -46,6 +46,7 @@ describe("TestTenantEvents", () => {
           yield* events.send("raw", { x: 1 })
           yield* events.lose()
           yield* events.lose()
+          yield* events.lose({ _tag: "SubscribeFailed", message: "no permission" })
           yield* events.send("gone")
           yield* events.alive
           yield* events.subscribed
@@ -61,6 +62,7 @@ describe("TestTenantEvents", () => {
         "raw",
         '{"x":1}',
         "lost ConnectionLost",
+        "lost SubscribeFailed",
         "subscribed",
         "alive 7",
         "lost HeartbeatTimedOut"

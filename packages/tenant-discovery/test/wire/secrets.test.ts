@@ -4,70 +4,16 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { RedisServer, Simulator, TestCertificates } from "@tenant-discovery/simulator"
-import {
-  Cause,
-  Chunk,
-  Effect,
-  Exit,
-  Layer,
-  Logger,
-  LogLevel,
-  Metric,
-  Redacted,
-  Stream,
-  Tracer
-} from "effect"
-import { inspect } from "node:util"
+import { Cause, Chunk, Effect, Exit, Layer, Metric, Redacted, Stream } from "effect"
 import { layerConfigWith } from "../../src/NodeTenantDiscovery.js"
 import { TenantDiscovery } from "../../src/TenantDiscovery.js"
 import { provider } from "../config/subject.js"
+import { makeCollector, shown } from "../support/collector.js"
 import { agrees, isLive, isNotLive, quick } from "./support.js"
 
 const MARK = "MARKED-5ecret"
 const API_KEY = `key-${MARK}`
 const PASSWORD = `password-${MARK}`
-
-/** Everything a value shows of itself, one way or another. */
-const shown = (value: unknown): string =>
-  [
-    inspect(value, { depth: 12, showHidden: true, getters: true, maxStringLength: Infinity }),
-    String(value),
-    JSON.stringify([value], (_key, field: unknown) =>
-      typeof field === "bigint" ? String(field) : field
-    ),
-    value instanceof Error ? (value.stack ?? "") : ""
-  ].join("\n")
-
-/** What came out: logs as every logger writes them, spans, and whatever else is put in. */
-const makeCollector = Effect.gen(function* () {
-  const out: Array<string> = []
-  const spans: Array<Tracer.Span> = []
-  const native = yield* Effect.tracer
-  const tracer = Tracer.make({
-    span: (...args) => {
-      const span = native.span(...args)
-      spans.push(span)
-      return span
-    },
-    context: (f, fiber) => native.context(f, fiber)
-  })
-  const logger = Logger.make((entry) => {
-    out.push(shown(entry), Logger.jsonLogger.log(entry), Logger.logfmtLogger.log(entry))
-    out.push(Cause.pretty(entry.cause))
-  })
-  const observed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-    effect.pipe(
-      Effect.withTracer(tracer),
-      Effect.provide(Logger.replace(Logger.defaultLogger, logger)),
-      Logger.withMinimumLogLevel(LogLevel.All)
-    )
-  return {
-    observed,
-    spans,
-    add: (value: unknown) => Effect.sync(() => out.push(shown(value))),
-    all: () => [...out, ...spans.map((span) => shown(span))]
-  }
-})
 
 const marked = {
   MULTI_TENANT_SERVICE_API_KEY: API_KEY,

@@ -2,6 +2,8 @@
  * Why a connection failed, in words for the person who has to mend it, without secrets.
  */
 
+import { beginning } from "../beginning.js"
+
 /** What is known about the connection when it fails. */
 export interface Circumstances {
   /** Such as `Redis at host:6379`. */
@@ -127,7 +129,7 @@ const foreign = (text: string, at: Circumstances): string => {
   }
   // The patterns below look again and again at a long run of spaces. Nothing of a secret is
   // cut in two here: they are out by now.
-  clean = clean.slice(0, 8 * MAX_LENGTH)
+  clean = beginning(clean, 8 * MAX_LENGTH)
   // A server that does not know AUTH or HELLO repeats what they were given.
   clean = clean
     .replace(/,?\s*with args beginning with.*$/s, "")

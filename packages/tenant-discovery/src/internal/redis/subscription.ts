@@ -21,8 +21,8 @@ export interface Settings extends Place {
 interface State {
   session: Session | undefined
   closed: boolean
-  /** Whether the sink was told `lost` last. */
-  down: boolean
+  /** What the sink was told last, where that was `lost`. */
+  reason: LostCause | undefined
   attempt: number
   subscribedAt: bigint | undefined
 }
@@ -36,7 +36,7 @@ export const subscribe = (
     const state: State = {
       session: undefined,
       closed: false,
-      down: false,
+      reason: undefined,
       attempt: 0,
       subscribedAt: undefined
     }
@@ -82,8 +82,8 @@ const step = Effect.fnUntraced(function* (settings: Settings, sink: SignalSink, 
     state.attempt = 0
   }
   state.subscribedAt = undefined
-  if (!state.down && !state.closed) {
-    state.down = true
+  if (!state.closed && !isSame(state.reason, cause)) {
+    state.reason = cause
     sink.lost(cause)
   }
   const wait = yield* delay(settings.backoff, state.attempt)
@@ -98,6 +98,9 @@ const step = Effect.fnUntraced(function* (settings: Settings, sink: SignalSink, 
   yield* Effect.sleep(wait)
 })
 
+const isSame = (told: LostCause | undefined, cause: LostCause): boolean =>
+  told?._tag === cause._tag && told.message === cause.message
+
 const UNEXPECTED: LostCause = {
   _tag: "ConnectionLost",
   message: "receiving tenant events failed unexpectedly; the log has the error"
@@ -106,7 +109,7 @@ const UNEXPECTED: LostCause = {
 /** The sink as a session sees it; the way of a message stays the straight one. */
 const gated = (sink: SignalSink, state: State, clock: Clock.Clock): SignalSink => ({
   subscribed: () => {
-    state.down = false
+    state.reason = undefined
     state.subscribedAt = clock.unsafeCurrentTimeNanos()
     sink.subscribed()
   },

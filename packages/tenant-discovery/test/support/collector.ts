@@ -1,0 +1,59 @@
+/** All that comes out of a program: its logs as every logger writes them, its spans, and what is put in. */
+import { Cause, Effect, Logger, LogLevel, Tracer } from "effect"
+import { inspect } from "node:util"
+
+/** Everything that a value shows of itself, one way or another. */
+export const shown = (value: unknown, depth = 12): string =>
+  [
+    inspect(value, { depth, showHidden: true, getters: true, maxStringLength: Infinity }),
+    inspect(value),
+    String(value),
+    JSON.stringify([value], (_key, field: unknown) =>
+      typeof field === "bigint" ? String(field) : field
+    ),
+    value instanceof Error ? `${value.name} ${value.message} ${value.stack ?? ""}` : ""
+  ].join("\n")
+
+export interface Collector {
+  /** The effect, with every line that it logs and every span that it makes collected. */
+  readonly observed: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  readonly add: (value: unknown) => Effect.Effect<void>
+  readonly spans: ReadonlyArray<Tracer.Span>
+  /** What was logged and put in so far, as texts. */
+  readonly texts: ReadonlyArray<string>
+  /** The same with the spans. */
+  readonly all: () => ReadonlyArray<string>
+}
+
+export const makeCollector: Effect.Effect<Collector> = Effect.gen(function* () {
+  const texts: Array<string> = []
+  const spans: Array<Tracer.Span> = []
+  const native = yield* Effect.tracer
+  const tracer = Tracer.make({
+    span: (...args) => {
+      const span = native.span(...args)
+      spans.push(span)
+      return span
+    },
+    context: (f, fiber) => native.context(f, fiber)
+  })
+  const logger = Logger.make((entry) => {
+    texts.push(shown(entry), Logger.jsonLogger.log(entry), Logger.logfmtLogger.log(entry))
+    texts.push(Cause.pretty(entry.cause, { renderErrorCause: true }))
+  })
+  return {
+    observed: (effect) =>
+      effect.pipe(
+        Effect.withTracer(tracer),
+        Effect.provide(Logger.replace(Logger.defaultLogger, logger)),
+        Logger.withMinimumLogLevel(LogLevel.All)
+      ),
+    add: (value) =>
+      Effect.sync(() => {
+        texts.push(shown(value))
+      }),
+    spans,
+    texts,
+    all: () => [...texts, ...spans.map((span) => shown(span))]
+  }
+})
