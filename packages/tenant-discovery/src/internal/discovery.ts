@@ -1,7 +1,11 @@
 /**
- * The loop: one inbox, one fiber. It carries what arrives to the machine that
- * decides, publishes the state once a batch, and does what it is told. It decides
+ * The loop: one inbox, one turn after the other. A turn carries what has arrived to the
+ * machine that decides, publishes the state once, and does what it is told. It decides
  * nothing.
+ *
+ * A turn is one synchronous piece, run by the scheduler when the inbox is no longer
+ * empty. A fiber that waits for the inbox takes as long to wake as everything else
+ * together, where events are rare and nothing is warm: 70 us of 150.
  */
 import {
   Cause,
@@ -9,6 +13,8 @@ import {
   Deferred,
   Effect,
   FiberHandle,
+  FiberRef,
+  Mailbox,
   Option,
   Random,
   type Scope,
@@ -24,7 +30,7 @@ import { Inbox } from "./inbox.js"
 import { Latest } from "./latest.js"
 import { type Effects, type Input, Machine, type Now } from "./machine.js"
 import * as Metrics from "./metrics.js"
-import { logNotices } from "./notice.js"
+import { logNotices, type Notice } from "./notice.js"
 import { mayConcern } from "./relevance.js"
 import { settingsOf } from "./settings.js"
 import { waitBeforeRetry } from "./startRetry.js"
@@ -32,6 +38,9 @@ import { type DiscoveryState, makeSurface } from "./surface.js"
 
 type Waiter = Deferred.Deferred<void, TenantManagerError>
 type Own = Input<Waiter>
+
+/** Log lines that may wait for a logger. */
+const MOST_NOTICES = 256
 
 const nowOf = (clock: Clock.Clock): Now => ({
   mono: Number(clock.unsafeCurrentTimeNanos()) / 1e6,
@@ -127,7 +136,11 @@ export const make = (
       }
     }
 
-    // Finalizers run from the last to the first: the loop has stopped and the
+    const log = yield* Mailbox.make<Notice>({ capacity: MOST_NOTICES, strategy: "dropping" })
+    const say = (notices: Iterable<Notice>): Effect.Effect<void> =>
+      Effect.annotateLogs(logNotices(notices), { service: manager.service })
+
+    // Finalizers run from the last to the first: lists have stopped and the
     // subscription is closed by the time this one says so.
     yield* Effect.addFinalizer(() =>
       Effect.suspend(() => {
@@ -135,82 +148,79 @@ export const make = (
         const waiting = [...machine.takeWaiters(), ...inbox.drain().flatMap(waiterOf)]
         machine.closed(now())
         publish()
-        return Effect.forEach(waiting, (waiter) => Deferred.fail(waiter, closedError()), {
-          discard: true
-        })
+        for (const waiter of waiting) Deferred.unsafeDone(waiter, Effect.fail(closedError()))
+        return Effect.flatMap(log.clear, say)
       })
     )
 
-    const list = yield* FiberHandle.make<void>()
-    const timer = yield* FiberHandle.make<void>()
+    const runList = yield* FiberHandle.runtime(yield* FiberHandle.make<void>())<never>()
+    const runTimer = yield* FiberHandle.runtime(yield* FiberHandle.make<void>())<never>()
     let armedFor: number | undefined
 
-    /** Starts the list that is due, or sets the timer for it; nothing where the timer is set. */
-    const schedule = (at: Now): Effect.Effect<unknown> => {
+    /** Starts the list that is due, or sets the timer for it. */
+    const schedule = (at: Now): void => {
       const due = machine.nextListAt(at)
       if (due !== undefined && due <= at.mono) {
         armedFor = undefined
         machine.listStarted(at)
-        return FiberHandle.run(list, Effect.interruptible(listInto(manager, inbox)))
+        runList(Effect.interruptible(listInto(manager, inbox)))
+        return
       }
-      if (due === armedFor) return Effect.void
+      if (due === armedFor) return
       armedFor = due
-      if (due === undefined) return FiberHandle.clear(timer)
       // A timer may fire a little early: whatever is due then is armed again.
       const wake = Effect.sync(() => {
         armedFor = undefined
         inbox.put({ _tag: "Wake" })
       })
-      return FiberHandle.run(
-        timer,
-        Effect.interruptible(Effect.delay(wake, Math.ceil(due - at.mono)))
+      runTimer(
+        due === undefined
+          ? Effect.void
+          : Effect.interruptible(Effect.delay(wake, Math.ceil(due - at.mono)))
       )
     }
 
-    const carryOut = ({ notices, settled }: Effects<Waiter>): Effect.Effect<void> =>
-      Effect.zipRight(
-        Effect.forEach(
-          settled,
-          ({ error, waiter }) =>
-            error === undefined
-              ? Deferred.succeed(waiter, undefined)
-              : Deferred.fail(waiter, error),
-          { discard: true }
-        ),
-        logNotices(notices)
-      )
+    const carryOut = ({
+      drift,
+      events: told,
+      notices,
+      settled,
+      tallies
+    }: Effects<Waiter>): void => {
+      for (const tally of tallies) Metrics.countEvents(tally)
+      if (drift > 0) Metrics.drift.unsafeUpdate(drift, [])
+      Metrics.tenants.unsafeUpdate(machine.view.size, [])
+      recordEvents?.(told)
+      for (const { error, waiter } of settled) {
+        Deferred.unsafeDone(waiter, error === undefined ? Effect.void : Effect.fail(error))
+      }
+      for (const notice of notices) log.unsafeOffer(notice)
+    }
 
-    /**
-     * Decides, publishes and counts in one synchronous piece, and leaves an effect only of
-     * what most batches have nothing of: a batch is FIGURE of the runtime and not FIGURE.
-     */
-    const step = (inputs: ReadonlyArray<Own>): Effect.Effect<unknown> => {
+    const step = (inputs: ReadonlyArray<Own>): void => {
       const at = now()
       machine.accept(inputs, at)
       publish()
-      const left = machine.takeEffects()
-      for (const tally of left.tallies) Metrics.countEvents(tally)
-      if (left.drift > 0) Metrics.drift.unsafeUpdate(left.drift, [])
-      Metrics.tenants.unsafeUpdate(machine.view.size, [])
-      recordEvents?.(left.events)
-      const next = schedule(at)
-      return left.notices.length === 0 && left.settled.length === 0
-        ? next
-        : Effect.zipRight(carryOut(left), next)
+      carryOut(machine.takeEffects())
+      schedule(at)
     }
 
-    /** What was taken is carried to its end: whoever waits for it would wait for ever. */
-    const carry = (take: () => ReadonlyArray<Own>): Effect.Effect<unknown> =>
-      Effect.suspend(() => step(take())).pipe(
-        Effect.catchAllCause((cause) => {
-          machine.distrust(now())
-          return Effect.zipRight(
-            Effect.logError("the discovery loop failed on an input and goes on", cause),
-            Effect.suspend(() => schedule(now()))
-          )
-        }),
-        Effect.uninterruptible
-      )
+    const turn = (): void => {
+      if (closed) return
+      try {
+        step(inbox.drain())
+      } catch (defect) {
+        const at = now()
+        machine.distrust(at)
+        log.unsafeOffer({
+          level: "Error",
+          message: "the discovery loop failed on an input and goes on",
+          fields: {},
+          cause: Cause.die(defect)
+        })
+        schedule(at)
+      }
+    }
 
     const listAtStart = Effect.gen(function* () {
       const began = now().mono
@@ -237,17 +247,14 @@ export const make = (
     const listing = yield* listAtStart
     machine.accept([{ _tag: "Listed", listing }], now())
     machine.started()
-    yield* carry(() => [])
-    const carryWaiting = carry(() => inbox.drain())
-    // Not `forever`, which gives its turn away after each batch.
-    const loop: Effect.Effect<never> = Effect.flatMap(inbox.notEmpty, () =>
-      Effect.flatMap(carryWaiting, () => loop)
-    )
-    yield* loop.pipe(
-      Effect.annotateLogs({ service: manager.service }),
+    step([])
+    yield* Effect.flatMap(log.take, (notice) => say([notice])).pipe(
+      Effect.forever,
       Effect.interruptible,
       Effect.forkScoped
     )
+    const scheduler = yield* FiberRef.get(FiberRef.currentScheduler)
+    inbox.listen(() => scheduler.scheduleTask(turn, 0))
 
     const refresh = Effect.gen(function* () {
       if (closed) return yield* Effect.fail(closedError())

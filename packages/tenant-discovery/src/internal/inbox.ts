@@ -1,6 +1,6 @@
 /**
  * The loop's mailbox, and the sink of its subscription: filled by callbacks,
- * emptied by one fiber that takes whatever is there.
+ * emptied by one who takes whatever is there.
  *
  * Signals and the loop's own inputs keep their order; messages in a row become one
  * batch. What waits is bounded in messages and in characters: past that the
@@ -31,6 +31,8 @@ export class Inbox<Own extends { readonly _tag: string }> implements SignalSink 
   private messages = 0
   private characters = 0
   private wake: (() => void) | undefined
+  private listener: (() => void) | undefined
+  private called = false
   /** The end of the last overflow that was told. */
   private overflowed: Signal | undefined
 
@@ -88,9 +90,16 @@ export class Inbox<Own extends { readonly _tag: string }> implements SignalSink 
     })
   })
 
+  /** Calls `listener` now and then: once each time that something is there which was not drained. */
+  listen(listener: () => void): void {
+    this.listener = listener
+    if (this.items.length > 0) this.signal()
+  }
+
   /** Everything that is there, oldest first, without waiting. */
   drain(): ReadonlyArray<Signal | Own> {
     const { items } = this
+    this.called = false
     this.items = []
     this.open = undefined
     this.messages = 0
@@ -113,9 +122,13 @@ export class Inbox<Own extends { readonly _tag: string }> implements SignalSink 
   }
 
   private signal(): void {
-    const { wake } = this
-    if (wake === undefined) return
-    this.wake = undefined
-    wake()
+    const { listener, wake } = this
+    if (wake !== undefined) {
+      this.wake = undefined
+      wake()
+    }
+    if (listener === undefined || this.called) return
+    this.called = true
+    listener()
   }
 }

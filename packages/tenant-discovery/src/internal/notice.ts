@@ -1,13 +1,14 @@
 /** A line for the log, as data: whoever decides says it, the loop writes it. */
-import { Effect } from "effect"
+import { type Cause, Effect } from "effect"
 
 export interface Notice {
   readonly level: "Debug" | "Info" | "Warning" | "Error"
   readonly message: string
   readonly fields: Readonly<Record<string, unknown>>
+  readonly cause?: Cause.Cause<unknown>
 }
 
-const write = ({ level, message }: Notice): Effect.Effect<void> => {
+const write = ({ cause, level, message }: Notice): Effect.Effect<void> => {
   switch (level) {
     case "Debug":
       return Effect.logDebug(message)
@@ -16,11 +17,11 @@ const write = ({ level, message }: Notice): Effect.Effect<void> => {
     case "Warning":
       return Effect.logWarning(message)
     case "Error":
-      return Effect.logError(message)
+      return cause === undefined ? Effect.logError(message) : Effect.logError(message, cause)
   }
 }
 
-export const logNotices = (notices: ReadonlyArray<Notice>): Effect.Effect<void> =>
+export const logNotices = (notices: Iterable<Notice>): Effect.Effect<void> =>
   Effect.forEach(notices, (notice) => Effect.annotateLogs(write(notice), notice.fields), {
     discard: true
   })
