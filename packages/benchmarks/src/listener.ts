@@ -16,7 +16,7 @@ import {
   type TrafficKind
 } from "./traffic.js"
 
-const MESSAGES = 30_000
+const MESSAGES = 100_000
 const TENANTS = 10_000
 const UNIT = "messages a second of processor"
 
