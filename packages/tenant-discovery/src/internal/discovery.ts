@@ -31,7 +31,7 @@ import { Latest } from "./latest.js"
 import { type Effects, type Input, Machine, type Now } from "./machine.js"
 import * as Metrics from "./metrics.js"
 import { logNotices, type Notice } from "./notice.js"
-import { mayConcern } from "./relevance.js"
+import { byteSieve, mayConcern } from "./relevance.js"
 import { settingsOf } from "./settings.js"
 import { waitBeforeRetry } from "./startRetry.js"
 import { type DiscoveryState, makeSurface } from "./surface.js"
@@ -105,14 +105,16 @@ export const make = (
     const recordEvents = yield* eventSpans(manager.service)
 
     const machine = new Machine<Waiter>(manager.service, settings, random, now())
+    const counted = (wanted: boolean): boolean => {
+      if (!wanted) Metrics.countForeign()
+      return wanted
+    }
     const relevant = mayConcern(manager.service)
+    const bytes = byteSieve(manager.service)
     const inbox = new Inbox<Own>(
       { messages: settings.bufferMessages, characters: settings.bufferCharacters },
-      (raw) => {
-        if (relevant(raw)) return true
-        Metrics.countForeign()
-        return false
-      }
+      (raw) => counted(relevant(raw)),
+      { begin: (text) => bytes.begin(text), wanted: (from, to) => counted(bytes.wanted(from, to)) }
     )
     let closed = false
     const stateNow = (): DiscoveryState => ({

@@ -7,7 +7,7 @@
  * messages are let go and a `Lost(Overflow)` says so, which a list makes good.
  */
 import { Effect } from "effect"
-import type { LostCause, Signal, SignalSink } from "./signals.js"
+import type { LostCause, MessageSieve, Signal, SignalSink } from "./signals.js"
 
 export interface InboxLimits {
   readonly messages: number
@@ -42,7 +42,8 @@ export class Inbox<Own extends { readonly _tag: string }> implements SignalSink 
    */
   constructor(
     private readonly limits: InboxLimits,
-    private readonly admit: (raw: string) => boolean = everything
+    private readonly admit: (raw: string) => boolean = everything,
+    readonly sieve?: MessageSieve
   ) {}
 
   subscribed = (): void => {

@@ -12,6 +12,7 @@
  *
  * On a fleet's channel this spares 19 of 20 messages the parse: 0.2 us in place of 1.5.
  */
+import type { MessageSieve } from "./signals.js"
 
 const KEY_OF_TYPE = '"event_type"'
 const KEY_OF_SERVICE = '"service_name"'
@@ -32,30 +33,101 @@ const QUOTE = '"'.charCodeAt(0)
 const COLON = ":".charCodeAt(0)
 
 /** Where the text that is the key's value begins, for `rest` of a key found at `at`; -1 where there is none. */
-const textAfter = (raw: string, at: number, rest: string, before: number): number => {
+const textAfter = (text: string, at: number, rest: string, before: number): number => {
   const colon = at + rest.length
-  return at >= before &&
-    raw.charCodeAt(at - before) === QUOTE &&
-    raw.charCodeAt(colon) === COLON &&
-    raw.charCodeAt(colon + 1) === QUOTE
+  return text.charCodeAt(at - before) === QUOTE &&
+    text.charCodeAt(colon) === COLON &&
+    text.charCodeAt(colon + 1) === QUOTE
     ? colon + 2
     : -1
 }
 
-/** Of a text without a backslash, in which our name does not occur in quotes. */
-const isOfAnother = (raw: string): boolean => {
-  if (raw.charCodeAt(0) !== OPENING || raw.charCodeAt(raw.length - 1) !== CLOSING) return false
-  const type = textAfter(raw, raw.indexOf(RARE_TYPE), RARE_TYPE, FROM_V)
-  if (type < 0 || raw.indexOf(RARE_TYPE, type) >= 0) return false
-  ofOneServiceOrNone.lastIndex = type
-  if (!ofOneServiceOrNone.test(raw)) return false
-  if (raw.startsWith(CREATED, type)) return true
-  const service = textAfter(raw, raw.indexOf(RARE_SERVICE, type), RARE_SERVICE, FROM_VICE)
-  return service >= 0 && raw.charCodeAt(service) !== QUOTE
+/**
+ * Finds one thing in a text that is looked at from left to right, part by part. Each find
+ * is remembered until the parts have passed it, so the whole text is searched once.
+ */
+class Finder {
+  private text = ""
+  private next = -1
+
+  constructor(private readonly pattern: string) {}
+
+  begin(text: string): void {
+    this.text = text
+    this.next = -1
+  }
+
+  /** The first at `from` or later; beyond the text where there is none. */
+  find(from: number): number {
+    if (this.next < from) {
+      const found = this.text.indexOf(this.pattern, from)
+      this.next = found < 0 ? Number.POSITIVE_INFINITY : found
+    }
+    return this.next
+  }
+}
+
+/** Tells of the parts of a text, from left to right, which may be a message to `service`. */
+export class Sieve implements MessageSieve {
+  private text = ""
+  private readonly backslash = new Finder("\\")
+  private readonly name: Finder
+  private readonly type = new Finder(RARE_TYPE)
+  private readonly service = new Finder(RARE_SERVICE)
+
+  constructor(service: string) {
+    this.name = new Finder(`${service}"`)
+  }
+
+  begin(text: string): void {
+    this.text = text
+    this.backslash.begin(text)
+    this.name.begin(text)
+    this.type.begin(text)
+    this.service.begin(text)
+  }
+
+  wanted(from: number, to: number): boolean {
+    return (
+      this.backslash.find(from) < to || this.name.find(from) < to || !this.isOfAnother(from, to)
+    )
+  }
+
+  /** Of a part without a backslash, in which our name does not occur in quotes. */
+  private isOfAnother(from: number, to: number): boolean {
+    const { text } = this
+    if (text.charCodeAt(from) !== OPENING || text.charCodeAt(to - 1) !== CLOSING) return false
+    const key = this.type.find(from)
+    if (key >= to) return false
+    const type = textAfter(text, key, RARE_TYPE, FROM_V)
+    if (type < 0 || this.type.find(type) < to) return false
+    ofOneServiceOrNone.lastIndex = type
+    if (!ofOneServiceOrNone.test(text)) return false
+    if (text.startsWith(CREATED, type)) return true
+    const name = this.service.find(type)
+    if (name >= to) return false
+    const service = textAfter(text, name, RARE_SERVICE, FROM_VICE)
+    return service >= 0 && text.charCodeAt(service) !== QUOTE
+  }
 }
 
 /** `true` where the message may concern `service`, or is no event that concerns another. */
 export const mayConcern = (service: string): ((raw: string) => boolean) => {
-  const name = `${service}"`
-  return (raw) => raw.includes("\\") || raw.includes(name) || !isOfAnother(raw)
+  const sieve = new Sieve(service)
+  return (raw) => {
+    sieve.begin(raw)
+    const wanted = sieve.wanted(0, raw.length)
+    // So that the last message is not kept.
+    sieve.begin("")
+    return wanted
+  }
 }
+
+const everything: MessageSieve = { begin: () => undefined, wanted: () => true }
+
+/** The same of messages in UTF-8, in a text that has a character for each byte. */
+export const byteSieve = (service: string): MessageSieve =>
+  // What is no UTF-8 becomes this character when it is decoded: bytes do not tell.
+  service.includes("\ufffd")
+    ? everything
+    : new Sieve(String.fromCharCode(...new TextEncoder().encode(service)))

@@ -35,6 +35,11 @@ export type Signal =
  * `Lost(Overflow)` followed by a `Subscribed` of its own.
  */
 export interface SignalSink {
+  /**
+   * For adapters that hold many messages in one piece: what it does not want need not be
+   * cut out and told. Nobody has to ask.
+   */
+  readonly sieve?: MessageSieve | undefined
   /** The server acknowledged the subscription. */
   readonly subscribed: () => void
   /** One raw message. */
@@ -42,4 +47,12 @@ export interface SignalSink {
   /** `sentAt`: `Clock.currentTimeNanos` when the answered heartbeat was sent. */
   readonly alive: (sentAt: bigint) => void
   readonly lost: (cause: LostCause) => void
+}
+
+/** Says of the parts of a text, asked for from left to right, which are wanted. */
+export interface MessageSieve {
+  /** The text from now on: a character for each byte of UTF-8, as in Latin-1. */
+  readonly begin: (bytes: string) => void
+  /** Whether the message that stands there, `to` excluded, is wanted; one that is not counts as received. */
+  readonly wanted: (from: number, to: number) => boolean
 }

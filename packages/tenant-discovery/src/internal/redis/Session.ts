@@ -67,6 +67,7 @@ export class Session {
       ["-node", () => (this.#phase === "Subscribed" ? closed() : undefined)]
     ]
     for (const [event, listener] of this.#listeners) connection.on(event, listener)
+    connection.sift?.(sink.sieve)
   }
 
   /** Fails when the session ends, with why. Dies with what the sink threw. */
@@ -147,6 +148,7 @@ export class Session {
     // An `error` nobody listens to would be printed or thrown.
     connection.on("error", ignore)
     for (const [event, listener] of this.#listeners) connection.removeListener(event, listener)
+    connection.sift?.(undefined)
     try {
       const stream = connection.stream
       // On a connection that has ended it would only leave a timer behind.

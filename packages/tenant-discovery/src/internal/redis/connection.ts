@@ -4,6 +4,7 @@
 import { Redis } from "ioredis"
 import { isIP } from "node:net"
 import { Redacted } from "effect"
+import type { MessageSieve } from "../signals.js"
 import { MessageReader } from "./messageReader.js"
 
 /**
@@ -22,6 +23,8 @@ export interface SubscriberConnection {
   ping(): Promise<unknown>
   on(event: string, listener: SubscriberListener): unknown
   removeListener(event: string, listener: SubscriberListener): unknown
+  /** On connections of our own: leaves out messages that are not wanted. */
+  sift?(sieve: MessageSieve | undefined): void
 }
 
 /** Messages come as texts; `error` has one argument of any type, the other events none. */
@@ -82,8 +85,13 @@ export const open = (settings: RedisConnection): SubscriberConnection => {
     // INFO needs a permission of its own, and a server that is loading takes subscribers.
     enableReadyCheck: false
   })
-  redis.on("connect", () => readOurselves(redis))
-  return redis
+  let sieve: MessageSieve | undefined
+  redis.on("connect", () => readOurselves(redis, () => sieve))
+  return Object.assign(redis, {
+    sift: (by: MessageSieve | undefined) => {
+      sieve = by
+    }
+  })
 }
 
 /**
@@ -94,10 +102,11 @@ export const open = (settings: RedisConnection): SubscriberConnection => {
  * in the socket's listener, where nobody catches it, and would end the process. Here it
  * ends the connection.
  */
-const readOurselves = (redis: Redis): void => {
+const readOurselves = (redis: Redis, sieve: () => MessageSieve | undefined): void => {
   const { stream } = redis
   const readers = stream.listeners("data")
   const messages = new MessageReader({
+    sieve,
     message: (kind, raw) => {
       if (kind === "message") redis.emit(kind, "", raw)
       else redis.emit(kind, "", "", raw)

@@ -11,11 +11,15 @@
  * client's own parser, which then emits the messages itself.
  */
 
+import type { MessageSieve } from "../signals.js"
+
 /** Whom to give what was read. */
 export interface MessageReaderTargets {
   readonly message: (kind: "message" | "pmessage", raw: string) => void
   /** Whole replies of another kind; from the first incomprehensible byte on, everything. */
   readonly rest: (bytes: Buffer) => void
+  /** What it does not want is not told. */
+  readonly sieve?: () => MessageSieve | undefined
 }
 
 const CR = 13
@@ -27,8 +31,8 @@ const NINE = 57
 
 /** How the frames of messages begin, in RESP 2 and 3, and how many names come before the message. */
 const heads = ["*", ">"].flatMap((type) => [
-  { kind: "message" as const, bytes: Buffer.from(`${type}3\r\n$7\r\nmessage\r\n`), names: 1 },
-  { kind: "pmessage" as const, bytes: Buffer.from(`${type}4\r\n$8\r\npmessage\r\n`), names: 2 }
+  { kind: "message" as const, text: `${type}3\r\n$7\r\nmessage\r\n`, names: 1 },
+  { kind: "pmessage" as const, text: `${type}4\r\n$8\r\npmessage\r\n`, names: 2 }
 ])
 
 /** No server sends more in one string (`proto-max-bulk-len`). */
@@ -45,14 +49,9 @@ const UNKNOWN = -2
 
 type Head = (typeof heads)[number]
 
-const headAt = (bytes: Buffer, at: number): Head | undefined => {
-  for (const head of heads) if (startsWith(bytes, at, head.bytes)) return head
+const headAt = (text: string, at: number): Head | undefined => {
+  for (const head of heads) if (text.startsWith(head.text, at)) return head
   return undefined
-}
-
-const startsWith = (bytes: Buffer, at: number, head: Buffer): boolean => {
-  for (let i = 0; i < head.length; i++) if (bytes[at + i] !== head[i]) return false
-  return true
 }
 
 export class MessageReader {
@@ -64,7 +63,7 @@ export class MessageReader {
   /** Behind the line whose number was read last. */
   private after = 0
   /** Where the text of the message that was found last begins. */
-  private text = 0
+  private begins = 0
 
   constructor(private readonly targets: MessageReaderTargets) {}
 
@@ -110,27 +109,37 @@ export class MessageReader {
     }
   }
 
-  /** Takes frame after frame; where the first one begins that is not whole, or not understood. */
+  /**
+   * Takes frame after frame; where the first one begins that is not whole, or not understood.
+   * One text of all bytes, in which the engine searches and compares, costs less than a
+   * text a message, of which most are not wanted.
+   */
   private frames(bytes: Buffer): number {
     this.wanted = 0
+    const text = bytes.toString("latin1")
+    const sieve = this.targets.sieve?.()
+    sieve?.begin(text)
     let at = 0
     // Where the replies begin that are not handed over yet.
     let rest = 0
-    while (at < bytes.length) {
-      const head = headAt(bytes, at)
-      const end =
-        head === undefined ? this.frameEnd(bytes, at, 0) : this.messageEnd(bytes, at, head)
+    while (at < text.length) {
+      const head = headAt(text, at)
+      const end = head === undefined ? this.frameEnd(text, at, 0) : this.messageEnd(text, at, head)
       if (end < 0) {
-        this.off = end === UNKNOWN || (head === undefined && bytes.length - at > MOST_OF_ANOTHER)
+        this.off = end === UNKNOWN || (head === undefined && text.length - at > MOST_OF_ANOTHER)
         break
       }
       if (head !== undefined) {
         this.handOver(bytes, rest, at)
         rest = end
-        this.targets.message(head.kind, bytes.toString("utf8", this.text, end - 2))
+        const { begins } = this
+        if (sieve?.wanted(begins, end - 2) !== false) {
+          this.targets.message(head.kind, bytes.toString("utf8", begins, end - 2))
+        }
       }
       at = end
     }
+    sieve?.begin("")
     this.handOver(bytes, rest, at)
     return at
   }
@@ -139,33 +148,33 @@ export class MessageReader {
     if (from < to) this.targets.rest(bytes.subarray(from, to))
   }
 
-  /** Where the frame of a message ends; where its text begins is in `text`. */
-  private messageEnd(bytes: Buffer, at: number, head: Head): number {
-    let end = at + head.bytes.length
+  /** Where the frame of a message ends; where its text begins is in `begins`. */
+  private messageEnd(text: string, at: number, head: Head): number {
+    let end = at + head.text.length
     for (let i = 0; i <= head.names; i++) {
-      if (end >= bytes.length) return INCOMPLETE
-      const length = bytes[end] === DOLLAR ? this.count(bytes, end + 1) : UNKNOWN
+      if (end >= text.length) return INCOMPLETE
+      const length = text.charCodeAt(end) === DOLLAR ? this.count(text, end + 1) : UNKNOWN
       if (length < 0) return length
       if (length > MOST_OF_A_STRING) return UNKNOWN
-      this.text = this.after
+      this.begins = this.after
       end = this.after + length + 2
     }
-    if (end <= bytes.length) return end
+    if (end <= text.length) return end
     this.wanted = end - at
     return INCOMPLETE
   }
 
   /** The number that fills the line from `at` on; the place behind the line is in `after`. */
-  private count(bytes: Buffer, at: number): number {
+  private count(text: string, at: number): number {
     let value = 0
-    for (let i = at; i < bytes.length; i++) {
-      const byte = bytes[i] ?? 0
+    for (let i = at; i < text.length; i++) {
+      const byte = text.charCodeAt(i)
       if (byte >= ZERO && byte <= NINE && value <= Number.MAX_SAFE_INTEGER / 100) {
         value = value * 10 + byte - ZERO
       } else if (byte === CR && i > at) {
-        if (i + 1 >= bytes.length) return INCOMPLETE
+        if (i + 1 >= text.length) return INCOMPLETE
         this.after = i + 2
-        return bytes[i + 1] === LF ? value : UNKNOWN
+        return text.charCodeAt(i + 1) === LF ? value : UNKNOWN
       } else {
         return UNKNOWN
       }
@@ -173,15 +182,15 @@ export class MessageReader {
     return INCOMPLETE
   }
 
-  private lineEnd(bytes: Buffer, at: number): number {
-    const cr = bytes.indexOf("\r\n", at)
+  private lineEnd(text: string, at: number): number {
+    const cr = text.indexOf("\r\n", at)
     return cr < 0 ? INCOMPLETE : cr + 2
   }
 
   /** Where the reply of any kind ends that begins at `at`. */
-  private frameEnd(bytes: Buffer, at: number, depth: number): number {
-    if (at >= bytes.length) return INCOMPLETE
-    switch (String.fromCharCode(bytes[at] ?? 0)) {
+  private frameEnd(text: string, at: number, depth: number): number {
+    if (at >= text.length) return INCOMPLETE
+    switch (text.charAt(at)) {
       case "+":
       case "-":
       case ":":
@@ -189,35 +198,35 @@ export class MessageReader {
       case ",":
       case "#":
       case "(":
-        return this.lineEnd(bytes, at)
+        return this.lineEnd(text, at)
       case "$":
       case "!":
       case "=": {
-        if (bytes[at + 1] === MINUS) return this.lineEnd(bytes, at)
-        const length = this.count(bytes, at + 1)
+        if (text.charCodeAt(at + 1) === MINUS) return this.lineEnd(text, at)
+        const length = this.count(text, at + 1)
         if (length < 0) return length
         const end = this.after + length + 2
-        return end > bytes.length ? INCOMPLETE : end
+        return end > text.length ? INCOMPLETE : end
       }
       case "*":
       case "~":
       case ">":
-        return this.membersEnd(bytes, at, depth, 1)
+        return this.membersEnd(text, at, depth, 1)
       case "%":
       case "|":
-        return this.membersEnd(bytes, at, depth, 2)
+        return this.membersEnd(text, at, depth, 2)
       default:
         return UNKNOWN
     }
   }
 
-  private membersEnd(bytes: Buffer, at: number, depth: number, each: number): number {
-    if (bytes[at + 1] === MINUS) return this.lineEnd(bytes, at)
-    const members = this.count(bytes, at + 1)
+  private membersEnd(text: string, at: number, depth: number, each: number): number {
+    if (text.charCodeAt(at + 1) === MINUS) return this.lineEnd(text, at)
+    const members = this.count(text, at + 1)
     if (members < 0 || depth >= DEEPEST) return members < 0 ? members : UNKNOWN
     let end = this.after
     for (let i = 0; i < members * each; i++) {
-      end = this.frameEnd(bytes, end, depth + 1)
+      end = this.frameEnd(text, end, depth + 1)
       if (end < 0) return end
     }
     return end

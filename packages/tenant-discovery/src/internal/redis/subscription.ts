@@ -108,6 +108,7 @@ const UNEXPECTED: LostCause = {
 
 /** The sink as a session sees it; the way of a message stays the straight one. */
 const gated = (sink: SignalSink, state: State, clock: Clock.Clock): SignalSink => ({
+  sieve: sink.sieve,
   subscribed: () => {
     state.reason = undefined
     state.subscribedAt = clock.unsafeCurrentTimeNanos()
