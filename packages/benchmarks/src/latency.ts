@@ -28,7 +28,7 @@ const paces: ReadonlyArray<Pace> = [
 /** Where the times of arrival go: by the number of the tenant. */
 interface Subject {
   readonly channel: string
-  arrived: (id: string) => void
+  arrived: (id: string, at?: number) => void
 }
 
 type Subjects = Readonly<Record<"theirs" | "visible" | "handler" | "change", Subject>>
@@ -86,16 +86,20 @@ class Probe {
   private readonly onMessage = (_channel: string, raw: string): void => {
     const event = JSON.parse(raw) as { readonly tenant_id: string; readonly event_type: string }
     const there = event.event_type.endsWith(".associated")
-    if (this.waiting.push({ id: TenantId.make(event.tenant_id), there }) === 1) this.look(0)
+    if (this.waiting.push({ id: TenantId.make(event.tenant_id), there }) === 1) {
+      queueMicrotask(() => this.look(0))
+    }
   }
 
+  /** What a read that has to be run for it finds was there before it was run. */
   private look(hops: number): void {
     const { discovery } = this
     if (discovery === undefined) return
     for (let next = this.waiting[0]; next !== undefined; next = this.waiting[0]) {
+      const at = now()
       if (Effect.runSync(discovery.isActive(next.id)) !== next.there) break
       this.waiting.shift()
-      this.subject.arrived(next.id)
+      this.subject.arrived(next.id, at)
     }
     if (this.waiting.length === 0) return
     if (hops < HOPS) queueMicrotask(() => this.look(hops + 1))
@@ -109,10 +113,10 @@ const latencies = (world: World, subject: Subject, pace: Pace) => {
     remove = !remove
     const arrivals: Array<number> = Array.from({ length: pace.count }, () => Number.NaN)
     let arrived = 0
-    subject.arrived = (id) => {
+    subject.arrived = (id, time = now()) => {
       const at = numberOf(id)
       if (at < 0 || at >= pace.count) return
-      arrivals[at] = now()
+      arrivals[at] = time
       arrived++
     }
     const sent = world.publisher.paced({ ...pace, channel: subject.channel, first: FIRST, remove })

@@ -7,7 +7,7 @@ import { Inbox } from "./internal/inbox.js"
 import type { Signal, SignalSink } from "./internal/signals.js"
 import { defaultDiscoveryOptions } from "./TenantDiscoveryOptions.js"
 
-export type { LostCause, Signal, SignalSink } from "./internal/signals.js"
+export type { LostCause, MessageSieve, Signal, SignalSink } from "./internal/signals.js"
 
 /** The subscription to tenant events, provided by an adapter such as `RedisTenantEvents`. */
 export class TenantEvents extends Context.Tag("tenant-discovery/TenantEvents")<

@@ -2,15 +2,15 @@
  * Reads published messages straight off the socket, and hands the client whatever else
  * comes, in order and whole reply by whole reply.
  *
- * Of the 1.6 us that ioredis takes to receive a message and do nothing with it, two
+ * Of the microsecond that ioredis takes to receive a message and do nothing with it, two
  * thirds are its parser's and its events': an object a bulk string, three texts, two
  * events. On a fleet's channel, where nearly every message is another service's, that is
- * most of what a message costs.
+ * most of what a message costs: with it, foreign messages are told for less than ioredis
+ * takes to hand them over (0.4 us).
  *
  * What it does not understand it does not judge: from there on everything goes to the
  * client's own parser, which then emits the messages itself.
  */
-
 import type { MessageSieve } from "../signals.js"
 
 /** Whom to give what was read. */
