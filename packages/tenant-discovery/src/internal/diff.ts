@@ -9,14 +9,32 @@ import type { TenantChange } from "../TenantChange.js"
 import type { History } from "./tenantStore.js"
 import type { TenantTable } from "./tenantTable.js"
 
-interface Dated {
-  readonly at: number
-  readonly change: TenantChange
+/** Changes in the order in which they are found; a reader is told in the order of the revisions. */
+class Told {
+  private readonly changes: Array<TenantChange> = []
+  private readonly revisions: Array<number> = []
+  private inOrder = true
+
+  push(at: number, change: TenantChange): void {
+    if (at < (this.revisions.at(-1) ?? 0)) this.inOrder = false
+    this.revisions.push(at)
+    this.changes.push(change)
+  }
+
+  /** Of one revision as they were found: a removal stays before the return. */
+  toArray(): ReadonlyArray<TenantChange> {
+    const { changes, revisions } = this
+    if (this.inOrder) return changes
+    const order = revisions
+      .map((_, i) => i)
+      .sort((a, b) => (revisions[a] ?? 0) - (revisions[b] ?? 0))
+    return order.flatMap((i) => changes[i] ?? [])
+  }
 }
 
 /** What a reader that saw `before` is told of a tenant that now is `after`. */
 const compare = (
-  told: Array<Dated>,
+  told: Told,
   tenantBefore: Tenant | undefined,
   before: History | undefined,
   tenant: Tenant | undefined,
@@ -26,46 +44,43 @@ const compare = (
   const was = before?.present === true
   const is = after?.present === true
   if (was && tenantBefore !== undefined && (!is || before.addedAt !== after.addedAt)) {
-    told.push({
-      at: after?.removedAt ?? 0,
-      change: {
-        _tag: "Removed",
-        tenant: tenantBefore,
-        cause: after?.cause ?? { _tag: "Forgotten" }
-      }
+    told.push(after?.removedAt ?? 0, {
+      _tag: "Removed",
+      tenant: tenantBefore,
+      cause: after?.cause ?? { _tag: "Forgotten" }
     })
   }
   if (!is || tenant === undefined) return
   if (!was || before.addedAt !== after.addedAt) {
-    told.push({ at: after.addedAt, change: { _tag: "Added", tenant } })
+    told.push(after.addedAt, { _tag: "Added", tenant })
     return
   }
   if (after.updatedAt !== before.updatedAt && after.updatedAt > 0) {
-    told.push({ at: after.updatedAt, change: { _tag: "Updated", tenant } })
+    told.push(after.updatedAt, { _tag: "Updated", tenant })
   }
   const { connectionsAt: at, reason } = after
   if (at !== before.connectionsAt && reason !== undefined) {
-    told.push({ at, change: { _tag: "ConnectionsChanged", tenant, reason } })
+    told.push(at, { _tag: "ConnectionsChanged", tenant, reason })
   }
 }
 
-const compareSlot = (told: Array<Dated>, a: TenantTable, b: TenantTable, slot: number): void => {
+const compareSlot = (told: Told, a: TenantTable, b: TenantTable, slot: number): void => {
   if (slot >= a.length) compare(told, undefined, undefined, b.tenantAt(slot), b.historyAt(slot))
   else compare(told, a.tenantAt(slot), a.historyAt(slot), b.tenantAt(slot), b.historyAt(slot))
 }
 
 /** Both of one store: only what was written since the older one can differ. */
-const compareWritten = (told: Array<Dated>, a: TenantTable, b: TenantTable): void => {
+const compareWritten = (told: Told, a: TenantTable, b: TenantTable): void => {
   for (const slot of a.writtenSince()) compareSlot(told, a, b, slot)
   for (let slot = a.length; slot < b.length; slot++) compareSlot(told, a, b, slot)
 }
 
 /** Of two stores, the later one a copy that went on: each tenant has one slot in both. */
-const compareSlots = (told: Array<Dated>, a: TenantTable, b: TenantTable): void => {
+const compareSlots = (told: Told, a: TenantTable, b: TenantTable): void => {
   for (let slot = 0; slot < b.length; slot++) compareSlot(told, a, b, slot)
 }
 
-const compareTenants = (told: Array<Dated>, a: TenantTable, b: TenantTable): void => {
+const compareTenants = (told: Told, a: TenantTable, b: TenantTable): void => {
   a.forEach((tenant, history) => {
     const slot = b.slotOf(tenant.id)
     if (slot < 0) compare(told, tenant, history, undefined, undefined)
@@ -88,13 +103,11 @@ export const diffTables = (a: TenantTable, b: TenantTable): ReadonlyArray<Tenant
 }
 
 const differences = (a: TenantTable, b: TenantTable): ReadonlyArray<TenantChange> => {
-  const told: Array<Dated> = []
+  const told = new Told()
   const follows = a.store.index === b.store.index && a.revision <= b.revision
   if (follows && a.store === b.store) compareWritten(told, a, b)
   else if (follows) compareSlots(told, a, b)
   else compareTenants(told, a, b)
-  // Slots are in the order of arrival; a reader is told in the order of the changes.
-  // The sort is stable: a removal stays before the return of the same revision.
-  told.sort((x, y) => x.at - y.at)
-  return told.map(({ change }) => change)
+  // Slots are in the order of arrival.
+  return told.toArray()
 }

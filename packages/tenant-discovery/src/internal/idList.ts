@@ -7,11 +7,9 @@ export interface Presence {
   readonly index: IdIndex
   readonly length: number
   readonly isPresent: (slot: number) => boolean
-  /** Calls `visit` for each write from `place` on, with what was before it. */
-  readonly writtenSince: (
-    place: number,
-    visit: (slot: number, tenant: unknown, was: { readonly present: boolean }) => void
-  ) => void
+  readonly wasPresent: (place: number) => boolean
+  /** Calls `visit` for each write from `place` on. */
+  readonly writtenSince: (place: number, visit: (slot: number, place: number) => void) => void
 }
 
 /** IDs that were read, the place in the log at which they were, and how many slots there were. */
@@ -37,8 +35,8 @@ export const presentIds = (store: Presence, size: number): ReadonlyArray<TenantI
 /** The slots that `last` knew and whose tenants have come or left since, in their order. */
 const turned = (store: Presence, last: LastIds): ReadonlyArray<number> => {
   const were = new Map<number, boolean>()
-  store.writtenSince(last.place, (slot, _tenant, { present }) => {
-    if (slot < last.length && !were.has(slot)) were.set(slot, present)
+  store.writtenSince(last.place, (slot, place) => {
+    if (slot < last.length && !were.has(slot)) were.set(slot, store.wasPresent(place))
   })
   const slots: Array<number> = []
   for (const [slot, present] of were) {

@@ -2,7 +2,7 @@
  * The discovery's interface over its state. Real, single-tenant and test
  * discoveries share it, so that they mean the same by it.
  */
-import { Chunk, Clock, Duration, Effect, Option, type Scope, Stream, Subscribable } from "effect"
+import { Channel, Chunk, Clock, Duration, Effect, type Scope, Stream, Subscribable } from "effect"
 import type { DiscoveryStatus } from "../DiscoveryStatus.js"
 import { StaleTenantView } from "../StaleTenantView.js"
 import type { TenantChange } from "../TenantChange.js"
@@ -27,22 +27,38 @@ export const monotonicMillis: Effect.Effect<number> = Effect.map(
   (nanos) => Number(nanos) / 1e6
 )
 
-/**
- * What `next` finds in the states as they come, whenever it finds something, to the last
- * state. A slow reader gets the latest.
- */
+/** What `next` finds in the states as they come, as soon as it finds something; `undefined` after the last state. */
 const pulled = <A>(
   state: Latest<DiscoveryState>,
   next: (state: DiscoveryState) => ReadonlyArray<A>
-): Effect.Effect<Chunk.Chunk<A>, Option.Option<never>> => {
-  const pull: Effect.Effect<Chunk.Chunk<A>, Option.Option<never>> = Effect.suspend(() => {
+): Effect.Effect<ReadonlyArray<A> | undefined> => {
+  const pull: Effect.Effect<ReadonlyArray<A> | undefined> = Effect.suspend(() => {
     const { current } = state
     const found = next(current)
-    if (found.length > 0) return Effect.succeed(Chunk.unsafeFromArray(found))
-    return current.closed ? Effect.fail(Option.none()) : Effect.zipRight(state.after(current), pull)
+    if (found.length > 0) return Effect.succeed(found)
+    return current.closed ? Effect.succeed(undefined) : Effect.zipRight(state.after(current), pull)
   })
   return pull
 }
+
+/** All that one `next` finds, from when the stream is run. A slow reader gets the latest. */
+const streamed = <A>(
+  state: Latest<DiscoveryState>,
+  make: () => (state: DiscoveryState) => ReadonlyArray<A>
+): Stream.Stream<A> =>
+  Stream.fromChannel(
+    Channel.suspend(() => {
+      const pull = pulled(state, make())
+      const loop: Channel.Channel<Chunk.Chunk<A>> = Channel.flatMap(
+        Channel.fromEffect(pull),
+        (found) =>
+          found === undefined
+            ? Channel.void
+            : Channel.zipRight(Channel.write(Chunk.unsafeFromArray(found)), loop)
+      )
+      return loop
+    })
+  )
 
 /** What changes, for a reader that knows `seen`. */
 const changesSince = (
@@ -62,15 +78,14 @@ const picked = <A>(
   pick: (state: DiscoveryState) => A,
   same: (one: A, other: A) => boolean
 ): Stream.Stream<A> =>
-  Stream.suspend(() => {
+  streamed(state, () => {
     let last: ReadonlyArray<A> = []
-    const next = (now: DiscoveryState): ReadonlyArray<A> => {
+    return (now) => {
       const found = pick(now)
       if (last.some((before) => same(before, found))) return []
       last = [found]
       return last
     }
-    return Stream.repeatEffectChunkOption(pulled(state, next))
   })
 
 const handled = <E, R>(
@@ -104,9 +119,12 @@ export const makeSurface = (
         const effect = state.current.closed ? undefined : handler(change)
         return effect === undefined ? Effect.void : handled(change, effect)
       }
-      return Effect.flatMap(pull, (changes) =>
-        Effect.forEach(changes, tell, { discard: true })
-      ).pipe(Effect.forever, Effect.ignore, Effect.interruptible, Effect.forkScoped)
+      const loop: Effect.Effect<void, never, R> = Effect.flatMap(pull, (changes) =>
+        changes === undefined
+          ? Effect.void
+          : Effect.zipRight(Effect.forEach(changes, tell, { discard: true }), loop)
+      )
+      return Effect.forkScoped(Effect.interruptible(loop))
     })
 
   return {
@@ -133,9 +151,7 @@ export const makeSurface = (
           mode: view.mode
         })
       }),
-    changes: Stream.suspend(() =>
-      Stream.repeatEffectChunkOption(pulled(state, changesSince(state.current.view)))
-    ),
+    changes: streamed(state, () => changesSince(state.current.view)),
     onTenantAdded: (handler, options) =>
       react(
         (view) => (options?.replay === true ? TenantView.empty : view),

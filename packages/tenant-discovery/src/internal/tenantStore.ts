@@ -75,24 +75,35 @@ export class TenantStore {
     return this.historyAt(slot).present
   }
 
+  wasPresent(place: number): boolean {
+    return this.historyBefore(place).present
+  }
+
   /** The place in the log that is now. */
   get now(): number {
     return this.log.slots.length
   }
 
-  /** Calls `visit` for each write from `place` on, with what was written over. */
-  writtenSince(
-    place: number,
-    visit: (slot: number, tenant: Tenant, history: History) => void
-  ): void {
-    const { histories, slots, tenants } = this.log
-    for (let at = place; at < slots.length; at++) {
+  /** Calls `visit` for each write from `place` on, with the slot and its own place. */
+  writtenSince(place: number, visit: (slot: number, place: number) => void): void {
+    const { slots } = this.log
+    for (let at = Math.max(0, place); at < slots.length; at++) {
       const slot = slots[at]
-      const tenant = tenants[at]
-      const history = histories[at]
-      if (slot === undefined || tenant === undefined || history === undefined) return
-      visit(slot, tenant, history)
+      if (slot !== undefined) visit(slot, at)
     }
+  }
+
+  /** What was written over at a place in the log. */
+  tenantBefore(place: number): Tenant {
+    const tenant = this.log.tenants[place]
+    if (tenant === undefined) throw new RangeError(`nothing was written at ${place}`)
+    return tenant
+  }
+
+  historyBefore(place: number): History {
+    const history = this.log.histories[place]
+    if (history === undefined) throw new RangeError(`nothing was written at ${place}`)
+    return history
   }
 
   append(tenant: Tenant, history: History): void {

@@ -26,15 +26,9 @@ interface LastDiff {
   readonly changes: ReadonlyArray<TenantChange>
 }
 
-/** What a slot held. */
-interface Was {
-  readonly tenant: Tenant
-  readonly history: History
-}
-
 export class TenantTable {
-  /** By slot, what this table has and the store has no more, up to `place` in the log. */
-  private written: Map<number, Was> | undefined
+  /** By slot, the place in the log of what this table has and the store has no more. */
+  private written: Map<number, number> | undefined
   /** The difference that was asked for last, from the table of that revision. */
   lastDiff: LastDiff | undefined
   private memoIds: ReadonlyArray<TenantId> | undefined
@@ -62,15 +56,13 @@ export class TenantTable {
   }
 
   tenantAt(slot: number): Tenant {
-    return (
-      (this.isNewest ? undefined : this.gather().get(slot)?.tenant) ?? this.store.tenantAt(slot)
-    )
+    const place = this.isNewest ? undefined : this.gather().get(slot)
+    return place === undefined ? this.store.tenantAt(slot) : this.store.tenantBefore(place)
   }
 
   historyAt(slot: number): History {
-    return (
-      (this.isNewest ? undefined : this.gather().get(slot)?.history) ?? this.store.historyAt(slot)
-    )
+    const place = this.isNewest ? undefined : this.gather().get(slot)
+    return place === undefined ? this.store.historyAt(slot) : this.store.historyBefore(place)
   }
 
   has(id: TenantId): boolean {
@@ -107,12 +99,14 @@ export class TenantTable {
     return this.gather().keys()
   }
 
-  private gather(): ReadonlyMap<number, Was> {
-    const written = (this.written ??= new Map<number, Was>())
-    this.store.writtenSince(this.place, (slot, tenant, history) => {
-      if (slot < this.length && !written.has(slot)) written.set(slot, { tenant, history })
+  private gather(): ReadonlyMap<number, number> {
+    const { store } = this
+    const written = (this.written ??= new Map<number, number>())
+    if (this.place === store.now) return written
+    store.writtenSince(this.place, (slot, place) => {
+      if (slot < this.length && !written.has(slot)) written.set(slot, place)
     })
-    this.place = this.store.now
+    this.place = store.now
     return written
   }
 
