@@ -192,7 +192,7 @@ export const make = (
       for (const tally of tallies) Metrics.countEvents(tally)
       if (drift > 0) Metrics.drift.unsafeUpdate(drift, [])
       Metrics.tenants.unsafeUpdate(machine.view.size, [])
-      recordEvents?.(told)
+      if (recordEvents !== undefined) for (const batch of told) recordEvents(batch)
       for (const { error, waiter } of settled) {
         Deferred.unsafeDone(waiter, error === undefined ? Effect.void : Effect.fail(error))
       }

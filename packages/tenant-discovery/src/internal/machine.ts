@@ -41,7 +41,8 @@ export interface Effects<Waiter> {
     readonly error: TenantManagerError | undefined
   }>
   readonly tallies: Array<Tally>
-  readonly events: Array<EventSummary>
+  /** Batch by batch. */
+  readonly events: Array<ReadonlyArray<EventSummary>>
   /** Transitions that a list found while the view was `Live`: what no event had told. */
   drift: number
 }
@@ -203,7 +204,7 @@ export class Machine<Waiter> {
     if (notices.length > 0) this.effects.notices.push(...notices)
     if (directives.length === 0) return
     this.view = TenantView.applyEvents(this.view, directives)
-    for (const event of events) this.effects.events.push(event)
+    this.effects.events.push(events)
     for (const directive of directives) {
       if (directive._tag === "Relist") this.onActivated(directive.tenantId, now)
       else if (directive._tag === "Add" || directive._tag === "Remove") {

@@ -6,7 +6,7 @@
  * log: what stands behind that is how its slots were. (A chain of moments in place of
  * one log would be collected sooner, but the collector of young objects cannot: what one
  * dead moment of the old generation names, it takes for alive, and so on.) After some
- * thousand writes, a quarter of the slots, the store is copied and the log begins anew,
+ * thousand writes, half of the slots, the store is copied and the log begins anew,
  * so the oldest of tables keeps one store and that many writes alive.
  */
 import type { Tenant, TenantId } from "../Tenant.js"
@@ -125,7 +125,7 @@ export class TenantStore {
   /** The store to go on with after a batch of writes: this one, or a copy of it. */
   renewed(): TenantStore {
     const { appended, lastIds, length, now } = this
-    const enough = Math.min(MANY_WRITES, Math.max(FEW_WRITES, length / 4))
+    const enough = Math.min(MANY_WRITES, Math.max(FEW_WRITES, length / 2))
     // Arrays that grew keep room they will never need, which the copies do not have.
     if (now > enough || appended > enough) {
       if (appended > 0) this.index.trim()
