@@ -33,6 +33,7 @@ import * as Metrics from "./metrics.js"
 import { logNotices, type Notice } from "./notice.js"
 import { byteSieve, mayConcern } from "./relevance.js"
 import { settingsOf } from "./settings.js"
+import type { MessageSieve } from "./signals.js"
 import { waitBeforeRetry } from "./startRetry.js"
 import { type DiscoveryState, makeSurface } from "./surface.js"
 
@@ -86,6 +87,23 @@ const listInto = (manager: TenantManager["Type"], inbox: Inbox<Own>): Effect.Eff
     })
   )
 
+/** Counts what is not wanted, a text at a time. */
+const countingSieve = (sieve: MessageSieve): MessageSieve => {
+  let foreign = 0
+  return {
+    begin: (text) => {
+      if (foreign > 0) Metrics.countForeign(foreign)
+      foreign = 0
+      sieve.begin(text)
+    },
+    wanted: (from, to) => {
+      if (sieve.wanted(from, to)) return true
+      foreign++
+      return false
+    }
+  }
+}
+
 /** A discovery that lives until the scope closes. The fields of the machine are read, never written, here. */
 export const make = (
   options?: TenantDiscoveryOptions
@@ -105,16 +123,15 @@ export const make = (
     const recordEvents = yield* eventSpans(manager.service)
 
     const machine = new Machine<Waiter>(manager.service, settings, random, now())
-    const counted = (wanted: boolean): boolean => {
-      if (!wanted) Metrics.countForeign()
-      return wanted
-    }
     const relevant = mayConcern(manager.service)
-    const bytes = byteSieve(manager.service)
     const inbox = new Inbox<Own>(
       { messages: settings.bufferMessages, characters: settings.bufferCharacters },
-      (raw) => counted(relevant(raw)),
-      { begin: (text) => bytes.begin(text), wanted: (from, to) => counted(bytes.wanted(from, to)) }
+      (raw) => {
+        const wanted = relevant(raw)
+        if (!wanted) Metrics.countForeign(1)
+        return wanted
+      },
+      countingSieve(byteSieve(manager.service))
     )
     let closed = false
     const stateNow = (): DiscoveryState => ({
@@ -155,8 +172,8 @@ export const make = (
       })
     )
 
-    const runList = yield* FiberHandle.runtime(yield* FiberHandle.make<void>())<never>()
-    const runTimer = yield* FiberHandle.runtime(yield* FiberHandle.make<void>())<never>()
+    const runList = yield* FiberHandle.runtime(yield* FiberHandle.make<void>())()
+    const runTimer = yield* FiberHandle.runtime(yield* FiberHandle.make<void>())()
     let armedFor: number | undefined
 
     /** Starts the list that is due, or sets the timer for it. */

@@ -32,9 +32,9 @@ export const countEvents = (tally: Tally): void => {
   }
 }
 
-/** Of a message about another service, told before it was kept. */
-export const countForeign = (): void => {
-  outcomes.ignored.unsafeUpdate(1, [])
+/** Messages about another service, told before they were kept. */
+export const countForeign = (messages: number): void => {
+  outcomes.ignored.unsafeUpdate(messages, [])
 }
 
 const lists = Metric.counter("tenant_discovery_lists_total", {

@@ -51,7 +51,7 @@ export interface SignalSink {
 
 /** Says of the parts of a text, asked for from left to right, which are wanted. */
 export interface MessageSieve {
-  /** The text from now on: a character for each byte of UTF-8, as in Latin-1. */
+  /** The text from now on: a character for each byte of UTF-8, as in Latin-1. An empty one at the end. */
   readonly begin: (bytes: string) => void
   /** Whether the message that stands there, `to` excluded, is wanted; one that is not counts as received. */
   readonly wanted: (from: number, to: number) => boolean

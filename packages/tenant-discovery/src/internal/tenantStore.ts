@@ -124,23 +124,21 @@ export class TenantStore {
 
   /** The store to go on with after a batch of writes: this one, or a copy of it. */
   renewed(): TenantStore {
-    const { appended, lastIds, length, now } = this
+    const { appended, length, now } = this
     const enough = Math.min(MANY_WRITES, Math.max(FEW_WRITES, length / 2))
     // Arrays that grew keep room they will never need, which the copies do not have.
     if (now > enough || appended > enough) {
       if (appended > 0) this.index.trim()
       return new TenantStore(this.index, this.tenants.slice(), this.histories.slice(), this.layout)
     }
-    // Making the next IDs from these would save nothing by now.
-    if (lastIds !== undefined && now - lastIds.place > length / 16) this.lastIds = undefined
     return this
   }
 
   /** IDs of those who are present now, in the order of the slots. */
   collectIds(size: number): ReadonlyArray<TenantId> {
     const { lastIds, length, now: place } = this
-    const ids = lastIds === undefined ? presentIds(this, size) : nextIds(this, lastIds)
+    const ids = (lastIds && nextIds(this, lastIds)) ?? presentIds(this, size)
     this.lastIds = { ids, place, length }
-    return ids
+    return ids.slice()
   }
 }
