@@ -1,11 +1,12 @@
 /** Rows 4 and 5: how long after its publication a transition is seen. */
-import { Effect, Fiber, Stream } from "effect"
+import { Effect, Fiber, Scheduler, Stream } from "effect"
 import { Redis } from "ioredis"
 import { type TenantDiscoveryService, TenantId } from "tenant-discovery"
 import { overTheNetwork } from "./harness/discoveries.js"
 import { atMost, figure, type Figure, percentile, type Reach } from "./harness/figure.js"
 import { interleave, type Rounds, until } from "./harness/rounds.js"
 import { makeTenantManager, makeWorld, type World } from "./harness/world.js"
+import { tenantIdAt } from "./traffic.js"
 
 const TENANTS = 1000
 /** Beyond those that the list has. */
@@ -20,22 +21,32 @@ interface Pace {
   readonly count: number
 }
 
+/**
+ * The fast one first: a program that listens for hours has compiled what it runs. So many
+ * that a pause of the garbage collector is the share of them that it is of the time.
+ */
 const paces: ReadonlyArray<Pace> = [
-  { perSecond: 100, count: 100 },
-  { perSecond: 10_000, count: 3000 }
+  { perSecond: 10_000, count: 10_000 },
+  { perSecond: 100, count: 200 }
 ]
 
 /** Where the times of arrival go: by the number of the tenant. */
 interface Subject {
   readonly channel: string
   arrived: (id: string, at?: number) => void
+  /** Before each order. */
+  begin: (order: Probe["order"]) => void
 }
 
 type Subjects = Readonly<Record<"theirs" | "visible" | "handler" | "change", Subject>>
 
 const numberOf = (id: string): number => Number.parseInt(id.slice(-8), 16) - FIRST
 
-const subject = (channel: string): Subject => ({ channel, arrived: () => {} })
+const subject = (channel: string): Subject => ({
+  channel,
+  arrived: () => {},
+  begin: () => {}
+})
 
 /** The raw handler does what any must: it finds out which tenant the message is about. */
 const rawHandler = (world: World, subject: Subject) =>
@@ -52,58 +63,44 @@ const rawHandler = (world: World, subject: Subject) =>
     (redis) => Effect.sync(() => redis.disconnect())
   )
 
-/** So often it is looked within one turn of the event loop, before another is waited for. */
-const HOPS = 20
-
 /**
- * Looks at the view itself, without a reader in between: after each message, between
- * the microtasks in which the discovery works, until its tenant is there or gone.
+ * Looks at the view without a reader in between: after each task that the discovery had its
+ * scheduler run, which is where it works. Each order tells of its tenants one by one, in the
+ * order of their numbers: the next of them is looked for, and those that came with it.
  */
-class Probe {
+class Probe implements Scheduler.Scheduler {
   discovery: TenantDiscoveryService | undefined
-  private readonly waiting: Array<{ readonly id: TenantId; readonly there: boolean }> = []
+  private order: Pick<Pace, "count"> & { readonly remove: boolean } = { count: 0, remove: false }
+  private next = 0
 
-  constructor(
-    private readonly world: World,
-    private readonly subject: Subject
-  ) {}
+  constructor(private readonly subject: Subject) {}
 
-  readonly connection = (): Redis => {
-    const { host, port } = this.world.redis
-    const redis = new Redis({
-      host,
-      port,
-      lazyConnect: true,
-      autoResubscribe: false,
-      retryStrategy: () => null,
-      enableReadyCheck: false
-    })
-    // The library's own listener is there by then, and runs first.
-    redis.once("connect", () => redis.on("message", this.onMessage))
-    return redis
+  shouldYield(fiber: Fiber.RuntimeFiber<unknown, unknown>): number | false {
+    return Scheduler.defaultScheduler.shouldYield(fiber)
   }
 
-  private readonly onMessage = (_channel: string, raw: string): void => {
-    const event = JSON.parse(raw) as { readonly tenant_id: string; readonly event_type: string }
-    const there = event.event_type.endsWith(".associated")
-    if (this.waiting.push({ id: TenantId.make(event.tenant_id), there }) === 1) {
-      queueMicrotask(() => this.look(0))
-    }
+  scheduleTask(task: Scheduler.Task, priority: number): void {
+    Scheduler.defaultScheduler.scheduleTask(() => {
+      task()
+      this.look()
+    }, priority)
   }
 
-  /** What a read that has to be run for it finds was there before it was run. */
-  private look(hops: number): void {
-    const { discovery } = this
+  begin(order: Probe["order"]): void {
+    this.order = order
+    this.next = 0
+  }
+
+  /** What a read finds was there before the read. */
+  private look(): void {
+    const { discovery, order } = this
     if (discovery === undefined) return
-    for (let next = this.waiting[0]; next !== undefined; next = this.waiting[0]) {
-      const at = now()
-      if (Effect.runSync(discovery.isActive(next.id)) !== next.there) break
-      this.waiting.shift()
-      this.subject.arrived(next.id, at)
+    const at = now()
+    for (; this.next < order.count; this.next++) {
+      const id = TenantId.make(tenantIdAt(FIRST + this.next))
+      if (Effect.runSync(discovery.isActive(id)) === order.remove) return
+      this.subject.arrived(id, at)
     }
-    if (this.waiting.length === 0) return
-    if (hops < HOPS) queueMicrotask(() => this.look(hops + 1))
-    else setImmediate(() => this.look(0))
   }
 }
 
@@ -119,6 +116,7 @@ const latencies = (world: World, subject: Subject, pace: Pace) => {
       arrivals[at] = time
       arrived++
     }
+    subject.begin({ count: pace.count, remove })
     const sent = world.publisher.paced({ ...pace, channel: subject.channel, first: FIRST, remove })
     await until(() => arrived === pace.count, `all transitions on ${subject.channel}`)
     const took = (await sent).map((at, index) => (arrivals[index] ?? Number.NaN) - at * 1e3)
@@ -173,11 +171,12 @@ const rows = Effect.gen(function* () {
     handler: subject("latency:handler"),
     change: subject("latency:change")
   }
-  const connect = ({ channel }: Subject, connection?: () => Redis) =>
-    overTheNetwork({ world, tenantManager, tenants: TENANTS, channel, connection })
+  const connect = ({ channel }: Subject) =>
+    overTheNetwork({ world, tenantManager, tenants: TENANTS, channel })
   yield* rawHandler(world, subjects.theirs)
-  const probe = new Probe(world, subjects.visible)
-  probe.discovery = yield* connect(subjects.visible, probe.connection)
+  const probe = new Probe(subjects.visible)
+  probe.discovery = yield* Effect.withScheduler(connect(subjects.visible), probe)
+  subjects.visible.begin = (order) => probe.begin(order)
   const handled = yield* connect(subjects.handler)
   yield* handled.onTenantAdded(({ id }) => Effect.sync(() => subjects.handler.arrived(id)))
   yield* handled.onTenantRemoved(({ id }) => Effect.sync(() => subjects.handler.arrived(id)))

@@ -1,6 +1,5 @@
 /** Discoveries to measure: over the real edges, and over edges that cost nothing. */
 import { Context, Effect, Layer, Logger, Redacted, type Scope } from "effect"
-import type { Redis } from "ioredis"
 import {
   type SignalSink,
   type Tenant,
@@ -28,8 +27,6 @@ export const overTheNetwork = (options: {
   readonly tenantManager: string
   readonly channel: string
   readonly tenants: number
-  /** In place of a connection that the library makes. */
-  readonly connection?: (() => Redis) | undefined
 }): Effect.Effect<TenantDiscoveryService, unknown, Scope.Scope> =>
   serviceOf(
     NodeTenantDiscovery.layer({
@@ -39,10 +36,7 @@ export const overTheNetwork = (options: {
         apiKey: Redacted.make(API_KEY),
         listBodyLimit: 512 * 1024 * 1024
       },
-      redis: options.connection ?? {
-        host: options.world.redis.host,
-        port: options.world.redis.port
-      },
+      redis: { host: options.world.redis.host, port: options.world.redis.port },
       channel: { _tag: "Exact", channel: options.channel },
       discovery: { environment: ENVIRONMENT, reconcileInterval: 0 }
     })

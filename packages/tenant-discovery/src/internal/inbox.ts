@@ -58,8 +58,8 @@ export class Inbox<Own extends { readonly _tag: string }> implements SignalSink 
     this.put({ _tag: "Lost", cause })
   }
 
-  message = (raw: string): void => {
-    if (!this.admit(raw)) return
+  message = (raw: string, sifted = false): void => {
+    if (!sifted && !this.admit(raw)) return
     this.messages++
     this.characters += raw.length
     if (this.messages > this.limits.messages || this.characters > this.limits.characters) {

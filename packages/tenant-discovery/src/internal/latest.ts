@@ -8,8 +8,14 @@
  */
 import { Effect } from "effect"
 
+/** Who follows the values, and is waiting for the next one or busy with the last. */
+export interface Follower<A> {
+  /** Waits until the value is another one than `known`, and goes on with `then`. One at a time. */
+  readonly after: <B, E, R>(known: A, then: Effect.Effect<B, E, R>) => Effect.Effect<B, E, R>
+}
+
 export class Latest<A> {
-  private readonly waiting = new Set<() => void>()
+  private readonly followers = new Set<OneFollower<A>>()
 
   constructor(private value: A) {}
 
@@ -18,26 +24,46 @@ export class Latest<A> {
     return this.value
   }
 
-  /** Whoever waits is woken, in the order in which they began to. */
+  /** Whoever waits is woken, in the order in which they began to follow. */
   set(value: A): void {
     this.value = value
-    if (this.waiting.size === 0) return
-    const woken = [...this.waiting]
-    this.waiting.clear()
-    for (const wake of woken) wake()
+    for (const follower of this.followers) follower.wake()
   }
 
   readonly get: Effect.Effect<A> = Effect.sync(() => this.value)
 
-  /** Waits until the value is another one than `known`. */
-  after(known: A): Effect.Effect<void> {
-    return Effect.async<void>((resume) => {
-      const wake = () => resume(Effect.void)
-      if (this.value !== known) return wake()
-      this.waiting.add(wake)
-      return Effect.sync(() => {
-        this.waiting.delete(wake)
-      })
+  /** For `Effect` and `Channel` alike: they both acquire, use and release. */
+  readonly follow: Effect.Effect<Follower<A>> = Effect.sync(() => {
+    const follower = new OneFollower(this)
+    this.followers.add(follower)
+    return follower
+  })
+
+  readonly unfollow = (follower: Follower<A>): Effect.Effect<void> =>
+    Effect.sync(() => {
+      if (follower instanceof OneFollower) this.followers.delete(follower)
+    })
+}
+
+/**
+ * Enters the list once and not a wait: what takes it off again when the wait is interrupted
+ * is a third of what it costs to be woken.
+ */
+class OneFollower<A> implements Follower<A> {
+  private resume: (() => void) | undefined
+
+  constructor(private readonly latest: Latest<A>) {}
+
+  wake(): void {
+    const { resume } = this
+    this.resume = undefined
+    resume?.()
+  }
+
+  after<B, E, R>(known: A, then: Effect.Effect<B, E, R>): Effect.Effect<B, E, R> {
+    return Effect.async<B, E, R>((resume) => {
+      if (this.latest.current !== known) resume(then)
+      else this.resume = () => resume(then)
     })
   }
 }

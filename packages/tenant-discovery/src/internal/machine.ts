@@ -81,6 +81,7 @@ export class Machine<Waiter> {
   private hinted = new Set<TenantId>()
   private doubted: ReadonlySet<TenantId> | undefined
   private lastListDuration = 0
+  private lastEventAt: number | undefined
   private effects: Effects<Waiter>
 
   constructor(
@@ -211,7 +212,7 @@ export class Machine<Waiter> {
         this.under?.decided.add(directive.tenantId)
       }
     }
-    this.status = { ...this.status, lastEventAt: now.wall }
+    this.lastEventAt = now.wall
   }
 
   private onActivated(tenantId: TenantId, now: Now): void {
@@ -326,12 +327,14 @@ export class Machine<Waiter> {
   private settle(now: Now): void {
     const { mode } = this
     this.view = TenantView.as(this.view, mode, this.view.asOf)
-    const { status } = this
+    const { lastEventAt, status } = this
+    const tenantCount = this.view.size
     if (mode !== status.mode) {
-      this.status = { ...status, mode, since: now.wall, tenantCount: this.view.size }
-      if (mode === "Live") this.note("Info", "following tenant events", { tenants: this.view.size })
-    } else if (status.tenantCount !== this.view.size) {
-      this.status = { ...status, tenantCount: this.view.size }
+      this.status = { ...status, mode, since: now.wall, lastEventAt, tenantCount }
+      if (mode === "Live") this.note("Info", "following tenant events", { tenants: tenantCount })
+    } else if (status.tenantCount !== tenantCount || status.lastEventAt !== lastEventAt) {
+      const { lastError, lastListedAt, since } = status
+      this.status = { mode, since, lastListedAt, lastEventAt, lastError, tenantCount }
     }
   }
 

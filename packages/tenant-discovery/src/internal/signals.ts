@@ -42,8 +42,8 @@ export interface SignalSink {
   readonly sieve?: MessageSieve | undefined
   /** The server acknowledged the subscription. */
   readonly subscribed: () => void
-  /** One raw message. */
-  readonly message: (raw: string) => void
+  /** One raw message; `sifted` where the sieve has been asked, and wanted it. */
+  readonly message: (raw: string, sifted?: boolean) => void
   /** `sentAt`: `Clock.currentTimeNanos` when the answered heartbeat was sent. */
   readonly alive: (sentAt: bigint) => void
   readonly lost: (cause: LostCause) => void

@@ -9,7 +9,7 @@ import type { TenantChange } from "../TenantChange.js"
 import type { TenantDiscoveryService } from "../TenantDiscoveryService.js"
 import type { TenantManagerError } from "../TenantManagerError.js"
 import { TenantView } from "../TenantView.js"
-import type { Latest } from "./latest.js"
+import type { Follower, Latest } from "./latest.js"
 
 /** The only state. */
 export interface DiscoveryState {
@@ -27,38 +27,30 @@ export const monotonicMillis: Effect.Effect<number> = Effect.map(
   (nanos) => Number(nanos) / 1e6
 )
 
-/** What `next` finds in the states as they come, as soon as it finds something; `undefined` after the last state. */
-const pulled = <A>(
-  state: Latest<DiscoveryState>,
-  next: (state: DiscoveryState) => ReadonlyArray<A>
-): Effect.Effect<ReadonlyArray<A> | undefined> => {
-  const pull: Effect.Effect<ReadonlyArray<A> | undefined> = Effect.suspend(() => {
-    const { current } = state
-    const found = next(current)
-    if (found.length > 0) return Effect.succeed(found)
-    return current.closed ? Effect.succeed(undefined) : Effect.zipRight(state.after(current), pull)
-  })
-  return pull
-}
-
 /** All that one `next` finds, from when the stream is run. A slow reader gets the latest. */
 const streamed = <A>(
   state: Latest<DiscoveryState>,
   make: () => (state: DiscoveryState) => ReadonlyArray<A>
-): Stream.Stream<A> =>
-  Stream.fromChannel(
-    Channel.suspend(() => {
-      const pull = pulled(state, make())
-      const loop: Channel.Channel<Chunk.Chunk<A>> = Channel.flatMap(
-        Channel.fromEffect(pull),
-        (found) =>
-          found === undefined
-            ? Channel.void
-            : Channel.zipRight(Channel.write(Chunk.unsafeFromArray(found)), loop)
-      )
+): Stream.Stream<A> => {
+  type Read = Channel.Channel<Chunk.Chunk<A>>
+  const read =
+    (next: (state: DiscoveryState) => ReadonlyArray<A>) =>
+    (follower: Follower<DiscoveryState>): Read => {
+      const loop: Read = Channel.unwrap(Effect.suspend(() => pull))
+      const pull: Effect.Effect<Read> = Effect.suspend(() => {
+        const { current } = state
+        const found = next(current)
+        if (found.length > 0) {
+          return Effect.succeed(Channel.zipRight(Channel.write(Chunk.unsafeFromArray(found)), loop))
+        }
+        return current.closed ? Effect.succeed(Channel.void) : follower.after(current, pull)
+      })
       return loop
-    })
+    }
+  return Stream.fromChannel(
+    Channel.suspend(() => Channel.acquireUseRelease(state.follow, read(make()), state.unfollow))
   )
+}
 
 /** What changes, for a reader that knows `seen`. */
 const changesSince = (
@@ -113,18 +105,26 @@ export const makeSurface = (
   ): Effect.Effect<void, never, R | Scope.Scope> =>
     Effect.suspend(() => {
       // What has been seen is settled here, so nothing is lost before the fiber runs.
-      const pull = pulled(state, changesSince(from(state.current.view)))
+      const next = changesSince(from(state.current.view))
       const tell = (change: TenantChange): Effect.Effect<void, never, R> => {
         // One that is behind is not called any more once the discovery is closed.
         const effect = state.current.closed ? undefined : handler(change)
         return effect === undefined ? Effect.void : handled(change, effect)
       }
-      const loop: Effect.Effect<void, never, R> = Effect.flatMap(pull, (changes) =>
-        changes === undefined
-          ? Effect.void
-          : Effect.zipRight(Effect.forEach(changes, tell, { discard: true }), loop)
+      const loop = (follower: Follower<DiscoveryState>): Effect.Effect<void, never, R> => {
+        const turn: Effect.Effect<void, never, R> = Effect.suspend(() => {
+          const { current } = state
+          const changes = next(current)
+          if (changes.length > 0) {
+            return Effect.zipRight(Effect.forEach(changes, tell, { discard: true }), turn)
+          }
+          return current.closed ? Effect.void : follower.after(current, turn)
+        })
+        return turn
+      }
+      return Effect.forkScoped(
+        Effect.interruptible(Effect.acquireUseRelease(state.follow, loop, state.unfollow))
       )
-      return Effect.forkScoped(Effect.interruptible(loop))
     })
 
   return {

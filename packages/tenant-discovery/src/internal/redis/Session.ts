@@ -67,7 +67,9 @@ export class Session {
       ["-node", () => (this.#phase === "Subscribed" ? closed() : undefined)]
     ]
     for (const [event, listener] of this.#listeners) connection.on(event, listener)
-    connection.sift?.(sink.sieve)
+    if (sink.sieve !== undefined) {
+      connection.sift?.({ sieve: sink.sieve, take: (raw) => this.#deliver(raw, true) })
+    }
   }
 
   /** Fails when the session ends, with why. Dies with what the sink threw. */
@@ -160,12 +162,12 @@ export class Session {
     }
   }
 
-  #deliver(raw: string): void {
+  #deliver(raw: string, sifted = false): void {
     try {
       // A message and the acknowledgement before it may arrive in one piece, and then the
       // promise of the latter is settled after this call.
       if (this.#phase !== "Subscribed") this.#acknowledge()
-      this.#sink.message(raw)
+      this.#sink.message(raw, sifted)
     } catch (defect) {
       this.#die(defect)
     }

@@ -23,8 +23,15 @@ export interface SubscriberConnection {
   ping(): Promise<unknown>
   on(event: string, listener: SubscriberListener): unknown
   removeListener(event: string, listener: SubscriberListener): unknown
-  /** On connections of our own: leaves out messages that are not wanted. */
-  sift?(sieve: MessageSieve | undefined): void
+  /** On connections of our own: messages go there, and not to listeners. */
+  sift?(into: Sifted | undefined): void
+}
+
+/** Where messages go that have been sifted. */
+export interface Sifted {
+  readonly sieve: MessageSieve
+  /** One that was wanted. */
+  readonly take: (raw: string) => void
 }
 
 /** Messages come as texts; `error` has one argument of any type, the other events none. */
@@ -85,30 +92,32 @@ export const open = (settings: RedisConnection): SubscriberConnection => {
     // INFO needs a permission of its own, and a server that is loading takes subscribers.
     enableReadyCheck: false
   })
-  let sieve: MessageSieve | undefined
-  redis.on("connect", () => readOurselves(redis, () => sieve))
+  let sifted: Sifted | undefined
+  redis.on("connect", () => readOurselves(redis, () => sifted))
   return Object.assign(redis, {
-    sift: (by: MessageSieve | undefined) => {
-      sieve = by
+    sift: (into: Sifted | undefined) => {
+      sifted = into
     }
   })
 }
 
 /**
- * Messages are read straight off the socket, and emitted as ioredis would, but for the
- * names of channels, which nobody asks for; ioredis reads everything else.
+ * Messages are read straight off the socket, and sifted, or emitted as ioredis would but
+ * for the names of channels, which nobody asks for; ioredis reads everything else.
  *
  * ioredis 5 reads a reply within a reply by recursion: one that is deep enough throws
  * in the socket's listener, where nobody catches it, and would end the process. Here it
  * ends the connection.
  */
-const readOurselves = (redis: Redis, sieve: () => MessageSieve | undefined): void => {
+const readOurselves = (redis: Redis, sifted: () => Sifted | undefined): void => {
   const { stream } = redis
   const readers = stream.listeners("data")
   const messages = new MessageReader({
-    sieve,
+    sieve: () => sifted()?.sieve,
     message: (kind, raw) => {
-      if (kind === "message") redis.emit(kind, "", raw)
+      const into = sifted()
+      if (into !== undefined) into.take(raw)
+      else if (kind === "message") redis.emit(kind, "", raw)
       else redis.emit(kind, "", "", raw)
     },
     rest: (bytes) => {
