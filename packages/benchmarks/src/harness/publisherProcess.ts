@@ -2,6 +2,7 @@
  * The publisher: a process of its own that writes PUBLISH commands straight to a
  * socket, so that it is never what is measured. Told what to do over IPC.
  */
+import { writeFileSync } from "node:fs"
 import { createConnection, type Socket } from "node:net"
 import { associated, disassociated, tenantIdAt, traffic, type TrafficOptions } from "../traffic.js"
 
@@ -9,8 +10,16 @@ export type Order =
   | { readonly _tag: "Connect"; readonly host: string; readonly port: number }
   /** Makes the messages, before anything is measured. */
   | { readonly _tag: "Prepare"; readonly traffic: TrafficOptions }
-  /** Publishes what was prepared, as fast as the server takes it, and `last` at the end. */
-  | { readonly _tag: "Flood"; readonly channel: string; readonly last: string }
+  /**
+   * Publishes what was prepared, as fast as the server takes it, and `last` at the end.
+   * Creates the file `done` when the server has taken all.
+   */
+  | {
+      readonly _tag: "Flood"
+      readonly channel: string
+      readonly last: string
+      readonly done: string
+    }
   /**
    * Publishes `count` transitions, a tenant each, at so many a second; answers when each was sent.
    * Even orders add the tenants from `first` on, the others take them away.
@@ -56,6 +65,23 @@ const write = (text: string): Promise<void> =>
     else connected().once("drain", resolve)
   })
 
+const ECHO = "all of it was taken"
+
+/** Resolves when the server has carried out all that was written before. */
+const taken = (): Promise<void> =>
+  new Promise((resolve) => {
+    let end = ""
+    const onData = (bytes: Buffer): void => {
+      end = `${end}${bytes.toString("latin1")}`.slice(-2 * ECHO.length)
+      if (!end.includes(ECHO)) return
+      connected().removeListener("data", onData)
+      connected().resume()
+      resolve()
+    }
+    connected().on("data", onData)
+    connected().write(`*2\r\n$4\r\nECHO\r\n$${ECHO.length}\r\n${ECHO}\r\n`)
+  })
+
 const flood = async (channel: string, last: string): Promise<void> => {
   let piece = ""
   for (const message of prepared) {
@@ -65,6 +91,7 @@ const flood = async (channel: string, last: string): Promise<void> => {
     piece = ""
   }
   await write(piece + command(channel, last))
+  await taken()
 }
 
 /** Milliseconds on the clock that all processes of the machine share. */
@@ -100,6 +127,7 @@ const carryOut = async (order: Order): Promise<Answer> => {
       return { _tag: "Done" }
     case "Flood":
       await flood(order.channel, order.last)
+      writeFileSync(order.done, "")
       return { _tag: "Done" }
     case "Paced":
       return { _tag: "Sent", at: await paced(order) }

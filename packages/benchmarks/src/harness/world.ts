@@ -3,6 +3,10 @@
  * and a tenant manager, each a process of its own.
  */
 import type { ChildProcess } from "node:child_process"
+import { existsSync } from "node:fs"
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { RedisServer } from "@tenant-discovery/simulator"
 import { Effect, type Scope } from "effect"
 import type { TrafficOptions } from "../traffic.js"
@@ -11,6 +15,11 @@ import type { Answer, Order } from "./publisherProcess.js"
 
 export interface Publisher {
   readonly prepare: (traffic: TrafficOptions) => Promise<void>
+  /**
+   * Publishes what was prepared, and `last`, while this process stands still: by the time it
+   * reads, all of it waits in the server. A subscriber that is quicker than the server
+   * would else read in small pieces, as they come, and the server's pace is measured.
+   */
   readonly flood: (channel: string, last: string) => Promise<void>
   readonly paced: (options: {
     readonly channel: string
@@ -28,13 +37,29 @@ export interface World {
 
 const tell = (child: ChildProcess, order: Order) => ask<Answer>(child, order)
 
-const publisherOver = (child: ChildProcess): Publisher => {
+const LIMIT = 30_000
+
+/** Keeps the event loop of this process from turning until the file is there. */
+const standStillUntil = (file: string): void => {
+  const deadline = performance.now() + LIMIT
+  const never = new Int32Array(new SharedArrayBuffer(4))
+  while (!existsSync(file)) {
+    if (performance.now() > deadline) throw new Error(`waited ${LIMIT} ms for the publisher`)
+    Atomics.wait(never, 0, 0, 2)
+  }
+}
+
+const publisherOver = (child: ChildProcess, directory: string): Publisher => {
+  let floods = 0
   return {
     prepare: async (traffic) => {
       await tell(child, { _tag: "Prepare", traffic })
     },
     flood: async (channel, last) => {
-      await tell(child, { _tag: "Flood", channel, last })
+      const done = join(directory, String(floods++))
+      const answer = tell(child, { _tag: "Flood", channel, last, done })
+      standStillUntil(done)
+      await answer
     },
     paced: async (options) => {
       const answer = await tell(child, { _tag: "Paced", ...options })
@@ -53,7 +78,11 @@ export const makeWorld: Effect.Effect<World, RedisServer.RedisServerError, Scope
     yield* Effect.promise(() =>
       tell(child, { _tag: "Connect", host: redis.host, port: redis.port })
     )
-    return { redis, publisher: publisherOver(child) }
+    const directory = yield* Effect.acquireRelease(
+      Effect.promise(() => mkdtemp(join(tmpdir(), "tenant-discovery-benchmarks-"))),
+      (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
+    )
+    return { redis, publisher: publisherOver(child, directory) }
   })
 
 /** A tenant manager that lists `/{n}/v1/tenants/active`: n tenants. Gives its URL. */
