@@ -16,11 +16,6 @@ import type { MessageSieve } from "./signals.js"
 
 const KEY_OF_TYPE = '"event_type"'
 const KEY_OF_SERVICE = '"service_name"'
-/** A search goes for a letter that is rare in a message: one that begins with a quote takes three times as long. */
-const FROM_V = KEY_OF_TYPE.indexOf("v")
-const RARE_TYPE = KEY_OF_TYPE.slice(FROM_V)
-const FROM_VICE = KEY_OF_SERVICE.indexOf("v")
-const RARE_SERVICE = KEY_OF_SERVICE.slice(FROM_VICE)
 
 /** The types about one service, but for `cache.invalidate`, of which every service warns; and the one without effect. */
 const ofOneServiceOrNone =
@@ -32,25 +27,46 @@ const CLOSING = "}".charCodeAt(0)
 const QUOTE = '"'.charCodeAt(0)
 const COLON = ":".charCodeAt(0)
 
-/** Where the text that is the key's value begins, for `rest` of a key found at `at`; -1 where there is none. */
-const textAfter = (text: string, at: number, rest: string, before: number): number => {
-  const colon = at + rest.length
-  return text.charCodeAt(at - before) === QUOTE &&
-    text.charCodeAt(colon) === COLON &&
-    text.charCodeAt(colon + 1) === QUOTE
-    ? colon + 2
-    : -1
+/** Where the text begins that is the value of the key `key` found at `at`; -1 where there is none. */
+const textAfter = (text: string, at: number, key: string): number => {
+  const colon = at + key.length
+  return text.charCodeAt(colon) === COLON && text.charCodeAt(colon + 1) === QUOTE ? colon + 2 : -1
+}
+
+/** Letters by how often they stand in events, the rarest first; what is not among them is rarer. */
+const BY_RARITY = 'jqzkxwhygvbuplmorsin_-tecadf0123456789:,"'
+
+/** The engine looks for the first letter, and letter by letter from there, only for texts as short as this. */
+const SHORT = 6
+
+const rarity = (letter: string): number => BY_RARITY.indexOf(letter)
+
+/** Where in `pattern` its rarest letter is. */
+const rarestIn = (pattern: string): number => {
+  let rarest = 0
+  for (let i = 1; i < pattern.length; i++) {
+    if (rarity(pattern.charAt(i)) < rarity(pattern.charAt(rarest))) rarest = i
+  }
+  return rarest
 }
 
 /**
  * Finds one thing in a text that is looked at from left to right, part by part. Each find
  * is remembered until the parts have passed it, so the whole text is searched once.
+ *
+ * What is searched for is the piece of it that begins with its rarest letter: the whole of
+ * a name in quotes takes 270 ns a message, and that piece 40.
  */
 class Finder {
   private text = ""
   private next = -1
+  private readonly offset: number
+  private readonly piece: string
 
-  constructor(private readonly pattern: string) {}
+  constructor(private readonly pattern: string) {
+    this.offset = rarestIn(pattern)
+    this.piece = pattern.slice(this.offset, this.offset + SHORT)
+  }
 
   begin(text: string): void {
     this.text = text
@@ -59,11 +75,17 @@ class Finder {
 
   /** The first at `from` or later; beyond the text where there is none. */
   find(from: number): number {
-    if (this.next < from) {
-      const found = this.text.indexOf(this.pattern, from)
-      this.next = found < 0 ? Number.POSITIVE_INFINITY : found
-    }
+    if (this.next < from) this.next = this.search(from)
     return this.next
+  }
+
+  private search(from: number): number {
+    const { offset, pattern, piece, text } = this
+    for (let at = from + offset; ; at++) {
+      at = text.indexOf(piece, at)
+      if (at < 0) return Number.POSITIVE_INFINITY
+      if (text.startsWith(pattern, at - offset)) return at - offset
+    }
   }
 }
 
@@ -72,11 +94,11 @@ export class Sieve implements MessageSieve {
   private text = ""
   private readonly backslash = new Finder("\\")
   private readonly name: Finder
-  private readonly type = new Finder(RARE_TYPE)
-  private readonly service = new Finder(RARE_SERVICE)
+  private readonly type = new Finder(KEY_OF_TYPE)
+  private readonly service = new Finder(KEY_OF_SERVICE)
 
   constructor(service: string) {
-    this.name = new Finder(`${service}"`)
+    this.name = new Finder(`"${service}"`)
   }
 
   begin(text: string): void {
@@ -99,14 +121,14 @@ export class Sieve implements MessageSieve {
     if (text.charCodeAt(from) !== OPENING || text.charCodeAt(to - 1) !== CLOSING) return false
     const key = this.type.find(from)
     if (key >= to) return false
-    const type = textAfter(text, key, RARE_TYPE, FROM_V)
+    const type = textAfter(text, key, KEY_OF_TYPE)
     if (type < 0 || this.type.find(type) < to) return false
     ofOneServiceOrNone.lastIndex = type
     if (!ofOneServiceOrNone.test(text)) return false
     if (text.startsWith(CREATED, type)) return true
     const name = this.service.find(type)
     if (name >= to) return false
-    const service = textAfter(text, name, RARE_SERVICE, FROM_VICE)
+    const service = textAfter(text, name, KEY_OF_SERVICE)
     return service >= 0 && text.charCodeAt(service) !== QUOTE
   }
 }
