@@ -25,14 +25,7 @@ export class IdIndex {
 
   /** -1 where there is none. */
   slotOf(id: TenantId): number {
-    const { ids, table } = this
-    const hash = this.hashOf(id)
-    const mask = table.length - 1
-    for (let at = (hash << 1) & mask; ; at = (at + 2) & mask) {
-      const next = table[at + 1] ?? 0
-      if (next === 0) return -1
-      if (table[at] === hash && ids[next - 1] === id) return next - 1
-    }
+    return (this.table[this.placeOf(id, this.hashOf(id)) + 1] ?? 0) - 1
   }
 
   idAt(slot: number): TenantId {
@@ -41,11 +34,27 @@ export class IdIndex {
     return id
   }
 
-  /** Gives `id`, which has none, the next slot. */
-  append(id: TenantId): void {
-    this.ids.push(id)
-    if (this.ids.length * 2 > this.table.length * FULL) this.grow()
-    this.put(this.hashOf(id), this.ids.length)
+  /** Gives `id` the next slot; `false` where it has one. */
+  append(id: TenantId): boolean {
+    const { ids } = this
+    const hash = this.hashOf(id)
+    let at = this.placeOf(id, hash)
+    if (this.table[at + 1] !== 0) return false
+    ids.push(id)
+    if (ids.length * 2 > this.table.length * FULL) {
+      this.makeRoom(this.table.length * 2)
+      at = this.placeOf(id, hash)
+    }
+    this.table[at] = hash
+    this.table[at + 1] = ids.length
+    return true
+  }
+
+  /** Makes room for so many IDs in all. */
+  reserve(length: number): void {
+    let room = this.table.length
+    while (length * 2 > room * FULL) room *= 2
+    if (room > this.table.length) this.makeRoom(room)
   }
 
   /** All IDs, by slot. */
@@ -58,22 +67,30 @@ export class IdIndex {
     this.ids = this.ids.slice()
   }
 
-  private put(hash: number, next: number): void {
-    const { table } = this
+  /** Where in the table the pair of `id` is, or would be. */
+  private placeOf(id: TenantId, hash: number): number {
+    const { ids, table } = this
     const mask = table.length - 1
-    let at = (hash << 1) & mask
-    while (table[at + 1] !== 0) at = (at + 2) & mask
-    table[at] = hash
-    table[at + 1] = next
+    for (let at = (hash << 1) & mask; ; at = (at + 2) & mask) {
+      const next = table[at + 1] ?? 0
+      if (next === 0 || (table[at] === hash && ids[next - 1] === id)) return at
+    }
   }
 
-  private grow(): void {
+  private makeRoom(length: number): void {
     const before = this.table
-    this.table = new Int32Array(before.length * 2)
-    for (let at = 0; at < before.length; at += 2) {
-      const next = before[at + 1] ?? 0
-      if (next !== 0) this.put(before[at] ?? 0, next)
+    const table = new Int32Array(length)
+    const mask = length - 1
+    for (let from = 0; from < before.length; from += 2) {
+      const hash = before[from] ?? 0
+      const next = before[from + 1] ?? 0
+      if (next === 0) continue
+      let at = (hash << 1) & mask
+      while (table[at + 1] !== 0) at = (at + 2) & mask
+      table[at] = hash
+      table[at + 1] = next
     }
+    this.table = table
   }
 
   /** FNV-1a over the code units, mixed once more, since neighbours in the table are tried in turn. */

@@ -78,6 +78,12 @@ export class TableEditor {
     const { store } = this
     const at = this.revision + 1
     const before = store.length
+    if (before === 0 && decided.size === 0 && tenants.length > 0) {
+      store.fill(tenants, arrival(at))
+      this.size = store.length
+      this.revision = at
+      return
+    }
     const sizeBefore = this.size
     const seen = new Uint8Array(before)
     let found = 0

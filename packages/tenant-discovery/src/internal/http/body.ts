@@ -3,6 +3,7 @@
  */
 import type { HttpClientResponse } from "@effect/platform"
 import { Effect, Stream } from "effect"
+import { textOf } from "./text.js"
 
 /** The body is longer than the limit: reading stopped. */
 export class TooLarge {
@@ -93,5 +94,5 @@ export const readText = (
     if (length !== undefined && length > limit) return Effect.fail(new TooLarge())
     const bytes =
       length === undefined ? readChunks(response, limit) : readAnnounced(response, length)
-    return Effect.map(bytes, (all) => new TextDecoder().decode(all))
+    return Effect.map(bytes, textOf)
   })
