@@ -13,7 +13,7 @@ import type { Tenant, TenantId } from "../Tenant.js"
 import type { RemovalCause } from "../TenantChange.js"
 import type { ConnectionsReason } from "../TenantEvent.js"
 import type { IdIndex } from "./idIndex.js"
-import { type LastIds, nextIds, presentIds } from "./idList.js"
+import { bringUpToDate, type LastIds, presentIds } from "./idList.js"
 
 /**
  * What happened to a tenant, by the revisions at which it did; 0 where it did not. Shared
@@ -147,9 +147,10 @@ export class TenantStore {
 
   /** IDs of those who are present now, in the order of the slots. */
   collectIds(size: number): ReadonlyArray<TenantId> {
-    const { lastIds, length, now: place } = this
-    const ids = (lastIds && nextIds(this, lastIds)) ?? presentIds(this, size)
-    this.lastIds = { ids, place, length }
+    const { lastIds: last, length, now: place } = this
+    const { ids, slots } =
+      last && bringUpToDate(this, last) ? last : { ids: presentIds(this, size), slots: undefined }
+    this.lastIds = { ids, slots, place, length }
     return ids.slice()
   }
 }
