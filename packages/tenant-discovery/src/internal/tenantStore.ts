@@ -5,8 +5,8 @@
  * Before a slot is written, what it held goes into the log. A table is a place in the
  * log: what stands behind that is how its slots were. (A chain of moments in place of
  * one log would be collected sooner, but the collector of young objects cannot: what one
- * dead moment of the old generation names, it takes for alive, and so on.) After some
- * thousand writes, half of the slots, the store is copied and the log begins anew,
+ * dead moment of the old generation names, it takes for alive, and so on.) After as
+ * many writes as half of the slots, at most, the store is copied and the log begins anew,
  * so the oldest of tables keeps one store and that many writes alive.
  */
 import type { Tenant, TenantId } from "../Tenant.js"
@@ -39,7 +39,7 @@ class Log {
 
 /** Below this many writes a copy is not worth its cost; beyond that many, the log is not worth its room. */
 const FEW_WRITES = 1024
-const MANY_WRITES = 65_536
+const MANY_WRITES = 262_144
 
 export class TenantStore {
   private readonly log = new Log()
