@@ -13,11 +13,33 @@ const FEWEST = 16
 const FULL = 0.8
 
 export class IdIndex {
-  /** By slot. */
-  private ids: Array<TenantId> = []
   /** Pairs of a hash and a slot plus one; a zero in its place is free. */
   private table = new Int32Array(2 * FEWEST)
   private readonly seed = Math.trunc(Math.random() * 2 ** 32)
+
+  /** `ids`: by slot. */
+  private constructor(private ids: Array<TenantId>) {}
+
+  static empty(): IdIndex {
+    return new IdIndex([])
+  }
+
+  /** Of `ids`, which are used up, in their order; `undefined` where one of them occurs twice. */
+  static of(ids: Array<TenantId>): IdIndex | undefined {
+    const index = new IdIndex(ids)
+    index.makeRoomFor(ids.length)
+    const { table } = index
+    for (let slot = 0; slot < ids.length; slot++) {
+      const id = ids[slot]
+      if (id === undefined) continue
+      const hash = index.hashOf(id)
+      const at = index.placeOf(id, hash)
+      if (table[at + 1] !== 0) return undefined
+      table[at] = hash
+      table[at + 1] = slot + 1
+    }
+    return index
+  }
 
   get length(): number {
     return this.ids.length
@@ -34,27 +56,15 @@ export class IdIndex {
     return id
   }
 
-  /** Gives `id` the next slot; `false` where it has one. */
-  append(id: TenantId): boolean {
+  /** Gives `id`, which has none, the next slot. */
+  append(id: TenantId): void {
     const { ids } = this
-    const hash = this.hashOf(id)
-    let at = this.placeOf(id, hash)
-    if (this.table[at + 1] !== 0) return false
     ids.push(id)
-    if (ids.length * 2 > this.table.length * FULL) {
-      this.makeRoom(this.table.length * 2)
-      at = this.placeOf(id, hash)
-    }
+    this.makeRoomFor(ids.length)
+    const hash = this.hashOf(id)
+    const at = this.placeOf(id, hash)
     this.table[at] = hash
     this.table[at + 1] = ids.length
-    return true
-  }
-
-  /** Makes room for so many IDs in all. */
-  reserve(length: number): void {
-    let room = this.table.length
-    while (length * 2 > room * FULL) room *= 2
-    if (room > this.table.length) this.makeRoom(room)
   }
 
   /** All IDs, by slot. */
@@ -77,8 +87,11 @@ export class IdIndex {
     }
   }
 
-  private makeRoom(length: number): void {
+  private makeRoomFor(count: number): void {
     const before = this.table
+    let { length } = before
+    while (count * 2 > length * FULL) length *= 2
+    if (length === before.length) return
     const table = new Int32Array(length)
     const mask = length - 1
     for (let from = 0; from < before.length; from += 2) {

@@ -13,7 +13,7 @@ import { TenantTable } from "./tenantTable.js"
 const FEW = 64
 
 export class TableEditor {
-  private readonly store: TenantStore
+  private store: TenantStore
   private size: number
   private revision: number
   /** Of the list that is being taken over: one history for all that it adds. */
@@ -78,12 +78,7 @@ export class TableEditor {
     const { store } = this
     const at = this.revision + 1
     const before = store.length
-    if (before === 0 && decided.size === 0 && tenants.length > 0) {
-      store.fill(tenants, arrival(at))
-      this.size = store.length
-      this.revision = at
-      return
-    }
+    if (before === 0 && decided.size === 0 && this.fill(tenants, at)) return
     const sizeBefore = this.size
     const seen = new Uint8Array(before)
     let found = 0
@@ -119,6 +114,21 @@ export class TableEditor {
         ? laidOutAnew(this.store, this.size, this.revision)
         : this.store.renewed()
     return new TenantTable(store, store.now, store.length, this.size, this.revision)
+  }
+
+  /**
+   * Takes the first list, in arrays of just its length: those that grow are copied a dozen
+   * times, and once more to give back their room. Not one that repeats a tenant.
+   */
+  private fill(tenants: ReadonlyArray<Tenant>, at: number): boolean {
+    const index = tenants.length === 0 ? undefined : IdIndex.of(tenants.map(({ id }) => id))
+    if (index === undefined) return false
+    const listed = arrival(at)
+    const histories = tenants.map(() => listed)
+    this.store = new TenantStore(index, tenants.slice(), histories, this.store.layout)
+    this.size = tenants.length
+    this.revision = at
+    return true
   }
 
   private missing(seen: Uint8Array, decided: ReadonlySet<TenantId>): ReadonlyArray<TenantId> {
@@ -192,7 +202,7 @@ const arrival = (addedAt: number): History => ({
 
 const copyOf = (table: TenantTable): TenantStore => {
   const { layout } = table.store
-  const store = new TenantStore(new IdIndex(), [], [], layout)
+  const store = new TenantStore(IdIndex.empty(), [], [], layout)
   for (let slot = 0; slot < table.length; slot++) {
     store.append(table.tenantAt(slot), table.historyAt(slot))
   }
@@ -203,7 +213,7 @@ const copyOf = (table: TenantTable): TenantStore => {
 const laidOutAnew = (old: TenantStore, size: number, since: number): TenantStore => {
   const tenants: Array<Tenant> = []
   const histories: Array<History> = []
-  const index = new IdIndex()
+  const index = IdIndex.empty()
   for (let slot = 0; slot < old.length; slot++) {
     const history = old.historyAt(slot)
     if (!history.present && history.removedAt <= old.layout.since) continue

@@ -49,8 +49,8 @@ export class TenantStore {
   constructor(
     /** Shared with the stores copied from this one; only grows. */
     readonly index: IdIndex,
-    private tenants: Array<Tenant>,
-    private histories: Array<History>,
+    private readonly tenants: Array<Tenant>,
+    private readonly histories: Array<History>,
     /** The revision at which the slots were laid out, and how many were of departed tenants then. */
     readonly layout: { readonly since: number; readonly departed: number }
   ) {}
@@ -111,17 +111,6 @@ export class TenantStore {
     this.tenants.push(tenant)
     this.histories.push(history)
     this.appended++
-  }
-
-  /**
-   * Takes the first list, of which the first of each ID counts, in arrays of just its length:
-   * arrays that grow are copied a dozen times, and the last time to give back their room.
-   */
-  fill(tenants: ReadonlyArray<Tenant>, history: History): void {
-    this.index.reserve(tenants.length)
-    this.tenants = tenants.filter(({ id }) => this.index.append(id)).slice()
-    this.histories = this.tenants.map(() => history)
-    this.index.trim()
   }
 
   write(slot: number, tenant: Tenant, history: History): void {

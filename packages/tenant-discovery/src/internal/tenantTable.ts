@@ -121,7 +121,7 @@ export class TenantTable {
 
 /** Of no tenants. Shared, so it stays as it is: its place is none of the log's, and whoever writes makes a store. */
 export const emptyTable = new TenantTable(
-  new TenantStore(new IdIndex(), [], [], { since: 0, departed: 0 }),
+  new TenantStore(IdIndex.empty(), [], [], { since: 0, departed: 0 }),
   -1,
   0,
   0,

@@ -10,7 +10,7 @@ describe("the index of IDs", () => {
   it("answers what a Map would, however it grows", () => {
     fc.assert(
       fc.property(fc.uniqueArray(validId, { maxLength: 200 }), (inputs) => {
-        const index = new IdIndex()
+        const index = IdIndex.empty()
         const ids = [...new Set(inputs.map(TenantId.make))]
         ids.forEach((id, slot) => {
           expect(index.slotOf(id)).toBe(-1)
@@ -27,7 +27,7 @@ describe("the index of IDs", () => {
 
   it("holds a hundred thousand", () => {
     const ids = Array.from({ length: 100_000 }, (_, i) => TenantId.make(`tenant-${i}`))
-    const index = new IdIndex()
+    const index = IdIndex.empty()
     for (const id of ids) index.append(id)
     expect(ids.every((id, slot) => index.slotOf(id) === slot)).toBe(true)
     expect(index.slotOf(TenantId.make("tenant-100000"))).toBe(-1)
