@@ -25,6 +25,23 @@ describe("the index of IDs", () => {
     )
   })
 
+  it("made of IDs at once answers as one that they came to one by one, and goes on", () => {
+    fc.assert(
+      fc.property(fc.uniqueArray(validId, { minLength: 1, maxLength: 200 }), (inputs) => {
+        const ids = [...new Set(inputs.map(TenantId.make))]
+        const later = TenantId.make("one-that-came-later")
+        const index = IdIndex.of([...ids])
+        expect(IdIndex.of([...ids, ...ids.slice(-1)])).toBeUndefined()
+        expect(ids.map((id) => index?.slotOf(id))).toEqual([...ids.keys()])
+        expect(index?.slotOf(later)).toBe(-1)
+        index?.append(later)
+        expect(index?.slotOf(later)).toBe(ids.length)
+        expect(index?.toArray()).toEqual([...ids, later])
+      }),
+      runs(200)
+    )
+  })
+
   it("holds a hundred thousand", () => {
     const ids = Array.from({ length: 100_000 }, (_, i) => TenantId.make(`tenant-${i}`))
     const index = IdIndex.empty()
