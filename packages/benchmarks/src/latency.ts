@@ -149,7 +149,7 @@ const measure = (
         handler: each.handler.run,
         change: each.change.run
       },
-      { rounds: 6, warmUp: WARM_UP }
+      { rounds: 6, warmUp: WARM_UP, collect: false }
     )
     return {
       p50,

@@ -50,6 +50,8 @@ const row6 = (count: number) =>
 const EVENTS = 20_000
 /** Before those that count, since a collection of garbage throws away compiled code as well. */
 const WARM_EVENTS = 2000
+/** As a multiple of the reads that count. */
+const WARM_READS = 4
 
 /** One event after the other, each on the view that the last one made. */
 const applying = (count: number) => {
@@ -79,6 +81,10 @@ const applying = (count: number) => {
     theirs: each(turnTheirs),
     oursRead: (reads: number) => {
       let nanos = 0
+      for (const tenantId of ids.slice(0, WARM_READS * reads)) {
+        turnOurs(tenantId)
+        keep(view.ids)
+      }
       for (const tenantId of ids.slice(0, reads)) {
         turnOurs(tenantId)
         nanos += nanosEach(reads, () => keep(view.ids))
@@ -87,6 +93,10 @@ const applying = (count: number) => {
     },
     theirsRead: (reads: number) => {
       let nanos = 0
+      for (const id of ids.slice(0, WARM_READS * reads)) {
+        turnTheirs(id)
+        keep(Object.freeze([...map.keys()]))
+      }
       for (const id of ids.slice(0, reads)) {
         turnTheirs(id)
         nanos += nanosEach(reads, () => keep(Object.freeze([...map.keys()])))

@@ -36,7 +36,6 @@ const streamed = <A>(
   const read =
     (next: (state: DiscoveryState) => ReadonlyArray<A>) =>
     (follower: Follower<DiscoveryState>): Read => {
-      const loop: Read = Channel.unwrap(Effect.suspend(() => pull))
       const pull: Effect.Effect<Read> = Effect.suspend(() => {
         const { current } = state
         const found = next(current)
@@ -45,6 +44,7 @@ const streamed = <A>(
         }
         return current.closed ? Effect.succeed(Channel.void) : follower.after(current, pull)
       })
+      const loop: Read = Channel.unwrap(pull)
       return loop
     }
   return Stream.fromChannel(
