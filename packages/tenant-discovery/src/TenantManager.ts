@@ -52,14 +52,11 @@ export const tenantManagerDefaults = {
   circuitBreaker: { threshold: 5, resetAfter: Duration.seconds(30) }
 } as const
 
-const load = () => import("./internal/http/tenantManager.js")
-let loaded: ReturnType<typeof load> | undefined
-
 /**
  * Loaded when a client is made: the platform's HTTP modules take an eighth of the time in
  * which all of `effect` is loaded, and a program whose tenants come from elsewhere needs none.
  */
-const overHttp = Effect.promise(() => (loaded ??= load()))
+const overHttp = Effect.promise(() => import("./internal/http/tenantManager.js"))
 
 export class TenantManager extends Context.Tag("tenant-discovery/TenantManager")<
   TenantManager,

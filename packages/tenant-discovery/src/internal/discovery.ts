@@ -43,19 +43,10 @@ type Own = Input<Waiter>
 /** Log lines that may wait for a logger. */
 const MOST_NOTICES = 256
 
-/** Most turns ask for no ages, and the clock that tells them is the dearer one. */
-class Moment implements Now {
-  readonly wall: number
-  private known: number | undefined
-
-  constructor(private readonly clock: Clock.Clock) {
-    this.wall = clock.unsafeCurrentTimeMillis()
-  }
-
-  get mono(): number {
-    return (this.known ??= Number(this.clock.unsafeCurrentTimeNanos()) / 1e6)
-  }
-}
+const nowOf = (clock: Clock.Clock): Now => ({
+  mono: Number(clock.unsafeCurrentTimeNanos()) / 1e6,
+  wall: clock.unsafeCurrentTimeMillis()
+})
 
 const away = (message: string, cause: unknown): TenantManagerError =>
   new Unavailable({
@@ -128,7 +119,7 @@ export const make = (
     const clock = yield* Effect.clock
     const generator = new Utils.PCGRandom(yield* Random.nextInt)
     const random = () => generator.number()
-    const now = (): Now => new Moment(clock)
+    const now = () => nowOf(clock)
     const recordEvents = yield* eventSpans(manager.service)
 
     const machine = new Machine<Waiter>(manager.service, settings, random, now())

@@ -8,14 +8,8 @@
  */
 import { Effect } from "effect"
 
-/** Who follows the values, and is waiting for the next one or busy with the last. */
-export interface Follower<A> {
-  /** Waits until the value is another one than `known`, and goes on with `then`. One at a time. */
-  readonly after: <B, E, R>(known: A, then: Effect.Effect<B, E, R>) => Effect.Effect<B, E, R>
-}
-
 export class Latest<A> {
-  private readonly followers = new Set<OneFollower<A>>()
+  private readonly followers = new Set<Follower<A>>()
 
   constructor(private value: A) {}
 
@@ -30,26 +24,25 @@ export class Latest<A> {
     for (const follower of this.followers) follower.wake()
   }
 
-  readonly get: Effect.Effect<A> = Effect.sync(() => this.value)
-
-  /** For `Effect` and `Channel` alike: they both acquire, use and release. */
+  /** To be undone by `unfollow`. */
   readonly follow: Effect.Effect<Follower<A>> = Effect.sync(() => {
-    const follower = new OneFollower(this)
+    const follower = new Follower(this)
     this.followers.add(follower)
     return follower
   })
 
   readonly unfollow = (follower: Follower<A>): Effect.Effect<void> =>
     Effect.sync(() => {
-      if (follower instanceof OneFollower) this.followers.delete(follower)
+      this.followers.delete(follower)
     })
 }
 
 /**
- * Enters the list once and not a wait: what takes it off again when the wait is interrupted
- * is a third of what it costs to be woken.
+ * Who follows the values, and is waiting for the next one or busy with the last. It enters
+ * the list once and not a wait: what takes a wait off again when it is interrupted was 30 us
+ * of the 500 from a publication to a handler, where events are rare.
  */
-class OneFollower<A> implements Follower<A> {
+export class Follower<A> {
   private resume: (() => void) | undefined
 
   constructor(private readonly latest: Latest<A>) {}
@@ -60,6 +53,7 @@ class OneFollower<A> implements Follower<A> {
     resume?.()
   }
 
+  /** Waits until the value is another one than `known`, and goes on with `then`. One at a time. */
   after<B, E, R>(known: A, then: Effect.Effect<B, E, R>): Effect.Effect<B, E, R> {
     return Effect.async<B, E, R>((resume) => {
       if (this.latest.current !== known) resume(then)

@@ -27,24 +27,38 @@ export const monotonicMillis: Effect.Effect<number> = Effect.map(
   (nanos) => Number(nanos) / 1e6
 )
 
-/** All that one `next` finds, from when the stream is run. A slow reader gets the latest. */
-const streamed = <A>(
+/** What a reader finds in a state that it has not looked at yet. */
+type Next<A> = (state: DiscoveryState) => ReadonlyArray<A>
+
+/** What comes of it when `next` finds something in a state, as soon as it does; `end` after the last state. */
+const found = <A, B, E, R>(
   state: Latest<DiscoveryState>,
-  make: () => (state: DiscoveryState) => ReadonlyArray<A>
-): Stream.Stream<A> => {
-  type Read = Channel.Channel<Chunk.Chunk<A>>
+  follower: Follower<DiscoveryState>,
+  next: Next<A>,
+  on: { readonly some: (found: ReadonlyArray<A>) => Effect.Effect<B, E, R>; readonly end: B }
+): Effect.Effect<B, E, R> => {
+  const look: Effect.Effect<B, E, R> = Effect.suspend(() => {
+    const { current } = state
+    const some = next(current)
+    if (some.length > 0) return on.some(some)
+    return current.closed ? Effect.succeed(on.end) : follower.after(current, look)
+  })
+  return look
+}
+
+/** All that one `next` finds, from when the stream is run. A slow reader gets the latest. */
+const streamed = <A>(state: Latest<DiscoveryState>, make: () => Next<A>): Stream.Stream<A> => {
+  type Reading = Channel.Channel<Chunk.Chunk<A>>
   const read =
-    (next: (state: DiscoveryState) => ReadonlyArray<A>) =>
-    (follower: Follower<DiscoveryState>): Read => {
-      const pull: Effect.Effect<Read> = Effect.suspend(() => {
-        const { current } = state
-        const found = next(current)
-        if (found.length > 0) {
-          return Effect.succeed(Channel.zipRight(Channel.write(Chunk.unsafeFromArray(found)), loop))
-        }
-        return current.closed ? Effect.succeed(Channel.void) : follower.after(current, pull)
-      })
-      const loop: Read = Channel.unwrap(pull)
+    (next: Next<A>) =>
+    (follower: Follower<DiscoveryState>): Reading => {
+      const loop: Reading = Channel.unwrap(
+        found(state, follower, next, {
+          some: (chunk) =>
+            Effect.succeed(Channel.zipRight(Channel.write(Chunk.unsafeFromArray(chunk)), loop)),
+          end: Channel.void
+        })
+      )
       return loop
     }
   return Stream.fromChannel(
@@ -53,9 +67,7 @@ const streamed = <A>(
 }
 
 /** What changes, for a reader that knows `seen`. */
-const changesSince = (
-  seen: TenantView
-): ((state: DiscoveryState) => ReadonlyArray<TenantChange>) => {
+const changesSince = (seen: TenantView): Next<TenantChange> => {
   let before = seen
   return ({ view }) => {
     const changes = TenantView.diff(before, view)
@@ -112,13 +124,10 @@ export const makeSurface = (
         return effect === undefined ? Effect.void : handled(change, effect)
       }
       const loop = (follower: Follower<DiscoveryState>): Effect.Effect<void, never, R> => {
-        const turn: Effect.Effect<void, never, R> = Effect.suspend(() => {
-          const { current } = state
-          const changes = next(current)
-          if (changes.length > 0) {
-            return Effect.zipRight(Effect.forEach(changes, tell, { discard: true }), turn)
-          }
-          return current.closed ? Effect.void : follower.after(current, turn)
+        const turn: Effect.Effect<void, never, R> = found(state, follower, next, {
+          some: (changes) =>
+            Effect.zipRight(Effect.forEach(changes, tell, { discard: true }), turn),
+          end: undefined
         })
         return turn
       }

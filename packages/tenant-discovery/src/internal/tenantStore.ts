@@ -5,9 +5,9 @@
  * Before a slot is written, what it held goes into the log. A table is a place in the
  * log: what stands behind that is how its slots were. (A chain of moments in place of
  * one log would be collected sooner, but the collector of young objects cannot: what one
- * dead moment of the old generation names, it takes for alive, and so on.) After as
- * many writes as half of the slots, at most, the store is copied and the log begins anew,
- * so the oldest of tables keeps one store and that many writes alive.
+ * dead moment of the old generation names, it takes for alive, and so on.) After
+ * a thousand writes, or half as many as there are slots, the store is copied and the log
+ * begins anew, so the oldest of tables keeps one store and that many writes alive.
  */
 import type { Tenant, TenantId } from "../Tenant.js"
 import type { RemovalCause } from "../TenantChange.js"

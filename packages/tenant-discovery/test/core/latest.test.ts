@@ -1,6 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Effect, Exit, Fiber, Scope, Stream, TestClock } from "effect"
+import { TenantView } from "../../src/index.js"
 import { Latest } from "../../src/internal/latest.js"
+import { type DiscoveryState, makeSurface } from "../../src/internal/surface.js"
 
 /** Follows from `known` on, and counts how often it was told of another value. */
 const following = (latest: Latest<number>, told: Array<number>) =>
@@ -68,20 +70,85 @@ describe("the latest value", () => {
     Effect.gen(function* () {
       const latest = new Latest(1)
       const follower = yield* latest.follow
-      expect(yield* follower.after(0, latest.get)).toBe(1)
+      const told = follower.after(
+        0,
+        Effect.sync(() => latest.current)
+      )
+      expect(yield* told).toBe(1)
     })
   )
 
-  it.effect("is not told to who was interrupted, nor to who has stopped", () =>
+  it.effect("is not told to who has stopped following", () =>
     Effect.gen(function* () {
       const latest = new Latest(0)
       const told: Array<number> = []
-      const fiber = yield* Effect.fork(following(latest, told))
+      const follower = yield* latest.follow
+      const waiting = yield* Effect.fork(
+        follower.after(
+          0,
+          Effect.sync(() => told.push(latest.current))
+        )
+      )
       yield* Effect.yieldNow()
-      yield* Fiber.interrupt(fiber)
+      yield* latest.unfollow(follower)
       latest.set(1)
       yield* Effect.yieldNow()
       expect(told).toEqual([])
+      yield* Fiber.interrupt(waiting)
+    })
+  )
+})
+
+/** A state, and how many follow it. */
+const counted = () => {
+  const state = new Latest<DiscoveryState>({
+    view: TenantView.empty,
+    status: {
+      mode: "BootstrapOnly",
+      since: 0,
+      lastListedAt: undefined,
+      lastEventAt: undefined,
+      lastError: undefined,
+      tenantCount: 0
+    },
+    asOf: 0,
+    closed: false
+  })
+  const followers = new Set<unknown>()
+  const { follow, unfollow } = state
+  const counting: Pick<Latest<DiscoveryState>, "follow" | "unfollow"> = {
+    follow: Effect.tap(follow, (follower) => followers.add(follower)),
+    unfollow: (follower) => Effect.tap(unfollow(follower), () => followers.delete(follower))
+  }
+  return { state: Object.assign(state, counting), followers }
+}
+
+describe("readers of a discovery", () => {
+  it.effect("follow its state for as long as they read, however they end", () =>
+    Effect.gen(function* () {
+      const { followers, state } = counted()
+      const discovery = makeSurface(state, Effect.void)
+      const scope = yield* Scope.make()
+      yield* Scope.extend(
+        discovery.onTenantAdded(() => Effect.void),
+        scope
+      )
+      const streams = yield* Effect.forEach(
+        [
+          Stream.runDrain(discovery.changes),
+          Stream.runDrain(discovery.view.changes),
+          Stream.runDrain(discovery.status.changes)
+        ],
+        (reading) => Effect.fork(reading)
+      )
+      const few = yield* Effect.fork(Stream.runDrain(Stream.take(discovery.view.changes, 1)))
+      yield* Fiber.join(few)
+      yield* TestClock.adjust(0)
+      expect(followers.size).toBe(4)
+      yield* Fiber.interruptAll(streams)
+      expect(followers.size).toBe(1)
+      yield* Scope.close(scope, Exit.void)
+      expect(followers.size).toBe(0)
     })
   )
 })

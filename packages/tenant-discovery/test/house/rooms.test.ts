@@ -32,7 +32,8 @@ const reach = (file: string, seen = new Set<string>()): ReadonlySet<string> => {
 const isNode = (name: string) => name.startsWith("node:")
 const isRedis = (name: string) =>
   name === "ioredis" || name.startsWith("internal/redis/") || name === "RedisTenantEvents.ts"
-const isHttp = (name: string) => name.startsWith("internal/http/") || name === "@effect/platform"
+const isHttp = (name: string) =>
+  name.startsWith("internal/http/") || /^@effect\/platform(?:\/|$)/.test(name)
 const isPlatformNode = (name: string) => name.startsWith("@effect/platform-node")
 
 const rules: ReadonlyArray<readonly [string, ReadonlyArray<(name: string) => boolean>]> = [
