@@ -43,21 +43,40 @@ export class Latest<A> {
  * of the 500 from a publication to a handler, where events are rare.
  */
 export class Follower<A> {
-  private resume: (() => void) | undefined
+  /** The value that was looked at last. */
+  known: A
+  private goOn: (() => void) | undefined
 
-  constructor(private readonly latest: Latest<A>) {}
-
-  wake(): void {
-    const { resume } = this
-    this.resume = undefined
-    resume?.()
+  constructor(private readonly latest: Latest<A>) {
+    this.known = latest.current
   }
 
-  /** Waits until the value is another one than `known`, and goes on with `then`. One at a time. */
-  after<B, E, R>(known: A, then: Effect.Effect<B, E, R>): Effect.Effect<B, E, R> {
-    return Effect.async<B, E, R>((resume) => {
-      if (this.latest.current !== known) resume(then)
-      else this.resume = () => resume(then)
+  wake(): void {
+    const { goOn } = this
+    this.goOn = undefined
+    goOn?.()
+  }
+
+  /**
+   * Waits until the value is another one than `known`, and goes on with `then`. To be made
+   * once and run again and again, one at a time: where each wait was made anew and named the
+   * value that it knew, those outlived their time by a collection of garbage or two, which
+   * then took half as long again.
+   */
+  waiting<B, E, R>(then: Effect.Effect<B, E, R>): Effect.Effect<B, E, R> {
+    let resume: ((effect: Effect.Effect<B, E, R>) => void) | undefined
+    const goOn = (): void => {
+      const waiting = resume
+      resume = undefined
+      waiting?.(then)
+    }
+    return Effect.async<B, E, R>((given) => {
+      if (this.latest.current !== this.known) {
+        given(then)
+      } else {
+        resume = given
+        this.goOn = goOn
+      }
     })
   }
 }

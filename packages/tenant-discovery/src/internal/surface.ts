@@ -41,8 +41,11 @@ const found = <A, B, E, R>(
     const { current } = state
     const some = next(current)
     if (some.length > 0) return on.some(some)
-    return current.closed ? Effect.succeed(on.end) : follower.after(current, look)
+    if (current.closed) return Effect.succeed(on.end)
+    follower.known = current
+    return waiting
   })
+  const waiting = follower.waiting(look)
   return look
 }
 

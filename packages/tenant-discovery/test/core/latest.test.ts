@@ -9,15 +9,14 @@ const following = (latest: Latest<number>, told: Array<number>) =>
   Effect.acquireUseRelease(
     latest.follow,
     (follower) => {
-      const next = (known: number): Effect.Effect<never> =>
-        follower.after(
-          known,
-          Effect.suspend(() => {
-            told.push(latest.current)
-            return next(latest.current)
-          })
-        )
-      return next(latest.current)
+      const waiting: Effect.Effect<never> = follower.waiting(
+        Effect.suspend(() => {
+          told.push(latest.current)
+          follower.known = latest.current
+          return waiting
+        })
+      )
+      return waiting
     },
     latest.unfollow
   )
@@ -29,18 +28,12 @@ describe("the latest value", () => {
       const order: Array<string> = []
       const first = yield* Effect.fork(
         Effect.flatMap(latest.follow, (follower) =>
-          follower.after(
-            0,
-            Effect.sync(() => order.push("first"))
-          )
+          follower.waiting(Effect.sync(() => order.push("first")))
         )
       )
       const second = yield* Effect.fork(
         Effect.flatMap(latest.follow, (follower) =>
-          follower.after(
-            0,
-            Effect.sync(() => order.push("second"))
-          )
+          follower.waiting(Effect.sync(() => order.push("second")))
         )
       )
       yield* Effect.yieldNow()
@@ -70,11 +63,9 @@ describe("the latest value", () => {
     Effect.gen(function* () {
       const latest = new Latest(1)
       const follower = yield* latest.follow
-      const told = follower.after(
-        0,
-        Effect.sync(() => latest.current)
-      )
-      expect(yield* told).toBe(1)
+      const told = follower.waiting(Effect.sync(() => latest.current))
+      latest.set(2)
+      expect(yield* told).toBe(2)
     })
   )
 
@@ -84,10 +75,7 @@ describe("the latest value", () => {
       const told: Array<number> = []
       const follower = yield* latest.follow
       const waiting = yield* Effect.fork(
-        follower.after(
-          0,
-          Effect.sync(() => told.push(latest.current))
-        )
+        follower.waiting(Effect.sync(() => told.push(latest.current)))
       )
       yield* Effect.yieldNow()
       yield* latest.unfollow(follower)
