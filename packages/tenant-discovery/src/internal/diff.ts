@@ -1,10 +1,11 @@
 /**
  * What changed from one table to a later one.
  *
- * Within one store only the slots that were written in between are looked at, so the
- * cost follows what changed and not the number of tenants. Else every tenant is.
+ * Only what was written in between is looked at, so the cost follows what changed and not
+ * the number of tenants. Of tables that are further apart than a store and the one that went
+ * on from it, every tenant is.
  */
-import type { Tenant } from "../Tenant.js"
+import type { Tenant, TenantId } from "../Tenant.js"
 import type { TenantChange } from "../TenantChange.js"
 import type { History } from "./tenantStore.js"
 import type { TenantTable } from "./tenantTable.js"
@@ -75,19 +76,22 @@ const compareWritten = (told: Told, a: TenantTable, b: TenantTable): void => {
   for (let slot = a.length; slot < b.length; slot++) compareSlot(told, a, b, slot)
 }
 
-/** Of two stores, the later one a copy that went on: each tenant has one slot in both. */
-const compareSlots = (told: Told, a: TenantTable, b: TenantTable): void => {
-  for (let slot = 0; slot < b.length; slot++) compareSlot(told, a, b, slot)
+const compareTenant = (told: Told, a: TenantTable, b: TenantTable, id: TenantId): void => {
+  const [from, to] = [a.slotOf(id), b.slotOf(id)]
+  compare(
+    told,
+    from < 0 ? undefined : a.tenantAt(from),
+    from < 0 ? undefined : a.historyAt(from),
+    to < 0 ? undefined : b.tenantAt(to),
+    to < 0 ? undefined : b.historyAt(to)
+  )
 }
 
+/** Of any two stores. */
 const compareTenants = (told: Told, a: TenantTable, b: TenantTable): void => {
-  a.forEach((tenant, history) => {
-    const slot = b.slotOf(tenant.id)
-    if (slot < 0) compare(told, tenant, history, undefined, undefined)
-    else compare(told, tenant, history, b.tenantAt(slot), b.historyAt(slot))
-  })
-  b.forEach((tenant, history) => {
-    if (!a.has(tenant.id)) compare(told, undefined, undefined, tenant, history)
+  a.forEach(({ id }) => compareTenant(told, a, b, id))
+  b.forEach(({ id }) => {
+    if (!a.has(id)) compareTenant(told, a, b, id)
   })
 }
 
@@ -104,10 +108,10 @@ export const diffTables = (a: TenantTable, b: TenantTable): ReadonlyArray<Tenant
 
 const differences = (a: TenantTable, b: TenantTable): ReadonlyArray<TenantChange> => {
   const told = new Told()
-  const follows = a.store.index === b.store.index && a.revision <= b.revision
+  const follows = a.revision <= b.revision
+  const touched = follows ? a.touchedUntil(b) : undefined
   if (follows && a.store === b.store) compareWritten(told, a, b)
-  else if (follows) compareSlots(told, a, b)
-  else compareTenants(told, a, b)
-  // Slots are in the order of arrival.
+  else if (touched === undefined) compareTenants(told, a, b)
+  else for (const id of touched) compareTenant(told, a, b, id)
   return told.toArray()
 }

@@ -108,11 +108,13 @@ export class TableEditor {
   /** The table with the changes; the very same one where nothing changed. */
   commit(): TenantTable {
     if (this.revision === this.base.revision) return this.base
-    const departed = this.store.length - this.size - this.store.layout.departed
+    const written = this.store
+    const departed = written.length - this.size - written.layout.departed
     const store =
       departed > Math.max(FEW, this.size)
-        ? laidOutAnew(this.store, this.size, this.revision)
-        : this.store.renewed()
+        ? laidOutAnew(written, this.size, this.revision)
+        : written.renewed()
+    if (store !== written) written.succeededBy(store)
     return new TenantTable(store, store.now, store.length, this.size, this.revision)
   }
 

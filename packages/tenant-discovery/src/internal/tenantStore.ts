@@ -7,7 +7,8 @@
  * one log would be collected sooner, but the collector of young objects cannot: what one
  * dead moment of the old generation names, it takes for alive, and so on.) After
  * a thousand writes, or half as many as there are slots, the store is copied and the log
- * begins anew, so the oldest of tables keeps one store and that many writes alive.
+ * begins anew, so the oldest of tables keeps one store and that many writes alive, and for
+ * a while the store that went on from there.
  */
 import type { Tenant, TenantId } from "../Tenant.js"
 import type { RemovalCause } from "../TenantChange.js"
@@ -37,13 +38,22 @@ class Log {
   readonly histories: Array<History> = []
 }
 
+/** Where it goes on from a store: an object of its own, to be cut off without holding on to that store. */
+interface Onward {
+  store: TenantStore | undefined
+}
+
 /** Below this many writes a copy is not worth its cost; beyond that many, the log is not worth its room. */
 const FEW_WRITES = 1024
 const MANY_WRITES = 262_144
 
 export class TenantStore {
+  private readonly onward: Onward = { store: undefined }
+  /** By which the store before went on to this one. */
+  private cameBy: Onward | undefined
   private readonly log = new Log()
-  private appended = 0
+  /** How many slots it began with. */
+  private readonly begun: number
   private lastIds: LastIds | undefined
 
   constructor(
@@ -53,10 +63,24 @@ export class TenantStore {
     private readonly histories: Array<History>,
     /** The revision at which the slots were laid out, and how many were of departed tenants then. */
     readonly layout: { readonly since: number; readonly departed: number }
-  ) {}
+  ) {
+    this.begun = tenants.length
+  }
 
   get length(): number {
     return this.tenants.length
+  }
+
+  /** The store that went on from here, for as long as none has gone on from that. */
+  get successor(): TenantStore | undefined {
+    return this.onward.store
+  }
+
+  /** A way of more than one store would keep all of them alive for who stands at its beginning. */
+  succeededBy(next: TenantStore): void {
+    if (this.cameBy !== undefined) this.cameBy.store = undefined
+    this.onward.store = next
+    next.cameBy = this.onward
   }
 
   tenantAt(slot: number): Tenant {
@@ -93,6 +117,12 @@ export class TenantStore {
     }
   }
 
+  /** Calls `visit` for each slot that was written or given since the store began; some more than once. */
+  touched(visit: (slot: number) => void): void {
+    for (const slot of this.log.slots) visit(slot)
+    for (let slot = this.begun; slot < this.length; slot++) visit(slot)
+  }
+
   /** What was written over at a place in the log. */
   tenantBefore(place: number): Tenant {
     const tenant = this.log.tenants[place]
@@ -110,7 +140,6 @@ export class TenantStore {
     this.index.append(tenant.id)
     this.tenants.push(tenant)
     this.histories.push(history)
-    this.appended++
   }
 
   write(slot: number, tenant: Tenant, history: History): void {
@@ -124,7 +153,8 @@ export class TenantStore {
 
   /** The store to go on with after a batch of writes: this one, or a copy of it. */
   renewed(): TenantStore {
-    const { appended, length, now } = this
+    const { begun, length, now } = this
+    const appended = length - begun
     const enough = Math.min(MANY_WRITES, Math.max(FEW_WRITES, length / 2))
     // Arrays that grew keep room they will never need, which the copies do not have.
     if (now > enough || appended > enough) {

@@ -99,6 +99,20 @@ export class TenantTable {
     return this.gather().keys()
   }
 
+  /**
+   * The tenants that have been written since, or may have, where `later` is of the store that
+   * went on from this one; `undefined` where it is of another.
+   */
+  touchedUntil(later: TenantTable): ReadonlySet<TenantId> | undefined {
+    const { store } = this
+    if (store.successor !== later.store) return undefined
+    const touched = new Set<TenantId>()
+    for (const slot of this.writtenSince()) touched.add(store.index.idAt(slot))
+    for (let slot = this.length; slot < store.length; slot++) touched.add(store.index.idAt(slot))
+    later.store.touched((slot) => touched.add(later.store.index.idAt(slot)))
+    return touched
+  }
+
   private gather(): ReadonlyMap<number, number> {
     const { store } = this
     const written = (this.written ??= new Map<number, number>())

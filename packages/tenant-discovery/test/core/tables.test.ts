@@ -1,8 +1,10 @@
 /** The tables of our own, each held to what a plain collection would answer. */
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect, it, vi } from "@effect/vitest"
 import { FastCheck as fc } from "effect"
 import { RecentIds } from "../../src/internal/duplicates.js"
 import { IdIndex } from "../../src/internal/idIndex.js"
+import { TenantStore } from "../../src/internal/tenantStore.js"
+import { TenantTable } from "../../src/internal/tenantTable.js"
 import { TenantId, TenantView } from "../../src/index.js"
 import { runs, validId } from "./arbitraries.js"
 
@@ -48,6 +50,49 @@ describe("the index of IDs", () => {
     for (const id of ids) index.append(id)
     expect(ids.every((id, slot) => index.slotOf(id) === slot)).toBe(true)
     expect(index.slotOf(TenantId.make("tenant-100000"))).toBe(-1)
+  })
+})
+
+describe("the stores of tenants", () => {
+  it("lead to the next one, and no further", () => {
+    const made = () => new TenantStore(IdIndex.empty(), [], [], { since: 0, departed: 0 })
+    const [first, second, third] = [made(), made(), made()]
+    first.succeededBy(second)
+    expect(first.successor).toBe(second)
+    second.succeededBy(third)
+    expect([first.successor, second.successor, third.successor]).toEqual([
+      undefined,
+      third,
+      undefined
+    ])
+  })
+
+  it("tell a reader of the one before what has changed without looking at all tenants", () => {
+    const cause = { _tag: "Event", eventType: "tenant.deleted", eventId: undefined } as const
+    const ids = Array.from({ length: 3000 }, (_, i) => TenantId.make(`t-${i}`))
+    const toggle = (view: TenantView, tenantId: TenantId) =>
+      TenantView.applyEvent(view, {
+        _tag: view.has(tenantId) ? "Remove" : "Add",
+        tenantId,
+        cause
+      })
+    let view = TenantView.applyListing(
+      TenantView.empty,
+      ids.map((id) => ({ id, name: undefined }))
+    ).view
+    const every = vi.spyOn(TenantTable.prototype, "forEach")
+    let told = 0
+    // Half of the tenants leave and come back: the store is copied, and laid out anew.
+    for (const order of [ids.slice(0, 2000), ids.slice(0, 2000), ids.slice(1000)]) {
+      for (const id of order) {
+        const next = toggle(view, id)
+        expect(TenantView.diff(view, next).map(({ tenant }) => tenant.id)).toEqual([id])
+        view = next
+        told++
+      }
+    }
+    expect([told, every.mock.calls.length]).toEqual([6000, 0])
+    every.mockRestore()
   })
 })
 
