@@ -19,6 +19,9 @@ const now = (): number => Number(process.hrtime.bigint()) / 1e3
 interface Pace {
   readonly perSecond: number
   readonly count: number
+  /** Rounds that are run and not counted, and that are. Even: each leaves the channels changed. */
+  readonly warmUp: number
+  readonly rounds: number
 }
 
 /**
@@ -26,8 +29,8 @@ interface Pace {
  * that a pause of the garbage collector is the share of them that it is of the time.
  */
 const paces: ReadonlyArray<Pace> = [
-  { perSecond: 10_000, count: 10_000 },
-  { perSecond: 100, count: 200 }
+  { perSecond: 10_000, count: 10_000, warmUp: 6, rounds: 8 },
+  { perSecond: 100, count: 200, warmUp: 2, rounds: 6 }
 ]
 
 /** Where the times of arrival go: by the number of the tenant. */
@@ -119,7 +122,14 @@ const latencies = (world: World, subject: Subject, pace: Pace) => {
       arrived++
     }
     subject.begin({ count: pace.count, remove })
-    const sent = world.publisher.paced({ ...pace, channel: subject.channel, first: FIRST, remove })
+    const { count, perSecond } = pace
+    const sent = world.publisher.paced({
+      count,
+      perSecond,
+      channel: subject.channel,
+      first: FIRST,
+      remove
+    })
     await until(() => arrived === pace.count, `all transitions on ${subject.channel}`)
     const took = (await sent).map((at, index) => (arrivals[index] ?? Number.NaN) - at * 1e3)
     p99s.push(percentile(took, 0.99))
@@ -128,8 +138,6 @@ const latencies = (world: World, subject: Subject, pace: Pace) => {
   const p99s: Array<number> = []
   return { run, p99s }
 }
-
-const WARM_UP = 2
 
 const measure = (
   world: World,
@@ -151,15 +159,15 @@ const measure = (
         handler: each.handler.run,
         change: each.change.run
       },
-      { rounds: 6, warmUp: WARM_UP, collect: false }
+      { rounds: pace.rounds, warmUp: pace.warmUp, collect: false }
     )
     return {
       p50,
       p99: {
-        theirs: each.theirs.p99s.slice(WARM_UP),
-        visible: each.visible.p99s.slice(WARM_UP),
-        handler: each.handler.p99s.slice(WARM_UP),
-        change: each.change.p99s.slice(WARM_UP)
+        theirs: each.theirs.p99s.slice(pace.warmUp),
+        visible: each.visible.p99s.slice(pace.warmUp),
+        handler: each.handler.p99s.slice(pace.warmUp),
+        change: each.change.p99s.slice(pace.warmUp)
       }
     }
   })

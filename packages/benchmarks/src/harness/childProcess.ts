@@ -3,9 +3,13 @@ import { type ChildProcess, fork } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { Effect, type Scope } from "effect"
 
-export const spawn = (file: string, args: ReadonlyArray<string> = []): ChildProcess =>
+export const spawn = (
+  file: string,
+  args: ReadonlyArray<string> = [],
+  flags: ReadonlyArray<string> = []
+): ChildProcess =>
   fork(fileURLToPath(new URL(file, import.meta.url)), [...args], {
-    execArgv: process.execArgv,
+    execArgv: [...process.execArgv, ...flags],
     stdio: ["ignore", "inherit", "inherit", "ipc"]
   })
 
@@ -30,9 +34,9 @@ export const ask = <A>(child: ChildProcess, order: object): Promise<A> => {
 /** A child that lives as long as the scope. */
 export const scoped = (
   file: string,
-  args: ReadonlyArray<string> = []
+  flags: ReadonlyArray<string> = []
 ): Effect.Effect<ChildProcess, never, Scope.Scope> =>
   Effect.acquireRelease(
-    Effect.sync(() => spawn(file, args)),
+    Effect.sync(() => spawn(file, [], flags)),
     (child) => Effect.sync(() => child.kill())
   )

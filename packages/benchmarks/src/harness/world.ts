@@ -39,6 +39,9 @@ const tell = (child: ChildProcess, order: Order) => ask<Answer>(child, order)
 
 const LIMIT = 30_000
 
+/** A publisher that collects garbage is silent for 10 ms, and then sends a hundred messages at once. */
+const ROOM_FOR_THE_YOUNG = ["--min-semi-space-size=128", "--max-semi-space-size=128"]
+
 /** Keeps the event loop of this process from turning until the file is there. */
 const standStillUntil = (file: string): void => {
   const deadline = performance.now() + LIMIT
@@ -74,7 +77,7 @@ export const makeWorld: Effect.Effect<World, RedisServer.RedisServerError, Scope
     const redis = yield* RedisServer.make({
       setup: [["CONFIG", "SET", "client-output-buffer-limit", "pubsub 0 0 0"]]
     })
-    const child = yield* scoped("./publisherProcess.js")
+    const child = yield* scoped("./publisherProcess.js", ROOM_FOR_THE_YOUNG)
     yield* Effect.promise(() =>
       tell(child, { _tag: "Connect", host: redis.host, port: redis.port })
     )

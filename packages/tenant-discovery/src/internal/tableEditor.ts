@@ -108,14 +108,20 @@ export class TableEditor {
   /** The table with the changes; the very same one where nothing changed. */
   commit(): TenantTable {
     if (this.revision === this.base.revision) return this.base
-    const written = this.store
-    const departed = written.length - this.size - written.layout.departed
-    const store =
-      departed > Math.max(FEW, this.size)
-        ? laidOutAnew(written, this.size, this.revision)
-        : written.renewed()
-    if (store !== written) written.succeededBy(store)
+    const store = this.laidOut()
+    if (store !== this.store) this.store.succeededBy(store)
     return new TenantTable(store, store.now, store.length, this.size, this.revision)
+  }
+
+  /** The store to go on with, see the head of `tenantTable`. */
+  private laidOut(): TenantStore {
+    const { revision, size, store } = this
+    const departed = store.length - size
+    if (departed - store.layout.departed <= Math.max(FEW, size)) return store.renewed()
+    if (store.layout.departed > 0) return laidOutAnew(store, size, revision)
+    // Nobody has been gone since before the last layout: it is as if it had been now.
+    store.layout = { since: revision, departed }
+    return store.renewed()
   }
 
   /**
@@ -214,16 +220,13 @@ const copyOf = (table: TenantTable): TenantStore => {
 
 /** Leaves out those who left before the last time; see the head of `tenantTable`. */
 const laidOutAnew = (old: TenantStore, size: number, since: number): TenantStore => {
-  const tenants: Array<Tenant> = []
-  const histories: Array<History> = []
-  const index = IdIndex.empty()
+  const slots: Array<number> = []
   for (let slot = 0; slot < old.length; slot++) {
-    const history = old.historyAt(slot)
-    if (!history.present && history.removedAt <= old.layout.since) continue
-    const tenant = old.tenantAt(slot)
-    index.append(tenant.id)
-    tenants.push(tenant)
-    histories.push(history)
+    const { present, removedAt } = old.historyAt(slot)
+    if (present || removedAt > old.layout.since) slots.push(slot)
   }
-  return new TenantStore(index, tenants, histories, { since, departed: tenants.length - size })
+  const tenants = slots.map((slot) => old.tenantAt(slot))
+  const histories = slots.map((slot) => old.historyAt(slot))
+  const departed = slots.length - size
+  return new TenantStore(old.index.only(slots), tenants, histories, { since, departed })
 }

@@ -62,7 +62,7 @@ export class TenantStore {
     private readonly tenants: Array<Tenant>,
     private readonly histories: Array<History>,
     /** The revision at which the slots were laid out, and how many were of departed tenants then. */
-    readonly layout: { readonly since: number; readonly departed: number }
+    public layout: { readonly since: number; readonly departed: number }
   ) {
     this.begun = tenants.length
   }

@@ -44,6 +44,29 @@ describe("the index of IDs", () => {
     )
   })
 
+  it("of some of its IDs knows those and no other, and goes on", () => {
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(validId, { maxLength: 200 }),
+        fc.func(fc.boolean()),
+        (inputs, kept) => {
+          const index = IdIndex.empty()
+          const ids = [...new Set(inputs.map(TenantId.make))]
+          for (const id of ids) index.append(id)
+          const some = ids.filter((id) => kept(id))
+          const only = index.only(some.map((id) => index.slotOf(id)))
+          expect(ids.map((id) => only.slotOf(id))).toEqual(ids.map((id) => some.indexOf(id)))
+          const later = TenantId.make("one-that-came-later")
+          only.append(later)
+          expect(only.toArray()).toEqual([...some, later])
+          expect(only.slotOf(later)).toBe(some.length)
+          expect(index.toArray()).toEqual(ids)
+        }
+      ),
+      runs(200)
+    )
+  })
+
   it("holds a hundred thousand", () => {
     const ids = Array.from({ length: 100_000 }, (_, i) => TenantId.make(`tenant-${i}`))
     const index = IdIndex.empty()
