@@ -19,7 +19,7 @@ const now = (): number => Number(process.hrtime.bigint()) / 1e3
 interface Pace {
   readonly perSecond: number
   readonly count: number
-  /** Rounds that are run and not counted, and that are. Even: each leaves the channels changed. */
+  /** Rounds that are run and not counted, and that are. Even, since each turns the tenants' presence around. */
   readonly warmUp: number
   readonly rounds: number
 }
