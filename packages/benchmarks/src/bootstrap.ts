@@ -144,7 +144,7 @@ const row9 = (manager: string) =>
       }
       if (count === 1000) {
         const platform = repeated(() => overThePlatform(url))
-        const time = await interleave({ ...both, platform }, { rounds: 9, warmUp: 3 })
+        const time = await interleave({ ...both, platform }, { rounds: 7, warmUp: 2 })
         const alone = "the same by the platform's HTTP client alone, with the baseline's Map"
         figures.push(
           figure(line("time", "ms", atMost(1.3)), time),

@@ -123,7 +123,7 @@ const rows = (kind: TrafficKind) =>
           )
         },
         // What they have compiled stays: a program that listens runs for days.
-        { rounds: 7, warmUp: 3, collect: false }
+        { rounds: 7, warmUp: 2, collect: false }
       )
     )
     keep(told)

@@ -114,22 +114,21 @@ export const makeSurface = (
     Effect.sync(() => pick(state.current))
 
   /** From the changes one by one to the handler, without a stream in between. */
-  const react = <E, R>(
+  const react = <Wanted extends TenantChange, E, R>(
     from: (view: TenantView) => TenantView,
-    handler: (change: TenantChange) => Effect.Effect<void, E, R> | undefined
+    isWanted: (change: TenantChange) => change is Wanted,
+    handler: (change: Wanted) => Effect.Effect<void, E, R>
   ): Effect.Effect<void, never, R | Scope.Scope> =>
     Effect.suspend(() => {
       // What has been seen is settled here, so nothing is lost before the fiber runs.
-      const next = changesSince(from(state.current.view))
-      const tell = (change: TenantChange): Effect.Effect<void, never, R> => {
+      const changes = changesSince(from(state.current.view))
+      const next: Next<Wanted> = (now) => changes(now).filter(isWanted)
+      const tell = (change: Wanted): Effect.Effect<void, never, R> =>
         // One that is behind is not called any more once the discovery is closed.
-        const effect = state.current.closed ? undefined : handler(change)
-        return effect === undefined ? Effect.void : handled(change, effect)
-      }
+        state.current.closed ? Effect.void : handled(change, handler(change))
       const loop = (follower: Follower<DiscoveryState>): Effect.Effect<void, never, R> => {
         const turn: Effect.Effect<void, never, R> = found(state, follower, next, {
-          some: (changes) =>
-            Effect.zipRight(Effect.forEach(changes, tell, { discard: true }), turn),
+          some: (wanted) => Effect.zipRight(Effect.forEach(wanted, tell, { discard: true }), turn),
           end: undefined
         })
         return turn
@@ -167,12 +166,14 @@ export const makeSurface = (
     onTenantAdded: (handler, options) =>
       react(
         (view) => (options?.replay === true ? TenantView.empty : view),
-        (change) => (change._tag === "Added" ? handler(change.tenant) : undefined)
+        (change) => change._tag === "Added",
+        ({ tenant }) => handler(tenant)
       ),
     onTenantRemoved: (handler) =>
       react(
         (view) => view,
-        (change) => (change._tag === "Removed" ? handler(change.tenant, change.cause) : undefined)
+        (change) => change._tag === "Removed",
+        ({ cause, tenant }) => handler(tenant, cause)
       ),
     status: Subscribable.make({
       get: read(({ status }) => status),
