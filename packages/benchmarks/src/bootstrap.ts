@@ -82,7 +82,7 @@ const discoveryOver = (url: string): Effect.Effect<TenantDiscoveryService, unkno
     ]),
     Layer.build,
     Effect.map(Context.get(TenantDiscovery)),
-    // Not by a layer of its own, which would take a tenth of the start of a small list.
+    // Not by a layer of its own, which would be a tenth of the steps of a start.
     Logger.withMinimumLogLevel(LogLevel.None)
   )
 

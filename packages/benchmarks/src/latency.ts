@@ -99,7 +99,7 @@ class Probe implements Scheduler.Scheduler {
     const { discovery, order } = this
     if (discovery === undefined) return
     const at = now()
-    // Once for all of them: to run an effect takes as much memory as the discovery takes for an event.
+    // Once for all of them: each effect that is run leaves garbage, which the discovery would pay for.
     const view = Effect.runSync(discovery.view.get)
     for (; this.next < order.count; this.next++) {
       const id = TenantId.make(tenantIdAt(FIRST + this.next))

@@ -119,7 +119,7 @@ export class TenantStore {
 
   /** Calls `visit` for each slot that was written or given since the store began; some more than once. */
   touched(visit: (slot: number) => void): void {
-    for (const slot of this.log.slots) visit(slot)
+    this.writtenSince(0, visit)
     for (let slot = this.begun; slot < this.length; slot++) visit(slot)
   }
 
