@@ -101,15 +101,15 @@ const types: ReadonlyMap<string, CompactType> = new Map(
     })
 )
 
-/** A part of a text keeps the whole of it; a copy does not. */
-const copyOf = (part: string): string => ` ${part}`.slice(1)
-
 const match = (pattern: RegExp, raw: string, at: number): RegExpExecArray | null => {
   pattern.lastIndex = at
   return pattern.exec(raw)
 }
 
-/** The event, or `undefined` where it has to be parsed. */
+/**
+ * The event, or `undefined` where it has to be parsed. Its texts are parts of `raw`: whoever
+ * keeps one keeps a copy.
+ */
 export const readCompact = (raw: string): EventSummary | undefined => {
   if (raw.length > LONGEST) return undefined
   const head = match(envelope, raw, 0)
@@ -129,7 +129,7 @@ export const readCompact = (raw: string): EventSummary | undefined => {
   return {
     eventType: type.eventType,
     tenantId,
-    eventId: eventId === undefined ? undefined : copyOf(eventId),
+    eventId,
     environment,
     service
   }

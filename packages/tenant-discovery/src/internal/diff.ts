@@ -5,9 +5,9 @@
  * the number of tenants. Of tables that are further apart than a store and the one that went
  * on from it, every tenant is.
  */
-import type { Tenant, TenantId } from "../Tenant.js"
+import type { TenantId } from "../Tenant.js"
 import type { TenantChange } from "../TenantChange.js"
-import type { History } from "./tenantStore.js"
+import { causeOf, type Note, pastOf } from "./slots.js"
 import type { TenantTable } from "./tenantTable.js"
 
 /** Changes in the order in which they are found; a reader is told in the order of the revisions. */
@@ -33,42 +33,41 @@ class Told {
   }
 }
 
-/** What a reader that saw `before` is told of a tenant that now is `after`. */
-const compare = (
-  told: Told,
-  tenantBefore: Tenant | undefined,
-  before: History | undefined,
-  tenant: Tenant | undefined,
-  after: History | undefined
-): void => {
-  if (before === after) return
-  const was = before?.present === true
-  const is = after?.present === true
-  if (was && tenantBefore !== undefined && (!is || before.addedAt !== after.addedAt)) {
-    told.push(after?.removedAt ?? 0, {
+/** Of a slot of a table; -1 is that of who is in none. */
+const sinceAt = (table: TenantTable, slot: number): number => (slot < 0 ? 0 : table.sinceAt(slot))
+const noteAt = (table: TenantTable, slot: number): Note =>
+  slot < 0 ? undefined : table.noteAt(slot)
+
+/** What a reader that saw the tenant in slot `from` of `a` is told of what is in slot `to` of `b`. */
+const compare = (told: Told, a: TenantTable, from: number, b: TenantTable, to: number): void => {
+  const before = sinceAt(a, from)
+  const after = sinceAt(b, to)
+  const note = noteAt(b, to)
+  const again = after !== before
+  if (before > 0 && again) {
+    told.push(after > 0 ? pastOf(note).removedAt : -after, {
       _tag: "Removed",
-      tenant: tenantBefore,
-      cause: after?.cause ?? { _tag: "Forgotten" }
+      tenant: a.tenantAt(from),
+      cause: causeOf(note) ?? { _tag: "Forgotten" }
     })
   }
-  if (!is || tenant === undefined) return
-  if (!was || before.addedAt !== after.addedAt) {
-    told.push(after.addedAt, { _tag: "Added", tenant })
+  if (after <= 0) return
+  if (again) {
+    told.push(after, { _tag: "Added", tenant: b.tenantAt(to) })
     return
   }
-  if (after.updatedAt !== before.updatedAt && after.updatedAt > 0) {
-    told.push(after.updatedAt, { _tag: "Updated", tenant })
+  const was = pastOf(noteAt(a, from))
+  const { connectionsAt, reason, updatedAt } = pastOf(note)
+  if (updatedAt !== was.updatedAt && updatedAt > 0) {
+    told.push(updatedAt, { _tag: "Updated", tenant: b.tenantAt(to) })
   }
-  const { connectionsAt: at, reason } = after
-  if (at !== before.connectionsAt && reason !== undefined) {
-    told.push(at, { _tag: "ConnectionsChanged", tenant, reason })
+  if (connectionsAt !== was.connectionsAt && reason !== undefined) {
+    told.push(connectionsAt, { _tag: "ConnectionsChanged", tenant: b.tenantAt(to), reason })
   }
 }
 
-const compareSlot = (told: Told, a: TenantTable, b: TenantTable, slot: number): void => {
-  if (slot >= a.length) compare(told, undefined, undefined, b.tenantAt(slot), b.historyAt(slot))
-  else compare(told, a.tenantAt(slot), a.historyAt(slot), b.tenantAt(slot), b.historyAt(slot))
-}
+const compareSlot = (told: Told, a: TenantTable, b: TenantTable, slot: number): void =>
+  compare(told, a, slot < a.length ? slot : -1, b, slot)
 
 /** Both of one store: only what was written since the older one can differ. */
 const compareWritten = (told: Told, a: TenantTable, b: TenantTable): void => {
@@ -76,16 +75,8 @@ const compareWritten = (told: Told, a: TenantTable, b: TenantTable): void => {
   for (let slot = a.length; slot < b.length; slot++) compareSlot(told, a, b, slot)
 }
 
-const compareTenant = (told: Told, a: TenantTable, b: TenantTable, id: TenantId): void => {
-  const [from, to] = [a.slotOf(id), b.slotOf(id)]
-  compare(
-    told,
-    from < 0 ? undefined : a.tenantAt(from),
-    from < 0 ? undefined : a.historyAt(from),
-    to < 0 ? undefined : b.tenantAt(to),
-    to < 0 ? undefined : b.historyAt(to)
-  )
-}
+const compareTenant = (told: Told, a: TenantTable, b: TenantTable, id: TenantId): void =>
+  compare(told, a, a.slotOf(id), b, b.slotOf(id))
 
 /** Of any two stores. */
 const compareTenants = (told: Told, a: TenantTable, b: TenantTable): void => {

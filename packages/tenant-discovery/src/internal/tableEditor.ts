@@ -6,7 +6,9 @@ import { type Tenant, TenantId } from "../Tenant.js"
 import type { RemovalCause } from "../TenantChange.js"
 import type { ConnectionsReason } from "../TenantEvent.js"
 import { IdIndex } from "./idIndex.js"
-import { type History, TenantStore } from "./tenantStore.js"
+import { ownCopy } from "./ownCopy.js"
+import { causeOf, noPast, type Past, pastOf, Slots } from "./slots.js"
+import { TenantStore } from "./tenantStore.js"
 import { TenantTable } from "./tenantTable.js"
 
 /** Below this many departed tenants a new layout is not worth its cost. */
@@ -16,8 +18,6 @@ export class TableEditor {
   private store: TenantStore
   private size: number
   private revision: number
-  /** Of the list that is being taken over: one history for all that it adds. */
-  private listed: History | undefined
 
   constructor(private readonly base: TenantTable) {
     // Others have gone on from there: this one goes on with a store of its own.
@@ -28,39 +28,30 @@ export class TableEditor {
 
   add(id: TenantId, name?: string): void {
     const slot = this.store.index.slotOf(id)
-    if (slot >= 0 && this.store.historyAt(slot).present) return
-    const known = slot < 0 ? ownCopy(id) : this.store.tenantAt(slot).id
-    this.place(slot, { id: known, name }, arrival(++this.revision))
+    if (slot >= 0 && this.store.isPresent(slot)) return
+    // Part of the text of an event.
+    const known = slot < 0 ? TenantId.make(ownCopy(id)) : this.store.index.idAt(slot)
+    this.place(slot, { id: known, name }, ++this.revision)
   }
 
   remove(id: TenantId, cause: RemovalCause): void {
-    const slot = this.store.index.slotOf(id)
-    if (slot >= 0 && this.store.historyAt(slot).present) {
-      this.removeAt(slot, ++this.revision, cause)
-    }
+    const slot = this.presentSlot(id)
+    if (slot >= 0) this.removeAt(slot, ++this.revision, cause)
   }
 
   changeConnections(id: TenantId, reason: ConnectionsReason): void {
-    const slot = this.store.index.slotOf(id)
+    const slot = this.presentSlot(id)
     if (slot < 0) return
-    const { addedAt, cause, present, removedAt, updatedAt } = this.store.historyAt(slot)
-    if (!present) return
+    const { cause, removedAt, updatedAt } = this.pastAt(slot)
     const connectionsAt = ++this.revision
-    this.store.write(slot, this.store.tenantAt(slot), {
-      present,
-      addedAt,
-      removedAt,
-      cause,
-      connectionsAt,
-      reason,
-      updatedAt
-    })
+    const past: Past = { _tag: "Past", removedAt, cause, connectionsAt, reason, updatedAt }
+    this.store.note(slot, this.store.sinceAt(slot), past)
   }
 
   /** Without a name the one known stays. */
   update(id: TenantId, name?: string): void {
-    const slot = this.store.index.slotOf(id)
-    if (slot < 0 || !this.store.historyAt(slot).present) return
+    const slot = this.presentSlot(id)
+    if (slot < 0) return
     const tenant = name === undefined ? this.store.tenantAt(slot) : { id, name }
     this.updateAt(slot, tenant, ++this.revision)
   }
@@ -85,8 +76,8 @@ export class TableEditor {
     for (const tenant of tenants) {
       if (decided.size > 0 && decided.has(tenant.id)) continue
       const slot = store.index.slotOf(tenant.id)
-      if (slot < 0 || !store.historyAt(slot).present) {
-        this.place(slot, tenant, (this.listed ??= arrival(at)))
+      if (slot < 0 || !store.isPresent(slot)) {
+        this.place(slot, tenant, at)
         if (slot >= 0 && slot < before) seen[slot] = 1
         this.revision = at
       } else if (slot < before && seen[slot] === 0) {
@@ -100,7 +91,7 @@ export class TableEditor {
     const removed = judge(missing, found + missing.length)
     for (const id of removed) {
       const slot = store.index.slotOf(id)
-      if (slot >= 0) this.removeAt(slot, at, { _tag: "Listing" })
+      if (slot >= 0) this.removeAt(slot, at, byListing)
     }
     if (removed.length > 0) this.revision = at
   }
@@ -132,9 +123,7 @@ export class TableEditor {
   private fill(tenants: ReadonlyArray<Tenant>, at: number): boolean {
     const index = tenants.length === 0 ? undefined : IdIndex.of(tenants.map(({ id }) => id))
     if (index === undefined) return false
-    const listed = arrival(at)
-    const histories = tenants.map(() => listed)
-    this.store = new TenantStore(index, tenants.slice(), histories, this.store.layout)
+    this.store = new TenantStore(index, Slots.of(tenants, at), this.store.layout)
     this.size = tenants.length
     this.revision = at
     return true
@@ -143,8 +132,8 @@ export class TableEditor {
   private missing(seen: Uint8Array, decided: ReadonlySet<TenantId>): ReadonlyArray<TenantId> {
     const missing: Array<TenantId> = []
     for (let slot = 0; slot < seen.length; slot++) {
-      if (seen[slot] === 1 || !this.store.historyAt(slot).present) continue
-      const { id } = this.store.tenantAt(slot)
+      if (seen[slot] === 1 || !this.store.isPresent(slot)) continue
+      const id = this.store.index.idAt(slot)
       if (!decided.has(id)) missing.push(id)
     }
     return missing
@@ -158,62 +147,53 @@ export class TableEditor {
   }
 
   private updateAt(slot: number, tenant: Tenant, updatedAt: number): void {
-    const { addedAt, cause, connectionsAt, present, reason, removedAt } = this.store.historyAt(slot)
-    this.store.write(slot, tenant, {
-      present,
-      addedAt,
-      removedAt,
-      cause,
-      connectionsAt,
-      reason,
-      updatedAt
-    })
+    const { cause, connectionsAt, reason, removedAt } = this.pastAt(slot)
+    const past: Past = { _tag: "Past", removedAt, cause, connectionsAt, reason, updatedAt }
+    this.store.write(slot, named(tenant), this.store.sinceAt(slot), past)
   }
 
   private removeAt(slot: number, removedAt: number, cause: RemovalCause): void {
-    const { addedAt, connectionsAt, reason, updatedAt } = this.store.historyAt(slot)
     this.size--
-    this.store.write(slot, this.store.tenantAt(slot), {
-      present: false,
-      addedAt,
-      removedAt,
-      cause,
-      connectionsAt,
-      reason,
-      updatedAt
-    })
+    this.store.note(slot, -removedAt, cause)
   }
 
   /** Puts a tenant that is not present into its old slot, or a new one. */
-  private place(slot: number, tenant: Tenant, history: History): void {
+  private place(slot: number, tenant: Tenant, since: number): void {
     this.size++
     if (slot < 0) {
-      this.store.append(tenant, history)
+      this.store.append(tenant.id, named(tenant), since, undefined)
       return
     }
-    const { cause, removedAt } = this.store.historyAt(slot)
-    this.store.write(slot, tenant, { ...history, removedAt, cause })
+    const past: Past = {
+      ...noPast,
+      removedAt: -this.store.sinceAt(slot),
+      cause: causeOf(this.store.noteAt(slot))
+    }
+    this.store.write(slot, named(tenant), since, past)
+  }
+
+  /** -1 where the tenant is not present. */
+  private presentSlot(id: TenantId): number {
+    const slot = this.store.index.slotOf(id)
+    return slot >= 0 && this.store.isPresent(slot) ? slot : -1
+  }
+
+  private pastAt(slot: number): Past {
+    return pastOf(this.store.noteAt(slot))
   }
 }
 
-/** An ID from an event is a part of its text, and would keep the whole of it. */
-const ownCopy = (id: TenantId): TenantId => TenantId.make(` ${id}`.slice(1))
+/** One without a name is its ID alone, which the index has. */
+const named = (tenant: Tenant): Tenant | undefined =>
+  tenant.name === undefined ? undefined : tenant
 
-const arrival = (addedAt: number): History => ({
-  present: true,
-  addedAt,
-  removedAt: 0,
-  cause: undefined,
-  connectionsAt: 0,
-  reason: undefined,
-  updatedAt: 0
-})
+const byListing: RemovalCause = { _tag: "Listing" }
 
 const copyOf = (table: TenantTable): TenantStore => {
-  const { layout } = table.store
-  const store = new TenantStore(IdIndex.empty(), [], [], layout)
+  const store = new TenantStore(IdIndex.empty(), Slots.none(), table.store.layout)
   for (let slot = 0; slot < table.length; slot++) {
-    store.append(table.tenantAt(slot), table.historyAt(slot))
+    const tenant = table.tenantAt(slot)
+    store.append(tenant.id, named(tenant), table.sinceAt(slot), table.noteAt(slot))
   }
   return store
 }
@@ -222,11 +202,8 @@ const copyOf = (table: TenantTable): TenantStore => {
 const laidOutAnew = (old: TenantStore, size: number, since: number): TenantStore => {
   const slots: Array<number> = []
   for (let slot = 0; slot < old.length; slot++) {
-    const { present, removedAt } = old.historyAt(slot)
-    if (present || removedAt > old.layout.since) slots.push(slot)
+    const known = old.sinceAt(slot)
+    if (known > 0 || -known > old.layout.since) slots.push(slot)
   }
-  const tenants = slots.map((slot) => old.tenantAt(slot))
-  const histories = slots.map((slot) => old.historyAt(slot))
-  const departed = slots.length - size
-  return new TenantStore(old.index.only(slots), tenants, histories, { since, departed })
+  return old.only(slots, { since, departed: slots.length - size })
 }

@@ -11,32 +11,9 @@
  * a while the store that went on from there.
  */
 import type { Tenant, TenantId } from "../Tenant.js"
-import type { RemovalCause } from "../TenantChange.js"
-import type { ConnectionsReason } from "../TenantEvent.js"
 import type { IdIndex } from "./idIndex.js"
 import { bringUpToDate, type LastIds, presentIds } from "./idList.js"
-
-/**
- * What happened to a tenant, by the revisions at which it did; 0 where it did not. Shared
- * by all tenants that came in one list, so it costs a tenant one pointer.
- */
-export interface History {
-  readonly present: boolean
-  readonly addedAt: number
-  /** The last removal: of a tenant that is present, the one before it came back. */
-  readonly removedAt: number
-  readonly cause: RemovalCause | undefined
-  readonly connectionsAt: number
-  readonly reason: ConnectionsReason | undefined
-  readonly updatedAt: number
-}
-
-/** What slots held before they were written, oldest first: in three arrays, an object each less. */
-class Log {
-  readonly slots: Array<number> = []
-  readonly tenants: Array<Tenant> = []
-  readonly histories: Array<History> = []
-}
+import { type Note, Slots } from "./slots.js"
 
 /** Where it goes on from a store: an object of its own, to be cut off without holding on to that store. */
 interface Onward {
@@ -51,7 +28,9 @@ export class TenantStore {
   private readonly onward: Onward = { store: undefined }
   /** By which the store before went on to this one. */
   private cameBy: Onward | undefined
-  private readonly log = new Log()
+  /** The log: which slots were written, oldest first, and what they held before. */
+  private readonly writtenSlots: Array<number> = []
+  private readonly before = Slots.none()
   /** How many slots it began with. */
   private readonly begun: number
   private lastIds: LastIds | undefined
@@ -59,16 +38,15 @@ export class TenantStore {
   constructor(
     /** Shared with the stores copied from this one; only grows. */
     readonly index: IdIndex,
-    private readonly tenants: Array<Tenant>,
-    private readonly histories: Array<History>,
+    private readonly slots: Slots,
     /** The revision at which the slots were laid out, and how many were of departed tenants then. */
     public layout: { readonly since: number; readonly departed: number }
   ) {
-    this.begun = tenants.length
+    this.begun = slots.length
   }
 
   get length(): number {
-    return this.tenants.length
+    return this.slots.length
   }
 
   /** The store that went on from here, for as long as none has gone on from that. */
@@ -84,35 +62,35 @@ export class TenantStore {
   }
 
   tenantAt(slot: number): Tenant {
-    const tenant = this.tenants[slot]
-    if (tenant === undefined) throw new RangeError(`no tenant in slot ${slot} of ${this.length}`)
-    return tenant
+    return this.slots.tenantAt(slot) ?? { id: this.index.idAt(slot), name: undefined }
   }
 
-  historyAt(slot: number): History {
-    const history = this.histories[slot]
-    if (history === undefined) throw new RangeError(`no history in slot ${slot} of ${this.length}`)
-    return history
+  sinceAt(slot: number): number {
+    return this.slots.sinceAt(slot)
+  }
+
+  noteAt(slot: number): Note {
+    return this.slots.noteAt(slot)
   }
 
   isPresent(slot: number): boolean {
-    return this.historyAt(slot).present
+    return this.sinceAt(slot) > 0
   }
 
   wasPresent(place: number): boolean {
-    return this.historyBefore(place).present
+    return this.sinceBefore(place) > 0
   }
 
   /** The place in the log that is now. */
   get now(): number {
-    return this.log.slots.length
+    return this.writtenSlots.length
   }
 
   /** Calls `visit` for each write from `place` on, with the slot and its own place. */
   writtenSince(place: number, visit: (slot: number, place: number) => void): void {
-    const { slots } = this.log
-    for (let at = Math.max(0, place); at < slots.length; at++) {
-      const slot = slots[at]
+    const { writtenSlots } = this
+    for (let at = Math.max(0, place); at < writtenSlots.length; at++) {
+      const slot = writtenSlots[at]
       if (slot !== undefined) visit(slot, at)
     }
   }
@@ -125,30 +103,34 @@ export class TenantStore {
 
   /** What was written over at a place in the log. */
   tenantBefore(place: number): Tenant {
-    const tenant = this.log.tenants[place]
-    if (tenant === undefined) throw new RangeError(`nothing was written at ${place}`)
-    return tenant
+    const slot = this.writtenSlots[place]
+    if (slot === undefined) throw new RangeError(`nothing was written at ${place}`)
+    return this.before.tenantAt(place) ?? { id: this.index.idAt(slot), name: undefined }
   }
 
-  historyBefore(place: number): History {
-    const history = this.log.histories[place]
-    if (history === undefined) throw new RangeError(`nothing was written at ${place}`)
-    return history
+  sinceBefore(place: number): number {
+    return this.before.sinceAt(place)
   }
 
-  append(tenant: Tenant, history: History): void {
-    this.index.append(tenant.id)
-    this.tenants.push(tenant)
-    this.histories.push(history)
+  noteBefore(place: number): Note {
+    return this.before.noteAt(place)
   }
 
-  write(slot: number, tenant: Tenant, history: History): void {
-    const { log } = this
-    log.slots.push(slot)
-    log.tenants.push(this.tenantAt(slot))
-    log.histories.push(this.historyAt(slot))
-    this.tenants[slot] = tenant
-    this.histories[slot] = history
+  append(id: TenantId, tenant: Tenant | undefined, since: number, note: Note): void {
+    this.index.append(id)
+    this.slots.push(tenant, since, note)
+  }
+
+  write(slot: number, tenant: Tenant | undefined, since: number, note: Note): void {
+    const { before, slots } = this
+    this.writtenSlots.push(slot)
+    before.push(slots.tenantAt(slot), slots.sinceAt(slot), slots.noteAt(slot))
+    slots.set(slot, tenant, since, note)
+  }
+
+  /** Writes that which a slot says, and not who is in it. */
+  note(slot: number, since: number, note: Note): void {
+    this.write(slot, this.slots.tenantAt(slot), since, note)
   }
 
   /** The store to go on with after a batch of writes: this one, or a copy of it. */
@@ -159,9 +141,14 @@ export class TenantStore {
     // Arrays that grew keep room they will never need, which the copies do not have.
     if (now > enough || appended > enough) {
       if (appended > 0) this.index.trim()
-      return new TenantStore(this.index, this.tenants.slice(), this.histories.slice(), this.layout)
+      return new TenantStore(this.index, this.slots.copy(), this.layout)
     }
     return this
+  }
+
+  /** A store of some of the slots, in their order: the first of them is its first. */
+  only(slots: ReadonlyArray<number>, layout: TenantStore["layout"]): TenantStore {
+    return new TenantStore(this.index.only(slots), this.slots.only(slots), layout)
   }
 
   /** IDs of those who are present now, in the order of the slots. */

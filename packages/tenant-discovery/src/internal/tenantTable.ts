@@ -17,7 +17,8 @@
 import type { Tenant, TenantId } from "../Tenant.js"
 import type { TenantChange } from "../TenantChange.js"
 import { IdIndex } from "./idIndex.js"
-import { type History, TenantStore } from "./tenantStore.js"
+import { type Note, Slots } from "./slots.js"
+import { TenantStore } from "./tenantStore.js"
 
 /** Names a table by what it cannot share with another; to hold the table would hold the one before it too. */
 interface LastDiff {
@@ -60,19 +61,29 @@ export class TenantTable {
     return place === undefined ? this.store.tenantAt(slot) : this.store.tenantBefore(place)
   }
 
-  historyAt(slot: number): History {
+  /** As in `Slots`. */
+  sinceAt(slot: number): number {
     const place = this.isNewest ? undefined : this.gather().get(slot)
-    return place === undefined ? this.store.historyAt(slot) : this.store.historyBefore(place)
+    return place === undefined ? this.store.sinceAt(slot) : this.store.sinceBefore(place)
+  }
+
+  noteAt(slot: number): Note {
+    const place = this.isNewest ? undefined : this.gather().get(slot)
+    return place === undefined ? this.store.noteAt(slot) : this.store.noteBefore(place)
+  }
+
+  isPresent(slot: number): boolean {
+    return this.sinceAt(slot) > 0
   }
 
   has(id: TenantId): boolean {
     const slot = this.slotOf(id)
-    return slot >= 0 && this.historyAt(slot).present
+    return slot >= 0 && this.isPresent(slot)
   }
 
   get(id: TenantId): Tenant | undefined {
     const slot = this.slotOf(id)
-    return slot >= 0 && this.historyAt(slot).present ? this.tenantAt(slot) : undefined
+    return slot >= 0 && this.isPresent(slot) ? this.tenantAt(slot) : undefined
   }
 
   /** IDs of those present, made at the first call and the same array from then on. */
@@ -89,7 +100,7 @@ export class TenantTable {
   /** Calls `visit` with each tenant that is present, in the order of the slots. */
   forEach(visit: (tenant: Tenant) => void): void {
     for (let slot = 0; slot < this.length; slot++) {
-      if (this.historyAt(slot).present) visit(this.tenantAt(slot))
+      if (this.isPresent(slot)) visit(this.tenantAt(slot))
     }
   }
 
@@ -134,7 +145,7 @@ export class TenantTable {
 
 /** Of no tenants. Shared, so it stays as it is: its place is none of the log's, and whoever writes makes a store. */
 export const emptyTable = new TenantTable(
-  new TenantStore(IdIndex.empty(), [], [], { since: 0, departed: 0 }),
+  new TenantStore(IdIndex.empty(), Slots.none(), { since: 0, departed: 0 }),
   -1,
   0,
   0,
