@@ -128,7 +128,7 @@ export class TenantStore {
     slots.set(slot, tenant, since, note)
   }
 
-  /** Writes that which a slot says, and not who is in it. */
+  /** Writes what happened to the tenant in a slot, who stays the same. */
   note(slot: number, since: number, note: Note): void {
     this.write(slot, this.slots.tenantAt(slot), since, note)
   }

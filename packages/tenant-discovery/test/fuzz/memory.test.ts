@@ -3,6 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Either } from "effect"
 import * as v8 from "node:v8"
 import { runInNewContext } from "node:vm"
+import { TenantId, TenantView } from "../../src/index.js"
 import { decodeListing } from "../../src/internal/http/listing.js"
 import { excerpt } from "../../src/internal/http/sanitize.js"
 import { explain } from "../../src/internal/redis/explain.js"
@@ -75,6 +76,9 @@ const digits = (index: number): string => Buffer.alloc(PADDING, String(index % 1
 const readings = <A>(read: (padding: string, index: number) => A): ReadonlyArray<A> =>
   Array.from({ length: MANY }, (_, index) => read(digits(index), index))
 
+const others = (count: number) =>
+  Array.from({ length: count }, (_, i) => ({ id: TenantId.make(`other-${i}`), name: undefined }))
+
 describe("memory in proportion to the input", () => {
   const reader = () => new EventReader("ledger", undefined, 16)
 
@@ -108,6 +112,29 @@ describe("what is kept holds on to nothing of what it was read from", () => {
       return { directives, notices }
     }
     expect(kept(() => ({ reading, told: readings(read) }))).toBeLessThan(FEW)
+  })
+
+  it("tenants that events brought and took away, and why", () => {
+    const count = 2000
+    const room = "x".repeat(3500)
+    const hold = () => {
+      const reading = new EventReader("ledger", undefined, count)
+      let view = TenantView.empty
+      for (let i = 0; i < 2 * count; i++) {
+        const type = i % 2 === 0 ? "associated" : "suspended"
+        const more = i % 2 === 0 ? "isolation_mode" : "previous_status"
+        const raw = Buffer.from(
+          `{"event_id":"event-${i}-of-some-length","event_type":"tenant.service.${type}","tenant_id":"tenant-${i >> 1}-of-some-length","payload":{"service_name":"ledger","${more}":"${room}"}}`
+        ).toString()
+        view = TenantView.applyEvents(view, reading.read([raw]).directives)
+        // Somebody else stays, so that those who left are not forgotten at once.
+        if (i === 0) view = TenantView.applyListing(view, others(count)).view
+      }
+      expect(view.size).toBe(count)
+      return { reading, view }
+    }
+    // The texts would be four times this.
+    expect(kept(hold)).toBeLessThan(count * room.length * 0.5)
   })
 
   it("a tenant and its name", () => {
