@@ -3,7 +3,6 @@
  * of the active set of one service.
  */
 import { Either } from "effect"
-import { ownCopy } from "./internal/ownCopy.js"
 import { decodeEvent, Refused } from "./internal/decodeEvent.js"
 import { type EventSummary, summaryOf } from "./internal/eventSummary.js"
 import type { TenantEvent, TenantEventType, Undecodable } from "./internal/eventSchema.js"
@@ -49,15 +48,11 @@ export type Directive =
 
 const nothing: Directive = { _tag: "Ignore", receivedService: undefined }
 
-const causeOf = ({ eventType }: EventSummary, eventId: string | undefined): EventCause => ({
+const causeOf = ({ eventId, eventType }: EventSummary): EventCause => ({
   _tag: "Event",
   eventType,
   eventId
 })
-
-/** The cause of a removal is kept, and would keep the text of the event of which its ID is a part. */
-const lasting = (eventId: string | undefined): string | undefined =>
-  eventId === undefined ? undefined : ownCopy(eventId)
 
 /** What an event asks of the service that it is about. */
 const asked = (event: EventSummary): Directive => {
@@ -65,13 +60,13 @@ const asked = (event: EventSummary): Directive => {
   switch (event.eventType) {
     case "tenant.service.associated":
     case "tenant.service.reactivated":
-      return { _tag: "Add", tenantId, cause: causeOf(event, event.eventId) }
+      return { _tag: "Add", tenantId, cause: causeOf(event) }
     case "tenant.service.disassociated":
     case "tenant.service.suspended":
     case "tenant.service.purged":
     case "tenant.suspended":
     case "tenant.deleted":
-      return { _tag: "Remove", tenantId, cause: causeOf(event, lasting(event.eventId)) }
+      return { _tag: "Remove", tenantId, cause: causeOf(event) }
     case "tenant.credentials.rotated":
       return { _tag: "ChangeConnections", tenantId, reason: "CredentialsRotated" }
     case "tenant.connections.updated":

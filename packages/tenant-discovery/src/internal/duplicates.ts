@@ -1,7 +1,7 @@
 /**
  * The last IDs that were seen: a ring, with a hash table of its own over it. It keeps an
  * ID's letters and not the text, which would outlive its event by just enough to be copied
- * twice by the collector of young objects: a tenth of its pauses in a flood.
+ * twice by the collector of young objects: an eighth of its pauses in a flood.
  *
  * In place of a `Set` beside the ring, whose deletions make it lay itself out anew
  * again and again: in a flood 12 % of the time, and 6 so. However IDs collide, looking

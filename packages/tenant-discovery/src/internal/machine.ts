@@ -16,6 +16,7 @@ import type { EventSummary } from "./eventSummary.js"
 import { ListSchedule } from "./listSchedule.js"
 import { type Judgement, judge } from "./massRemoval.js"
 import type { Notice } from "./notice.js"
+import { ownId } from "./ownCopy.js"
 import type { Settings } from "./settings.js"
 
 /** A moment: `mono` for ages and waits, `wall` for people. Both in milliseconds. */
@@ -209,7 +210,7 @@ export class Machine<Waiter> {
     for (const directive of directives) {
       if (directive._tag === "Relist") this.onActivated(directive.tenantId, now)
       else if (directive._tag === "Add" || directive._tag === "Remove") {
-        this.under?.decided.add(directive.tenantId)
+        this.under?.decided.add(ownId(directive.tenantId))
       }
     }
     this.lastEventAt = now.wall
@@ -218,7 +219,7 @@ export class Machine<Waiter> {
   private onActivated(tenantId: TenantId, now: Now): void {
     this.schedule.want(now.mono + this.debounce)
     // Bounded while lists fail; past it a finding counts as drift.
-    if (this.hinted.size < this.settings.duplicateWindow) this.hinted.add(tenantId)
+    if (this.hinted.size < this.settings.duplicateWindow) this.hinted.add(ownId(tenantId))
   }
 
   private get debounce(): number {

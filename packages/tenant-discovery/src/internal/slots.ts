@@ -2,8 +2,8 @@
  * What is known of each slot's tenant, in columns.
  *
  * An object a tenant and event, in place of two numbers and what is rarely there, lives long
- * enough to be copied twice by the collector of young objects: at 10 000 events a second that
- * was half of the time of its pauses.
+ * enough to be copied twice by the collector of young objects: at 10 000 events a second that,
+ * with what `ownCopy` and `duplicates` save, was two fifths of the time of its pauses.
  */
 import type { Tenant } from "../Tenant.js"
 import type { RemovalCause } from "../TenantChange.js"

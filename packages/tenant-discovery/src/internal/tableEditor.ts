@@ -2,11 +2,11 @@
  * Writes the next table: takes any number of changes. The table it began with stays as
  * it was, also where the edit is given up half-way.
  */
-import { type Tenant, TenantId } from "../Tenant.js"
+import type { Tenant, TenantId } from "../Tenant.js"
 import type { RemovalCause } from "../TenantChange.js"
 import type { ConnectionsReason } from "../TenantEvent.js"
 import { IdIndex } from "./idIndex.js"
-import { ownCopy } from "./ownCopy.js"
+import { ownCopy, ownId } from "./ownCopy.js"
 import { causeOf, noPast, type Past, pastOf, Slots } from "./slots.js"
 import { TenantStore } from "./tenantStore.js"
 import { TenantTable } from "./tenantTable.js"
@@ -29,22 +29,19 @@ export class TableEditor {
   add(id: TenantId, name?: string): void {
     const slot = this.store.index.slotOf(id)
     if (slot >= 0 && this.store.isPresent(slot)) return
-    // Part of the text of an event.
-    const known = slot < 0 ? TenantId.make(ownCopy(id)) : this.store.index.idAt(slot)
+    const known = slot < 0 ? ownId(id) : this.store.index.idAt(slot)
     this.place(slot, { id: known, name }, ++this.revision)
   }
 
   remove(id: TenantId, cause: RemovalCause): void {
     const slot = this.presentSlot(id)
-    if (slot >= 0) this.removeAt(slot, ++this.revision, cause)
+    if (slot >= 0) this.removeAt(slot, ++this.revision, kept(cause))
   }
 
   changeConnections(id: TenantId, reason: ConnectionsReason): void {
     const slot = this.presentSlot(id)
     if (slot < 0) return
-    const { cause, removedAt, updatedAt } = this.pastAt(slot)
-    const connectionsAt = ++this.revision
-    const past: Past = { _tag: "Past", removedAt, cause, connectionsAt, reason, updatedAt }
+    const past: Past = { ...this.pastAt(slot), connectionsAt: ++this.revision, reason }
     this.store.note(slot, this.store.sinceAt(slot), past)
   }
 
@@ -147,8 +144,7 @@ export class TableEditor {
   }
 
   private updateAt(slot: number, tenant: Tenant, updatedAt: number): void {
-    const { cause, connectionsAt, reason, removedAt } = this.pastAt(slot)
-    const past: Past = { _tag: "Past", removedAt, cause, connectionsAt, reason, updatedAt }
+    const past: Past = { ...this.pastAt(slot), updatedAt }
     this.store.write(slot, named(tenant), this.store.sinceAt(slot), past)
   }
 
@@ -186,6 +182,12 @@ export class TableEditor {
 /** One without a name is its ID alone, which the index has. */
 const named = (tenant: Tenant): Tenant | undefined =>
   tenant.name === undefined ? undefined : tenant
+
+/** Texts of an event are parts of its whole text: what is kept of it, this and a new ID, is copied. */
+const kept = (cause: RemovalCause): RemovalCause =>
+  cause._tag === "Event" && cause.eventId !== undefined
+    ? { ...cause, eventId: ownCopy(cause.eventId) }
+    : cause
 
 const byListing: RemovalCause = { _tag: "Listing" }
 

@@ -62,7 +62,7 @@ export class TenantStore {
   }
 
   tenantAt(slot: number): Tenant {
-    return this.slots.tenantAt(slot) ?? { id: this.index.idAt(slot), name: undefined }
+    return this.slots.tenantAt(slot) ?? this.nameless(slot)
   }
 
   sinceAt(slot: number): number {
@@ -105,7 +105,7 @@ export class TenantStore {
   tenantBefore(place: number): Tenant {
     const slot = this.writtenSlots[place]
     if (slot === undefined) throw new RangeError(`nothing was written at ${place}`)
-    return this.before.tenantAt(place) ?? { id: this.index.idAt(slot), name: undefined }
+    return this.before.tenantAt(place) ?? this.nameless(slot)
   }
 
   sinceBefore(place: number): number {
@@ -158,5 +158,9 @@ export class TenantStore {
       last && bringUpToDate(this, last) ? last : { ids: presentIds(this, size), slots: undefined }
     this.lastIds = { ids, slots, place, length }
     return ids.slice()
+  }
+
+  private nameless(slot: number): Tenant {
+    return { id: this.index.idAt(slot), name: undefined }
   }
 }

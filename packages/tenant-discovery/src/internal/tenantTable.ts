@@ -57,18 +57,18 @@ export class TenantTable {
   }
 
   tenantAt(slot: number): Tenant {
-    const place = this.isNewest ? undefined : this.gather().get(slot)
+    const place = this.placeOf(slot)
     return place === undefined ? this.store.tenantAt(slot) : this.store.tenantBefore(place)
   }
 
   /** As in `Slots`. */
   sinceAt(slot: number): number {
-    const place = this.isNewest ? undefined : this.gather().get(slot)
+    const place = this.placeOf(slot)
     return place === undefined ? this.store.sinceAt(slot) : this.store.sinceBefore(place)
   }
 
   noteAt(slot: number): Note {
-    const place = this.isNewest ? undefined : this.gather().get(slot)
+    const place = this.placeOf(slot)
     return place === undefined ? this.store.noteAt(slot) : this.store.noteBefore(place)
   }
 
@@ -121,6 +121,11 @@ export class TenantTable {
     for (let slot = this.length; slot < store.length; slot++) touched.add(store.index.idAt(slot))
     later.store.touched((slot) => touched.add(later.store.index.idAt(slot)))
     return touched
+  }
+
+  /** Where in the log that is which the store has written over since; `undefined` where it has not. */
+  private placeOf(slot: number): number | undefined {
+    return this.isNewest ? undefined : this.gather().get(slot)
   }
 
   private gather(): ReadonlyMap<number, number> {

@@ -8,6 +8,8 @@ import { decodeListing } from "../../src/internal/http/listing.js"
 import { excerpt } from "../../src/internal/http/sanitize.js"
 import { explain } from "../../src/internal/redis/explain.js"
 import { EventReader } from "../../src/internal/eventReader.js"
+import { Machine } from "../../src/internal/machine.js"
+import { settingsOf } from "../../src/internal/settings.js"
 import { circumstances, list, manyMessages, shapes } from "./shapes.js"
 
 const GROWTH = 16
@@ -79,6 +81,22 @@ const readings = <A>(read: (padding: string, index: number) => A): ReadonlyArray
 const others = (count: number) =>
   Array.from({ length: count }, (_, i) => ({ id: TenantId.make(`other-${i}`), name: undefined }))
 
+const COMING = 2000
+const ROOM = "x".repeat(3500)
+/** Of the texts of all that come and go. */
+const QUARTER = (2 * COMING * ROOM.length) / 4
+
+/** Events of tenants that come and leave, each a flat text as one from a socket is. */
+function* comingAndGoing(): Generator<string> {
+  for (let i = 0; i < 2 * COMING; i++) {
+    const [type, more] =
+      i % 2 === 0 ? ["associated", "isolation_mode"] : ["suspended", "previous_status"]
+    yield Buffer.from(
+      `{"event_id":"event-${i}-of-some-length","event_type":"tenant.service.${type}","tenant_id":"tenant-${i >> 1}-of-some-length","payload":{"service_name":"ledger","${more}":"${ROOM}"}}`
+    ).toString()
+  }
+}
+
 describe("memory in proportion to the input", () => {
   const reader = () => new EventReader("ledger", undefined, 16)
 
@@ -115,26 +133,32 @@ describe("what is kept holds on to nothing of what it was read from", () => {
   })
 
   it("tenants that events brought and took away, and why", () => {
-    const count = 2000
-    const room = "x".repeat(3500)
     const hold = () => {
-      const reading = new EventReader("ledger", undefined, count)
-      let view = TenantView.empty
-      for (let i = 0; i < 2 * count; i++) {
-        const type = i % 2 === 0 ? "associated" : "suspended"
-        const more = i % 2 === 0 ? "isolation_mode" : "previous_status"
-        const raw = Buffer.from(
-          `{"event_id":"event-${i}-of-some-length","event_type":"tenant.service.${type}","tenant_id":"tenant-${i >> 1}-of-some-length","payload":{"service_name":"ledger","${more}":"${room}"}}`
-        ).toString()
+      const reading = new EventReader("ledger", undefined, COMING)
+      // Somebody else stays, so that those who left are not forgotten at once.
+      let { view } = TenantView.applyListing(TenantView.empty, others(COMING))
+      for (const raw of comingAndGoing()) {
         view = TenantView.applyEvents(view, reading.read([raw]).directives)
-        // Somebody else stays, so that those who left are not forgotten at once.
-        if (i === 0) view = TenantView.applyListing(view, others(count)).view
       }
-      expect(view.size).toBe(count)
+      expect(view.size).toBe(COMING)
       return { reading, view }
     }
-    // The texts would be four times this.
-    expect(kept(hold)).toBeLessThan(count * room.length * 0.5)
+    expect(kept(hold)).toBeLessThan(QUARTER)
+  })
+
+  it("what came while a list was under way", () => {
+    const now = { mono: 0, wall: 0 }
+    const hold = () => {
+      const machine = new Machine<never>("ledger", settingsOf(), () => 0, now)
+      machine.accept([{ _tag: "Subscribed" }], now)
+      machine.listStarted(now)
+      for (const raw of comingAndGoing()) {
+        machine.accept([{ _tag: "Messages", messages: [raw] }], now)
+        machine.takeEffects()
+      }
+      return machine
+    }
+    expect(kept(hold)).toBeLessThan(QUARTER)
   })
 
   it("a tenant and its name", () => {
