@@ -64,7 +64,10 @@ export interface RedisTenantEventsOptions {
   readonly connectTimeout?: Duration.DurationInput | undefined
   /** Between the answer to a PING and the next PING. `Duration.infinity` sends none. */
   readonly heartbeatInterval?: Duration.DurationInput | undefined
-  /** How long the answer to a PING may take. */
+  /**
+   * How long the answer to a PING may take. One that messages hold up for longer counts as
+   * none: they are as late, and the list that follows a new subscription is not.
+   */
   readonly heartbeatTimeout?: Duration.DurationInput | undefined
   readonly backoff?: RedisBackoff | undefined
 }

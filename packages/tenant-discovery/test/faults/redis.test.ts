@@ -198,6 +198,32 @@ describe("Redis", () => {
       })
   )
 
+  it.scopedLive(
+    "a link that more is published on than comes through: given up while it delivers",
+    () =>
+      Effect.gen(function* () {
+        const stage = yield* makeStage()
+        const { proxy, simulator } = stage
+        const { discovery, statuses, verdict } = yield* play(stage)
+        yield* isLive(discovery)
+        yield* proxy.slow(20_000, "toClient")
+        // Ten seconds of it, and the event behind: a list is there sooner.
+        yield* simulator.publishRaw(
+          simulator.channel ?? "",
+          Array.from({ length: 200 }, () => "x".repeat(1000))
+        )
+        yield* simulator.create({ id: "behind-it-all" })
+        yield* until("the status says why", discovery.status.get, (status) =>
+          SILENT.test(trouble(status))
+        )
+        yield* eventually(discovery.isActive(TenantId.make("behind-it-all")), (active) => active)
+        yield* isLive(discovery)
+        yield* proxy.resume
+        yield* verdict
+        toldOfLoss(statuses, SILENT)
+      })
+  )
+
   it.scopedLive("a wrong password, then mended", () =>
     Effect.gen(function* () {
       const stage = yield* makeStage({ redis: { password: "right-horse" } })

@@ -153,6 +153,10 @@ const live = (settings: Settings, session: Session): Effect.Effect<never, LostCa
     Effect.zipRight(Effect.forever(heartbeat(settings, session)))
   )
 
+/**
+ * What else arrives meanwhile is no answer: an answer that is late stands behind messages that
+ * are as late, and a list makes good sooner what reading on would.
+ */
 const heartbeat = (settings: Settings, session: Session): Effect.Effect<void, LostCause> =>
   Effect.sleep(settings.heartbeatInterval).pipe(
     Effect.zipRight(Clock.currentTimeNanos),
@@ -163,7 +167,7 @@ const heartbeat = (settings: Settings, session: Session): Effect.Effect<void, Lo
 
 const unanswered = (settings: Settings): LostCause => ({
   _tag: "HeartbeatTimedOut",
-  message: `${settings.server} did not answer a PING within ${Duration.format(settings.heartbeatTimeout)}: it hangs, or the connection is cut`
+  message: `${settings.server} did not answer a PING within ${Duration.format(settings.heartbeatTimeout)}: it hangs, the connection is cut, or more comes than is read`
 })
 
 /** Fails with `late` when `effect` takes longer than `limit`. */
