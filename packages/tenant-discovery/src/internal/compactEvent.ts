@@ -7,6 +7,7 @@
  * read in the same way, which a property test holds.
  */
 import { TenantId } from "../Tenant.js"
+import { byType, type Fields, type Kind } from "./eventFields.js"
 import type { TenantEventType } from "./eventSchema.js"
 import type { EventSummary } from "./eventSummary.js"
 
@@ -24,43 +25,25 @@ const listOf = (item: string): string => `(?:${item}(?:,${item})*)?`
 const arrayOf = (item: string): string => String.raw`\[${listOf(item)}\]`
 const recordOf = (value: string): string => String.raw`\{${listOf(`${string}:${value}`)}\}`
 
-type Fields = Readonly<Record<string, string>>
-
-const field = ([name, value]: readonly [string, string]): string => `"${name}":${value}`
-const anyOf = (fields: Fields): string => `(?:${Object.entries(fields).map(field).join("|")})`
-const objectOf = (fields: Fields): string => String.raw`\{${listOf(anyOf(fields))}\}`
 const orNull = (pattern: string): string => `(?:${pattern}|null)`
+const anyOf = (fields: Fields): string =>
+  `(?:${fields.map(([name, kind]) => `"${name}":${patternOf(kind)}`).join("|")})`
 
-const pool: Fields = { max_open_conns: count, max_idle_conns: count, statement_timeout: text }
-const secretPaths = orNull(recordOf(recordOf(string)))
-const connectionSettings = orNull(objectOf(pool))
-
-/** The payload's fields beside the service, as in `eventSchema`; `undefined` where any payload will do. */
-const fieldsOf: Readonly<Record<TenantEventType, Fields | undefined>> = {
-  "tenant.service.associated": {
-    isolation_mode: text,
-    modules: orNull(arrayOf(string)),
-    secret_paths: secretPaths,
-    messaging_config: orNull(objectOf({ rabbitmq_secret_path: text })),
-    connection_settings: connectionSettings
-  },
-  "tenant.service.reactivated": {
-    previous_status: text,
-    re_provisioned: flag,
-    secret_paths: secretPaths,
-    connection_settings: connectionSettings
-  },
-  "tenant.service.disassociated": { preserve_data: flag },
-  "tenant.service.suspended": { previous_status: text },
-  "tenant.service.purged": {},
-  "tenant.credentials.rotated": { credential_type: text, new_secret_path: text },
-  "tenant.connections.updated": { module: text, ...pool },
-  "tenant.cache.invalidate": { reason: text },
-  "tenant.suspended": undefined,
-  "tenant.deleted": undefined,
-  "tenant.activated": undefined,
-  "tenant.created": undefined,
-  "tenant.updated": undefined
+const patternOf = (kind: Kind): string => {
+  switch (kind) {
+    case "text":
+      return text
+    case "count":
+      return count
+    case "flag":
+      return flag
+    case "texts":
+      return orNull(arrayOf(string))
+    case "paths":
+      return orNull(recordOf(recordOf(string)))
+    default:
+      return orNull(String.raw`\{${listOf(anyOf(kind))}\}`)
+  }
 }
 
 const optional = (name: string, value: string): string => `(?:"${name}":${value},)?`
@@ -86,20 +69,14 @@ interface CompactType {
 }
 
 const payloadOf = (fields: Fields): RegExp => {
-  const more = Object.keys(fields).length === 0 ? "" : `(?:,${anyOf(fields)})*`
+  const more = fields.length === 0 ? "" : `(?:,${anyOf(fields)})*`
   return new RegExp(String.raw`\{"service_name":"(${inside}+)"${more}\}\}$`, "y")
 }
 
-const isType = (name: string): name is TenantEventType => Object.hasOwn(fieldsOf, name)
-
-const types: ReadonlyMap<string, CompactType> = new Map(
-  Object.keys(fieldsOf)
-    .filter(isType)
-    .map((eventType) => {
-      const fields = fieldsOf[eventType]
-      return [eventType, { eventType, payload: fields && payloadOf(fields) }] as const
-    })
-)
+const types = byType((eventType, fields): CompactType => ({
+  eventType,
+  payload: fields && payloadOf(fields)
+}))
 
 const match = (pattern: RegExp, raw: string, at: number): RegExpExecArray | null => {
   pattern.lastIndex = at
