@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { EventReader } from "../../src/internal/eventReader.js"
-import { excerpt } from "../../src/internal/http/sanitize.js"
+import { excerptOf } from "../../src/internal/http/sanitize.js"
 import { decodeListing } from "../../src/internal/http/listing.js"
 import { explain } from "../../src/internal/redis/explain.js"
 import { circumstances, list, manyMessages, shapes } from "./shapes.js"
@@ -47,7 +47,7 @@ describe("time in proportion to the input", () => {
   })
 
   it.each(shapes)("what is told of a body of %s", (_name, make) => {
-    expect(growth((text) => excerpt(text, "secret"), make)).toBeLessThan(BOUND)
+    expect(growth((text) => excerptOf(text, "secret")(), make)).toBeLessThan(BOUND)
   })
 
   it.each(shapes)("what is told of a Redis error of %s", (_name, make) => {

@@ -5,7 +5,7 @@ import * as v8 from "node:v8"
 import { runInNewContext } from "node:vm"
 import { TenantId, TenantView } from "../../src/index.js"
 import { decodeListing } from "../../src/internal/http/listing.js"
-import { excerpt } from "../../src/internal/http/sanitize.js"
+import { excerptOf } from "../../src/internal/http/sanitize.js"
 import { explain } from "../../src/internal/redis/explain.js"
 import { EventReader } from "../../src/internal/eventReader.js"
 import { Machine } from "../../src/internal/machine.js"
@@ -103,7 +103,7 @@ describe("memory in proportion to the input", () => {
   it.each(shapes)("a message of %s", (_name, make) => {
     const reading = reader()
     expect(growth((text) => reading.read([text]), make)).toBeLessThan(BOUND)
-    expect(growth((text) => excerpt(text, "secret"), make)).toBeLessThan(BOUND)
+    expect(growth((text) => excerptOf(text, "secret")(), make)).toBeLessThan(BOUND)
     expect(growth((text) => explain(new Error(text), circumstances), make)).toBeLessThan(BOUND)
   })
 
@@ -174,8 +174,8 @@ describe("what is kept holds on to nothing of what it was read from", () => {
 
   it("the beginning of a body, and an explanation", () => {
     const read = (padding: string) => [
-      excerpt(`{"key":"${padding}"}`, "secret"),
-      excerpt(`<html>${padding}`, "secret"),
+      excerptOf(`{"key":"${padding}"}`, "secret")(),
+      excerptOf(`<html>${padding}`, "secret")(),
       explain(new Error(padding), circumstances)
     ]
     expect(kept(() => readings(read))).toBeLessThan(FEW)

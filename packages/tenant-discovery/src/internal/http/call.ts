@@ -19,7 +19,7 @@ import {
 } from "../../TenantManagerError.js"
 import { readText } from "./body.js"
 import type { CircuitBreaker } from "./circuitBreaker.js"
-import { excerpt, describeCause, transportCause } from "./sanitize.js"
+import { describeCause, excerptOf, transportCause } from "./sanitize.js"
 import { errorOfAnswer } from "./statusError.js"
 
 /** One endpoint. */
@@ -167,9 +167,9 @@ export const makeCaller = (client: HttpClient.HttpClient, settings: Settings): C
 
   /** By now the connection is free again. Nothing here holds on to the text once it is parsed. */
   const interpret = <A>(call: Call<A>, text: string): Effect.Effect<A, MalformedBody> => {
-    const shown = call.showBody ? excerpt(text, Redacted.value(settings.apiKey)) : undefined
+    const excerpt = call.showBody ? excerptOf(text, Redacted.value(settings.apiKey)) : undefined
     return Effect.flatMap(parseJson(text), call.decode).pipe(
-      Effect.mapError((what) => malformed(call.operation, what, shown))
+      Effect.mapError((what) => malformed(call.operation, what, excerpt?.()))
     )
   }
 

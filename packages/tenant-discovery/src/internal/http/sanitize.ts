@@ -92,12 +92,17 @@ const withoutValues = (text: string): string =>
 /**
  * At most 512 bytes from the start of a body: its shape, with `"..."` in place of every text
  * that is no key. What is no list may be anything, a tenant's passwords among it.
+ *
+ * Made when it is asked for, of a start that is kept: most bodies are never shown, and to
+ * clean one takes 0.15 ms, a twentieth of a list of a thousand tenants.
  */
-export const excerpt = (body: string, secret: string): string => {
+export const excerptOf = (body: string, secret: string): (() => string) => {
   const longest = Math.max(...spellings(secret).map((spelling) => spelling.length))
   const window = detached(body.slice(0, WINDOW + longest))
-  const clean = withoutValues(redact(window, secret))
-  // What is left of a secret that the window's end cut through is not matched: drop it.
-  const safe = window.length < body.length ? clean.slice(0, -longest) : clean
-  return cutBytes(safe, EXCERPT_BYTES)
+  const isWhole = window.length === body.length
+  return () => {
+    const clean = withoutValues(redact(window, secret))
+    // What is left of a secret that the window's end cut through is not matched: drop it.
+    return cutBytes(isWhole ? clean : clean.slice(0, -longest), EXCERPT_BYTES)
+  }
 }
