@@ -76,7 +76,7 @@ const whatIsWrong = (event: JsonObject, fields: Fields | undefined): string | un
   wrongField(event, envelopeFields, "") ??
   (fields === undefined ? undefined : checkPayload(event["payload"], fields))
 
-/** The tables check every field that the type names; the property test holds them to the schema. */
+/** The table has every field that the type names; the property test holds it to the schema. */
 const isRight = (event: unknown, wrong: string | undefined): event is TenantEvent =>
   event !== undefined && wrong === undefined
 

@@ -1,7 +1,7 @@
 /**
  * The fields of the events as data: the decoder makes its checks of it, and the reader of
- * compact messages its expressions. `eventSchema` declares the same; the property tests of
- * both hold them equal to it.
+ * compact messages its expressions of payloads. `eventSchema` declares the same; a property
+ * test holds the decoder equal to it, and another the reader to the decoder.
  */
 import type { TenantEventType } from "./eventSchema.js"
 
@@ -32,8 +32,11 @@ const poolSettings: Fields = [
   ["statement_timeout", "text"]
 ]
 
-/** The payload's, beside `service_name`; `undefined` of events about the tenant as such, where any payload will do. */
-export const payloadFields: Readonly<Record<TenantEventType, Fields | undefined>> = {
+/**
+ * The payload's, beside `service_name`; `undefined` of events about the tenant as such, where
+ * any payload will do.
+ */
+const payloadFields: Readonly<Record<TenantEventType, Fields | undefined>> = {
   "tenant.service.associated": [
     ["isolation_mode", "text"],
     ["modules", "texts"],
@@ -65,7 +68,10 @@ export const payloadFields: Readonly<Record<TenantEventType, Fields | undefined>
 
 const isType = (name: string): name is TenantEventType => Object.hasOwn(payloadFields, name)
 
-/** What `make` makes of each type, by its name as it comes. The type handed over is the one instance of that text. */
+/**
+ * What `make` makes of each type and its payload's fields, by the type's name. The type that
+ * it is handed is the one instance of that text, so that comparing types compares pointers.
+ */
 export const byType = <A>(
   make: (eventType: TenantEventType, fields: Fields | undefined) => A
 ): ReadonlyMap<string, A> =>

@@ -172,6 +172,14 @@ describe("what is kept holds on to nothing of what it was read from", () => {
     expect(kept(() => readings(read))).toBeLessThan(FEW)
   })
 
+  it("an excerpt of a body that nobody has asked for yet", () => {
+    const read = (padding: string) => [
+      excerptOf(`{"key":"${padding}"}`, "secret"),
+      excerptOf(`<html>${padding}`, "secret")
+    ]
+    expect(kept(() => readings(read))).toBeLessThan(FEW)
+  })
+
   it("the beginning of a body, and an explanation", () => {
     const read = (padding: string) => [
       excerptOf(`{"key":"${padding}"}`, "secret")(),

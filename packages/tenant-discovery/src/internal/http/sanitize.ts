@@ -2,6 +2,7 @@
  * What may be told about a failed call: never the API key, never an object that
  * leads to one.
  */
+import { beginning } from "../beginning.js"
 
 /** What is kept of an underlying error: the platform's errors carry the request, headers and all. */
 export interface TransportCause {
@@ -74,13 +75,6 @@ const cutBytes = (text: string, limit: number): string => {
   return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes.subarray(0, end))
 }
 
-/**
- * `text` without a tie to what it was cut from. The engine keeps the last text that an
- * expression was matched against; as a slice, that was a whole body: 85 MB of a million tenants.
- */
-const detached = (text: string): string =>
-  new TextDecoder("utf-8", { ignoreBOM: true }).decode(new TextEncoder().encode(text))
-
 /** A quoted text, closed or cut off, and the colon where it is a key. */
 const QUOTED = /"(?:[^"\\]|\\.)*(?:"(\s*:)?|$)/gs
 
@@ -98,7 +92,9 @@ const withoutValues = (text: string): string =>
  */
 export const excerptOf = (body: string, secret: string): (() => string) => {
   const longest = Math.max(...spellings(secret).map((spelling) => spelling.length))
-  const window = detached(body.slice(0, WINDOW + longest))
+  // A copy: the engine keeps the last text that an expression was matched against, and as a
+  // slice that was a whole body, 85 MB of a million tenants.
+  const window = beginning(body, WINDOW + longest)
   const isWhole = window.length === body.length
   return () => {
     const clean = withoutValues(redact(window, secret))
