@@ -7,6 +7,8 @@ import type { DiscoveryMode } from "./TenantView.js"
 
 /** All times are milliseconds since the epoch. */
 export interface DiscoveryStatus {
+  /** The service whose tenants these are; empty in single-tenant mode without a name. */
+  readonly service: string
   readonly mode: DiscoveryMode
   /** When the mode became this one. */
   readonly since: number

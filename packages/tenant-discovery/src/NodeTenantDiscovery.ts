@@ -20,7 +20,7 @@ import { TenantDiscovery } from "./TenantDiscovery.js"
 import * as TenantDiscoveryConfig from "./TenantDiscoveryConfig.js"
 import type { TenantDiscoveryOptions } from "./TenantDiscoveryOptions.js"
 import { TenantManager, type TenantManagerOptions } from "./TenantManager.js"
-import { NotFound, type TenantManagerError } from "./TenantManagerError.js"
+import { TenantManagerNotFound, type TenantManagerError } from "./TenantManagerError.js"
 
 /** The options of the events that are not their address or channel. */
 export type EventsOptions = Omit<RedisTenantEventsOptions, "redis" | "channel">
@@ -110,12 +110,12 @@ export const layerSingleTenant = (options?: {
 }): Layer.Layer<TenantDiscovery | TenantManager> => {
   const tenants = distinct(options?.tenants ?? [])
   return Layer.merge(
-    TenantDiscovery.layerSingleTenant({ tenants }),
+    TenantDiscovery.layerSingleTenant({ tenants, service: options?.service }),
     Layer.succeed(TenantManager, {
       service: options?.service ?? "",
       listActiveTenants: Effect.succeed({ tenants, skipped: 0 }),
       getConnections: () =>
-        new NotFound({
+        new TenantManagerNotFound({
           operation: "get connections",
           message: "in single-tenant mode there is no tenant manager to ask for connection settings"
         })

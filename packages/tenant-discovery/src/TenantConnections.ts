@@ -18,7 +18,10 @@ export type {
   InModule,
   Isolation
 } from "./internal/connections/Connections.js"
-export { type ConnectionKind, NotConfigured } from "./internal/connections/NotConfigured.js"
+export {
+  type ConnectionKind,
+  TenantConnectionNotConfigured
+} from "./internal/connections/notConfigured.js"
 export {
   ConnectionSettings,
   KafkaSettings,
@@ -65,7 +68,7 @@ export class TenantConnections extends Context.Tag("tenant-discovery/TenantConne
      * answers is kept for an active tenant. Once the discovery knows that they are
      * out of date no call answers with the old ones: one that is overtaken by such
      * an event asks again. Interrupting it does not stop a request that others may
-     * wait for. Fails with `Unavailable` once closed.
+     * wait for. Fails with `TenantManagerUnavailable` once closed.
      */
     readonly get: (id: TenantId) => Effect.Effect<Connections, TenantManagerError>
     /** Counts the tenant as in use until the scope closes: its settings are loaded anew without being asked for. */

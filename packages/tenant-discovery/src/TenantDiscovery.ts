@@ -32,12 +32,16 @@ export class TenantDiscovery extends Context.Tag("tenant-discovery/TenantDiscove
   /** A fixed set of tenants, mode `SingleTenant`: no network, no change, always fresh. */
   static layerSingleTenant(options?: {
     readonly tenants?: ReadonlyArray<Tenant> | undefined
+    readonly service?: string | undefined
   }): Layer.Layer<TenantDiscovery> {
-    return Layer.scoped(TenantDiscovery, makeSingleTenant(options?.tenants ?? []))
+    return Layer.scoped(
+      TenantDiscovery,
+      makeSingleTenant(options?.tenants ?? [], options?.service ?? "")
+    )
   }
 }
 
-const makeSingleTenant = (tenants: ReadonlyArray<Tenant>) =>
+const makeSingleTenant = (tenants: ReadonlyArray<Tenant>, service: string) =>
   Effect.gen(function* () {
     const now = (yield* Effect.clock).unsafeCurrentTimeMillis()
     const listed = TenantView.applyListing(TenantView.empty, tenants).view
@@ -45,6 +49,7 @@ const makeSingleTenant = (tenants: ReadonlyArray<Tenant>) =>
     const state = new Latest<DiscoveryState>({
       view,
       status: {
+        service,
         mode: view.mode,
         since: now,
         lastListedAt: undefined,

@@ -66,7 +66,7 @@ export interface TenantDiscoveryService {
    * Re-lists now: succeeds when a list that began after this call is taken over.
    * Concurrent calls share one list. Waits where the tenant manager asked to be
    * left alone. Fails with that list's error (the background goes on to retry), or
-   * with `Unavailable` once the discovery is closed. Interrupting it does not stop the list.
+   * with `TenantManagerUnavailable` once the discovery is closed. Interrupting it does not stop the list.
    */
   readonly refresh: Effect.Effect<void, TenantManagerError>
 }

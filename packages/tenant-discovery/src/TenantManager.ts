@@ -33,7 +33,7 @@ export interface TenantManagerOptions {
   readonly maxRetryAfter?: Duration.DurationInput | undefined
   readonly circuitBreaker?:
     | {
-        /** Outages in a row (`Unavailable`, `TimedOut`) that open it; 0 turns it off. */
+        /** Outages in a row (`TenantManagerUnavailable`, `TenantManagerTimedOut`) that open it; 0 turns it off. */
         readonly threshold?: number | undefined
         /** How long nothing is sent before one probe at a time is. */
         readonly resetAfter?: Duration.DurationInput | undefined
@@ -70,7 +70,7 @@ export class TenantManager extends Context.Tag("tenant-discovery/TenantManager")
     readonly listActiveTenants: Effect.Effect<TenantListing, TenantManagerError>
     /**
      * `GET {base}{prefix}/tenants/{tenantId}/associations/{service}/connections`: one call, no
-     * retry and no cache of its own (`TenantConnections` has them). `MalformedBody` names the
+     * retry and no cache of its own (`TenantConnections` has them). `TenantManagerMalformedBody` names the
      * place in the JSON, never what stands there. Interrupting it aborts the request.
      */
     readonly getConnections: (

@@ -11,24 +11,28 @@ interface Common {
 }
 
 /** 401: the API key is not accepted. Never retried. */
-export class Unauthorized extends Data.TaggedError("Unauthorized")<Common> {}
+export class TenantManagerUnauthorized extends Data.TaggedError(
+  "TenantManagerUnauthorized"
+)<Common> {}
 
 /** 403 without a status of the association. */
-export class AccessDenied extends Data.TaggedError("AccessDenied")<Common> {}
+export class TenantManagerAccessDenied extends Data.TaggedError(
+  "TenantManagerAccessDenied"
+)<Common> {}
 
 /** 403 with code `TS-SUSPENDED`: the association is not active. */
-export class Suspended extends Data.TaggedError("Suspended")<
+export class TenantManagerSuspended extends Data.TaggedError("TenantManagerSuspended")<
   Common & { readonly status: "suspended" | "purged" }
 > {}
 
 /** 404: no such tenant, or no association with this service. */
-export class NotFound extends Data.TaggedError("NotFound")<Common> {}
+export class TenantManagerNotFound extends Data.TaggedError("TenantManagerNotFound")<Common> {}
 
 /**
  * Another answer that is no outage: a 4xx, 429 among them, or a redirect (which is
  * never followed).
  */
-export class Rejected extends Data.TaggedError("Rejected")<
+export class TenantManagerRejected extends Data.TaggedError("TenantManagerRejected")<
   Common & {
     readonly status: number
     /** How long the server asked to wait (429), already capped. */
@@ -41,7 +45,7 @@ export class Rejected extends Data.TaggedError("Rejected")<
  * said, cut down to the `name` and the `code` (`ECONNREFUSED`, say) of its error:
  * the error itself would carry the request, and the API key in it.
  */
-export class Unavailable extends Data.TaggedError("Unavailable")<
+export class TenantManagerUnavailable extends Data.TaggedError("TenantManagerUnavailable")<
   Common & {
     readonly status: number | undefined
     readonly retryAfter: Duration.Duration | undefined
@@ -50,12 +54,12 @@ export class Unavailable extends Data.TaggedError("Unavailable")<
 > {}
 
 /** An outage: no complete answer within the timeout. */
-export class TimedOut extends Data.TaggedError("TimedOut")<
+export class TenantManagerTimedOut extends Data.TaggedError("TenantManagerTimedOut")<
   Common & { readonly timeout: Duration.Duration }
 > {}
 
 /** The body is longer than allowed; reading stopped there. */
-export class BodyTooLarge extends Data.TaggedError("BodyTooLarge")<
+export class TenantManagerBodyTooLarge extends Data.TaggedError("TenantManagerBodyTooLarge")<
   Common & { readonly limit: number }
 > {}
 
@@ -63,7 +67,7 @@ export class BodyTooLarge extends Data.TaggedError("BodyTooLarge")<
  * A 2xx that is not what the contract says. `excerpt` is the start of the body, at most
  * 512 bytes without a secret; `undefined` where a body may hold a tenant's own.
  */
-export class MalformedBody extends Data.TaggedError("MalformedBody")<
+export class TenantManagerMalformedBody extends Data.TaggedError("TenantManagerMalformedBody")<
   Common & { readonly excerpt: string | undefined }
 > {}
 
@@ -71,28 +75,32 @@ export class MalformedBody extends Data.TaggedError("MalformedBody")<
  * The circuit breaker is open after too many outages: nothing was sent.
  * `retryAfter` is the time until the next probe; none while one is under way.
  */
-export class CircuitOpen extends Data.TaggedError("CircuitOpen")<
+export class TenantManagerCircuitOpen extends Data.TaggedError("TenantManagerCircuitOpen")<
   Common & { readonly retryAfter: Duration.Duration | undefined }
 > {}
 
 export type TenantManagerError =
-  | Unauthorized
-  | AccessDenied
-  | Suspended
-  | NotFound
-  | Rejected
-  | Unavailable
-  | TimedOut
-  | BodyTooLarge
-  | MalformedBody
-  | CircuitOpen
+  | TenantManagerUnauthorized
+  | TenantManagerAccessDenied
+  | TenantManagerSuspended
+  | TenantManagerNotFound
+  | TenantManagerRejected
+  | TenantManagerUnavailable
+  | TenantManagerTimedOut
+  | TenantManagerBodyTooLarge
+  | TenantManagerMalformedBody
+  | TenantManagerCircuitOpen
 
 /** Whether the tenant manager was away, rather than giving an answer: what a retry may mend. */
 export const isOutage = (error: TenantManagerError): boolean =>
-  error._tag === "Unavailable" || error._tag === "TimedOut" || error._tag === "CircuitOpen"
+  error._tag === "TenantManagerUnavailable" ||
+  error._tag === "TenantManagerTimedOut" ||
+  error._tag === "TenantManagerCircuitOpen"
 
 /** How long the tenant manager asked to be left alone, if it did. Capped where the error was made. */
 export const retryAfter = (error: TenantManagerError): Duration.Duration | undefined =>
-  error._tag === "Rejected" || error._tag === "Unavailable" || error._tag === "CircuitOpen"
+  error._tag === "TenantManagerRejected" ||
+  error._tag === "TenantManagerUnavailable" ||
+  error._tag === "TenantManagerCircuitOpen"
     ? error.retryAfter
     : undefined

@@ -200,7 +200,7 @@ const managerFails = (stage: Stage): Effect.Effect<void> => {
           const error = yield* Effect.flip(discovery.refresh)
           const after = yield* discovery.activeTenantIds
           return {
-            kept: error._tag === "Unavailable" && after === before,
+            kept: error._tag === "TenantManagerUnavailable" && after === before,
             seen: `${error._tag}; ${after.length} tenants as before`
           }
         })

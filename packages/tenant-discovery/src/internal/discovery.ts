@@ -24,7 +24,7 @@ import type { TenantDiscoveryOptions } from "../TenantDiscoveryOptions.js"
 import type { TenantDiscoveryService } from "../TenantDiscoveryService.js"
 import { TenantEvents } from "../TenantEvents.js"
 import { TenantManager } from "../TenantManager.js"
-import { type TenantManagerError, Unavailable } from "../TenantManagerError.js"
+import { type TenantManagerError, TenantManagerUnavailable } from "../TenantManagerError.js"
 import { eventSpans } from "./eventSpans.js"
 import { Inbox } from "./inbox.js"
 import { Latest } from "./latest.js"
@@ -49,7 +49,7 @@ const nowOf = (clock: Clock.Clock): Now => ({
 })
 
 const away = (message: string, cause: unknown): TenantManagerError =>
-  new Unavailable({
+  new TenantManagerUnavailable({
     operation: "list active tenants",
     message,
     status: undefined,

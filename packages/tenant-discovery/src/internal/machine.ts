@@ -95,6 +95,7 @@ export class Machine<Waiter> {
     this.schedule = new ListSchedule(settings, random)
     this.effects = nothing()
     this.status = {
+      service,
       mode: "BootstrapOnly",
       since: now.wall,
       lastListedAt: undefined,
@@ -308,7 +309,7 @@ export class Machine<Waiter> {
     this.under = undefined
     for (const id of list.hinted) this.hinted.add(id)
     const wait = Duration.toMillis(retryAfter(error) ?? Duration.zero)
-    const refused = error._tag === "CircuitOpen"
+    const refused = error._tag === "TenantManagerCircuitOpen"
     this.schedule.failed(now.mono, { asked: refused ? 0 : wait, hopeless: refused ? wait : 0 })
     this.failed({ _tag: "ListFailed", at: now.wall, error })
     if (this.schedule.failures === 1) {
@@ -335,7 +336,15 @@ export class Machine<Waiter> {
       if (mode === "Live") this.note("Info", "following tenant events", { tenants: tenantCount })
     } else if (status.tenantCount !== tenantCount || status.lastEventAt !== lastEventAt) {
       const { lastError, lastListedAt, since } = status
-      this.status = { mode, since, lastListedAt, lastEventAt, lastError, tenantCount }
+      this.status = {
+        service: status.service,
+        mode,
+        since,
+        lastListedAt,
+        lastEventAt,
+        lastError,
+        tenantCount
+      }
     }
   }
 

@@ -9,7 +9,7 @@ import { type DiscoveryState, makeSurface, monotonicMillis } from "../internal/s
 import type { RemovalCause, TenantChange } from "../TenantChange.js"
 import { TenantDiscovery } from "../TenantDiscovery.js"
 import type { ConnectionsReason, TenantEventType } from "../TenantEvent.js"
-import { type TenantManagerError, Unavailable } from "../TenantManagerError.js"
+import { type TenantManagerError, TenantManagerUnavailable } from "../TenantManagerError.js"
 import { type DiscoveryMode, TenantView } from "../TenantView.js"
 import { type TenantInput, tenantOf, tenantsOf } from "./tenants.js"
 import { outage } from "./TestTenantManager.js"
@@ -42,7 +42,7 @@ export interface TestTenantDiscoveryControls {
   readonly setStatus: (mode: DiscoveryMode) => Effect.Effect<void>
   /** The view was last known to be right so long ago, and grows older, until a refresh or `setStatus("Live")`. */
   readonly setAge: (age: Duration.DurationInput) => Effect.Effect<void>
-  /** The next refresh fails. Default: `Unavailable`, status 503. */
+  /** The next refresh fails. Default: `TenantManagerUnavailable`, status 503. */
   readonly failNextRefresh: (error?: TenantManagerError) => Effect.Effect<void>
   /** How many refreshes were asked for. */
   readonly refreshes: Effect.Effect<number>
@@ -62,6 +62,7 @@ const make = (initial: ReadonlyArray<TenantInput>) =>
     const state = new Latest<DiscoveryState>({
       view,
       status: {
+        service: "test-service",
         mode: "Live",
         since: now,
         lastListedAt: now,
@@ -157,7 +158,7 @@ const make = (initial: ReadonlyArray<TenantInput>) =>
   })
 
 const closedError = (): TenantManagerError =>
-  new Unavailable({
+  new TenantManagerUnavailable({
     operation: "list active tenants",
     message: "the tenant discovery is closed",
     status: undefined,

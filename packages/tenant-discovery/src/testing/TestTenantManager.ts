@@ -15,7 +15,11 @@ import {
 import type { Tenant, TenantId } from "../Tenant.js"
 import type { TenantSettings } from "../TenantConnections.js"
 import { type TenantListing, TenantManager } from "../TenantManager.js"
-import { NotFound, type TenantManagerError, Unavailable } from "../TenantManagerError.js"
+import {
+  TenantManagerNotFound,
+  type TenantManagerError,
+  TenantManagerUnavailable
+} from "../TenantManagerError.js"
 import { type TenantInput, tenantOf, tenantsOf } from "./tenants.js"
 
 export interface TestTenantManagerOptions {
@@ -50,7 +54,7 @@ export interface TestTenantManagerControls {
   readonly remove: (...ids: ReadonlyArray<string>) => Effect.Effect<void>
   /** Whom a right list would have now. */
   readonly active: Effect.Effect<ReadonlyArray<Tenant>>
-  /** Lists fail, so many times, or until `recover`. Default: `Unavailable`, status 503. */
+  /** Lists fail, so many times, or until `recover`. Default: `TenantManagerUnavailable`, status 503. */
   readonly fail: (error?: TenantManagerError, times?: number) => Effect.Effect<void>
   /** Lists that are asked for from now on never answer, until `recover`. */
   readonly hang: Effect.Effect<void>
@@ -75,7 +79,7 @@ export interface TestTenantManagerControls {
   readonly awaitCalls: (count: number) => Effect.Effect<void>
   /**
    * What `getConnections` answers for a tenant from now on: these settings, or this
-   * error. A tenant of which nothing was said is `NotFound`.
+   * error. A tenant of which nothing was said is `TenantManagerNotFound`.
    */
   readonly setConnections: (
     id: string,
@@ -89,9 +93,9 @@ export interface TestTenantManagerControls {
   readonly mostUnderWay: Effect.Effect<number>
 }
 
-/** An outage, as the client tells it: `Unavailable` with this status. */
+/** An outage, as the client tells it: `TenantManagerUnavailable` with this status. */
 export const outage = (status = 503): TenantManagerError =>
-  new Unavailable({
+  new TenantManagerUnavailable({
     operation: "GET /v1/tenants/active",
     message: `the tenant manager answered ${status}; it is tried again`,
     status,
@@ -102,7 +106,7 @@ export const outage = (status = 503): TenantManagerError =>
 type Answer = Effect.Effect<TenantListing, TenantManagerError>
 
 const notFound = (): TenantManagerError =>
-  new NotFound({
+  new TenantManagerNotFound({
     operation: "GET /v1/tenants/{tenantId}/associations/{service}/connections",
     message: "the test has set no connections for this tenant: see setConnections"
   })

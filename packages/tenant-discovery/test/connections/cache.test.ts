@@ -123,9 +123,9 @@ describe("failures", () => {
   scenario("are remembered for a second", (world) =>
     Effect.gen(function* () {
       world.failure = unavailable
-      expect((yield* Effect.flip(get(acme)))._tag).toBe("Unavailable")
+      expect((yield* Effect.flip(get(acme)))._tag).toBe("TenantManagerUnavailable")
       yield* TestClock.adjust("999 millis")
-      expect((yield* Effect.flip(get(acme)))._tag).toBe("Unavailable")
+      expect((yield* Effect.flip(get(acme)))._tag).toBe("TenantManagerUnavailable")
       expect(world.calls.length).toBe(1)
       world.failure = undefined
       yield* TestClock.adjust("1 millis")
@@ -137,8 +137,8 @@ describe("failures", () => {
   scenario("suspended and not found are never remembered", (world) =>
     Effect.gen(function* () {
       for (const [failure, tag] of [
-        [suspended, "Suspended"],
-        [notFound, "NotFound"]
+        [suspended, "TenantManagerSuspended"],
+        [notFound, "TenantManagerNotFound"]
       ] as const) {
         world.failure = failure
         expect((yield* Effect.flip(get(acme)))._tag).toBe(tag)
@@ -166,7 +166,7 @@ describe("failures", () => {
         yield* TestClock.adjust("59 seconds")
         expect((yield* get(acme)).stale).toBe(true)
         yield* TestClock.adjust("1 second")
-        expect((yield* Effect.flip(get(acme)))._tag).toBe("Unavailable")
+        expect((yield* Effect.flip(get(acme)))._tag).toBe("TenantManagerUnavailable")
         world.failure = undefined
         yield* TestClock.adjust("1 second")
         expect((yield* get(acme)).stale).toBe(false)
@@ -181,7 +181,7 @@ describe("failures", () => {
         yield* get(acme)
         world.failure = unavailable
         yield* TestClock.adjust("60 seconds")
-        expect((yield* Effect.flip(get(acme)))._tag).toBe("Unavailable")
+        expect((yield* Effect.flip(get(acme)))._tag).toBe("TenantManagerUnavailable")
       }),
     { ttl: "1 minute", staleWhileError: false }
   )
@@ -193,9 +193,9 @@ describe("failures", () => {
         yield* get(acme)
         world.failure = suspended
         yield* TestClock.adjust("60 seconds")
-        expect((yield* Effect.flip(get(acme)))._tag).toBe("Suspended")
+        expect((yield* Effect.flip(get(acme)))._tag).toBe("TenantManagerSuspended")
         world.failure = unavailable
-        expect((yield* Effect.flip(get(acme)))._tag).toBe("Unavailable")
+        expect((yield* Effect.flip(get(acme)))._tag).toBe("TenantManagerUnavailable")
       }),
     { ttl: "1 minute" }
   )
@@ -314,7 +314,7 @@ describe("events", () => {
         yield* TestClock.adjust("5 seconds")
         yield* eventually(() => world.callsFor(acme) === 2)
         yield* TestClock.adjust("1 second")
-        expect((yield* Effect.flip(get(acme)))._tag).toBe("Unavailable")
+        expect((yield* Effect.flip(get(acme)))._tag).toBe("TenantManagerUnavailable")
         world.failure = undefined
         yield* TestClock.adjust("1 second")
         expect(passwordOf(yield* get(acme))).toBe("acme#1")

@@ -59,7 +59,7 @@ describe("over the doubles", () => {
       const manager = yield* TestTenantManager
       yield* manager.setConnections("acme", Effect.succeed({ id: "cfg-acme" }))
       expect(yield* Effect.flip(password)).toMatchObject({
-        _tag: "NotConfigured",
+        _tag: "TenantConnectionNotConfigured",
         kind: "postgresql"
       })
     }).pipe(Effect.provide(layer))

@@ -34,7 +34,7 @@ describe("GET /connections", () => {
       const body = { id: "x", messaging: { rabbitmq: { host: "h", password: [SECRET] } } }
       const server = yield* serve(answer(200, JSON.stringify(body)))
       const error = yield* Effect.flip(ask(server.url))
-      expect(error).toMatchObject({ _tag: "MalformedBody", excerpt: undefined })
+      expect(error).toMatchObject({ _tag: "TenantManagerMalformedBody", excerpt: undefined })
       expect(error.message).toContain("messaging.rabbitmq.password: expected text")
       expect(inspect(error, { depth: 20 })).not.toContain(SECRET)
       expect(JSON.stringify(error)).not.toContain(SECRET)
@@ -47,18 +47,18 @@ describe("GET /connections", () => {
         answer(200, JSON.stringify({ id: "x", tenantName: "n".repeat(10 * 1024 * 1024) }))
       )
       expect(yield* Effect.flip(ask(server.url))).toMatchObject({
-        _tag: "BodyTooLarge",
+        _tag: "TenantManagerBodyTooLarge",
         limit: 10 * 1024 * 1024
       })
     })
   )
 
   it.scopedLive.each([
-    [404, "", "NotFound"],
-    [403, `{"code":"TS-SUSPENDED","error":"e","status":"suspended"}`, "Suspended"],
-    [403, "", "AccessDenied"],
-    [401, "", "Unauthorized"],
-    [503, "", "Unavailable"]
+    [404, "", "TenantManagerNotFound"],
+    [403, `{"code":"TS-SUSPENDED","error":"e","status":"suspended"}`, "TenantManagerSuspended"],
+    [403, "", "TenantManagerAccessDenied"],
+    [401, "", "TenantManagerUnauthorized"],
+    [503, "", "TenantManagerUnavailable"]
   ] as const)("%d %s is %s", ([status, body, tag]) =>
     Effect.gen(function* () {
       const server = yield* serve(answer(status, body))

@@ -85,7 +85,7 @@ const run = (steps: ReadonlyArray<Step>) =>
         const get = (id: TenantId) =>
           connections.get(id).pipe(
             Effect.map(check),
-            Effect.catchTag("Unavailable", () => Effect.void)
+            Effect.catchTag("TenantManagerUnavailable", () => Effect.void)
           )
         switch (step._tag) {
           case "Get":

@@ -232,7 +232,11 @@ describe("lookups", () => {
     Effect.gen(function* () {
       const connections = yield* connectionsOf(answer)
       const error = yield* Effect.flip(connections.mongodb("billing"))
-      expect(error).toMatchObject({ _tag: "NotConfigured", kind: "mongodb", module: "billing" })
+      expect(error).toMatchObject({
+        _tag: "TenantConnectionNotConfigured",
+        kind: "mongodb",
+        module: "billing"
+      })
       expect(error.message).toBe(
         'tenant acme has no mongodb in module "billing"; it is in: onboarding'
       )

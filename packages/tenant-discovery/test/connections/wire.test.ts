@@ -110,7 +110,7 @@ const story = (
       _tag: "TenantNotActive"
     })
     expect(yield* Effect.flip(connections.get(acme))).toMatchObject({
-      _tag: "Suspended",
+      _tag: "TenantManagerSuspended",
       status: "suspended"
     })
   })

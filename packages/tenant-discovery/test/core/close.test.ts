@@ -99,7 +99,7 @@ describe("law 12: close is complete", () => {
       yield* close
       for (const waiting of [Fiber.join(under), Fiber.join(next), discovery.refresh]) {
         const error = yield* Effect.flip(waiting)
-        expect(error).toMatchObject({ _tag: "Unavailable", message: /closed/ })
+        expect(error).toMatchObject({ _tag: "TenantManagerUnavailable", message: /closed/ })
       }
     }).pipe(Effect.provide(edges({ tenants: ["a"] })))
   )
@@ -112,7 +112,7 @@ describe("law 12: close is complete", () => {
       const doubting = yield* Effect.fork(discovery.refresh)
       yield* settle
       yield* close
-      expect((yield* Effect.flip(Fiber.join(doubting)))._tag).toBe("Unavailable")
+      expect((yield* Effect.flip(Fiber.join(doubting)))._tag).toBe("TenantManagerUnavailable")
     }).pipe(Effect.provide(edges({ tenants: ["a"] })))
   )
 

@@ -92,6 +92,7 @@ const counted = () => {
   const state = new Latest<DiscoveryState>({
     view: TenantView.empty,
     status: {
+      service: "test",
       mode: "BootstrapOnly",
       since: 0,
       lastListedAt: undefined,

@@ -1,6 +1,11 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Either, Fiber, Layer, TestClock } from "effect"
-import { Rejected, TenantDiscovery, TenantManager, Unavailable } from "../../src/index.js"
+import {
+  TenantManagerRejected,
+  TenantDiscovery,
+  TenantManager,
+  TenantManagerUnavailable
+} from "../../src/index.js"
 import { outage, TestTenantEvents, TestTenantManager } from "../../src/testing.js"
 import { edges, ids, logged, mode, record, seen, SERVICE, settle, world } from "./harness.js"
 
@@ -28,7 +33,7 @@ describe("law 8: a failed re-list changes nothing but the status and the age", (
         yield* TestClock.adjust(Duration.seconds(30))
         expect(changes).toEqual([])
         expect(log.at("WARN").map((line) => line.fields)).toEqual([
-          { service: SERVICE, error: "Unavailable" }
+          { service: SERVICE, error: "TenantManagerUnavailable" }
         ])
         expect(
           log.at("INFO").filter((line) => /lists tenants again/.test(line.message)).length
@@ -115,7 +120,7 @@ describe("law 8: a failed re-list changes nothing but the status and the age", (
   for (const [name, error] of [
     [
       "429",
-      new Rejected({
+      new TenantManagerRejected({
         operation: "GET",
         message: "slow down",
         status: 429,
@@ -124,7 +129,7 @@ describe("law 8: a failed re-list changes nothing but the status and the age", (
     ],
     [
       "503",
-      new Unavailable({
+      new TenantManagerUnavailable({
         operation: "GET",
         message: "slow down",
         status: 503,
@@ -194,7 +199,7 @@ describe("a client that misbehaves", () => {
       return Effect.gen(function* () {
         const manager = yield* TestTenantManager
         const answer = yield* Effect.either(refresh)
-        expect(Either.isLeft(answer) && answer.left._tag).toBe("Unavailable")
+        expect(Either.isLeft(answer) && answer.left._tag).toBe("TenantManagerUnavailable")
         expect(log.at("ERROR").length).toBe(1)
         yield* manager.add("b")
         yield* TestClock.adjust(Duration.seconds(1))

@@ -1,14 +1,14 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Fiber, Layer, Option, TestClock } from "effect"
 import {
-  BodyTooLarge,
-  MalformedBody,
-  NotFound,
-  Rejected,
+  TenantManagerBodyTooLarge,
+  TenantManagerMalformedBody,
+  TenantManagerNotFound,
+  TenantManagerRejected,
   TenantDiscovery,
   type TenantManagerError,
-  TimedOut,
-  Unauthorized
+  TenantManagerTimedOut,
+  TenantManagerUnauthorized
 } from "../../src/index.js"
 import { outage, TestEvent, TestTenantEvents, TestTenantManager } from "../../src/testing.js"
 import { edges, ids, logged, mode, record, seen, SERVICE, settle, world } from "./harness.js"
@@ -105,11 +105,11 @@ describe("law 2: fail fast at the start", () => {
   )
 
   const answers: ReadonlyArray<TenantManagerError> = [
-    new Unauthorized({ operation, message }),
-    new NotFound({ operation, message }),
-    new Rejected({ operation, message, status: 422, retryAfter: undefined }),
-    new MalformedBody({ operation, message, excerpt: undefined }),
-    new BodyTooLarge({ operation, message, limit: 1 })
+    new TenantManagerUnauthorized({ operation, message }),
+    new TenantManagerNotFound({ operation, message }),
+    new TenantManagerRejected({ operation, message, status: 422, retryAfter: undefined }),
+    new TenantManagerMalformedBody({ operation, message, excerpt: undefined }),
+    new TenantManagerBodyTooLarge({ operation, message, limit: 1 })
   ]
   it.scoped.each(answers.map((error) => [error._tag, error] as const))(
     "%s is not tried again, and is the layer's error",
@@ -132,11 +132,13 @@ describe("law 2: fail fast at the start", () => {
       const building = yield* Effect.forkScoped(Effect.exit(Effect.scoped(build)))
       yield* held.asked
       yield* TestClock.adjust(Duration.seconds(30))
-      yield* held.fail(new TimedOut({ operation, message, timeout: Duration.seconds(30) }))
+      yield* held.fail(
+        new TenantManagerTimedOut({ operation, message, timeout: Duration.seconds(30) })
+      )
       const exit = yield* Fiber.join(building)
       expect(
         Exit.isFailure(exit) && Option.map(Cause.failureOption(exit.cause), ({ _tag }) => _tag)
-      ).toEqual(Option.some("TimedOut"))
+      ).toEqual(Option.some("TenantManagerTimedOut"))
       expect(yield* manager.calls).toBe(1)
     }).pipe(Effect.provide(edges()))
   )

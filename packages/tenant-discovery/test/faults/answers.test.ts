@@ -35,8 +35,8 @@ describe("the tenant manager's answers", () => {
       yield* isLive(discovery)
       yield* simulator.trouble({ _tag: "Status", status: 429, retryAfter: "1", times: 1 })
       const lists = yield* simulator.listCalls
-      expect((yield* Effect.flip(discovery.refresh))._tag).toBe("Rejected")
-      expect(trouble(yield* discovery.status.get)).toMatch(/^Rejected: .*429/)
+      expect((yield* Effect.flip(discovery.refresh))._tag).toBe("TenantManagerRejected")
+      expect(trouble(yield* discovery.status.get)).toMatch(/^TenantManagerRejected: .*429/)
       // Meanwhile events tell of changes as ever.
       yield* simulator.create({ id: "heard" })
       yield* agrees(simulator, discovery)
@@ -138,8 +138,8 @@ describe("the tenant manager's answers", () => {
         to: `http://127.0.0.1:${port}/`,
         times: 1
       })
-      expect((yield* Effect.flip(discovery.refresh))._tag).toBe("Rejected")
-      expect(trouble(yield* discovery.status.get)).toMatch(/^Rejected: .*307/)
+      expect((yield* Effect.flip(discovery.refresh))._tag).toBe("TenantManagerRejected")
+      expect(trouble(yield* discovery.status.get)).toMatch(/^TenantManagerRejected: .*307/)
       yield* discovery.refresh
       expect(visitors).toBe(0)
       yield* verdict
@@ -171,7 +171,7 @@ describe("the tenant manager's answers", () => {
           Effect.gen(function* () {
             yield* stage.api.reset
             const failed = yield* Effect.flip(discovery.refresh)
-            expect(failed._tag).toBe("Unavailable")
+            expect(failed._tag).toBe("TenantManagerUnavailable")
             expect(failed.message).toContain("ENOTFOUND")
             expect(trouble(yield* discovery.status.get)).toContain("ENOTFOUND")
             // Events come by another way.
@@ -199,7 +199,7 @@ describe("the tenant manager's answers", () => {
           MULTI_TENANT_TIMEOUT: "1"
         })
       ).pipe(Effect.flip, Effect.timeout("15 seconds"))
-      expect(failed._tag).toMatch(/^(?:Unavailable|TimedOut)$/)
+      expect(failed._tag).toMatch(/^(?:TenantManagerUnavailable|TenantManagerTimedOut)$/)
       yield* nothingLeft(stage, before)
     })
   )
@@ -216,8 +216,8 @@ describe.runIf(long)("the tenant manager, at length", () => {
         const { discovery, statuses, verdict } = yield* play(stage)
         yield* isLive(discovery)
         yield* stage.simulator.trouble({ _tag: "OversizedBody", bytes: 100e6, times: 1 })
-        expect((yield* Effect.flip(discovery.refresh))._tag).toBe("BodyTooLarge")
-        expect(trouble(yield* discovery.status.get)).toMatch(/^BodyTooLarge: /)
+        expect((yield* Effect.flip(discovery.refresh))._tag).toBe("TenantManagerBodyTooLarge")
+        expect(trouble(yield* discovery.status.get)).toMatch(/^TenantManagerBodyTooLarge: /)
         yield* discovery.refresh
         yield* verdict
         expect(modes(statuses)).toEqual(["Live"])

@@ -43,87 +43,112 @@ const by =
     simulator.trouble(trouble)
 
 const faults: ReadonlyArray<Fault> = [
-  { name: "refused", strike: ({ api }) => api.cut, error: "Unavailable", outage: true },
+  {
+    name: "refused",
+    strike: ({ api }) => api.cut,
+    error: "TenantManagerUnavailable",
+    outage: true
+  },
   {
     name: "the link halved in the middle of the answer",
     strike: ({ api }) => api.halve(200, "toClient"),
-    error: "Unavailable",
+    error: "TenantManagerUnavailable",
     outage: true
   },
   {
     name: "the link halved in the middle of the request",
     strike: ({ api }) => api.halve(20, "toServer"),
-    error: "Unavailable",
+    error: "TenantManagerUnavailable",
     outage: true
   },
   {
     name: "a reset in the body",
     strike: by({ _tag: "ResetInBody" }),
-    error: "Unavailable",
+    error: "TenantManagerUnavailable",
     outage: true
   },
-  { name: "500", strike: by({ _tag: "Status", status: 500 }), error: "Unavailable", outage: true },
+  {
+    name: "500",
+    strike: by({ _tag: "Status", status: 500 }),
+    error: "TenantManagerUnavailable",
+    outage: true
+  },
   {
     name: "401",
     strike: by({ _tag: "Status", status: 401 }),
-    error: "Unauthorized",
+    error: "TenantManagerUnauthorized",
     outage: false
   },
   {
     name: "403 of a suspended association",
     strike: by({ _tag: "Suspended", status: "suspended" }),
-    error: "Suspended",
+    error: "TenantManagerSuspended",
     outage: false
   },
   {
     name: "403 of a purged association",
     strike: by({ _tag: "Suspended", status: "purged" }),
-    error: "Suspended",
+    error: "TenantManagerSuspended",
     outage: false
   },
   {
     name: "403 without a body",
     strike: by({ _tag: "Denied" }),
-    error: "AccessDenied",
+    error: "TenantManagerAccessDenied",
     outage: false
   },
-  { name: "404", strike: by({ _tag: "Status", status: 404 }), error: "NotFound", outage: false },
-  { name: "418", strike: by({ _tag: "Status", status: 418 }), error: "Rejected", outage: false },
-  { name: "no answer in time", strike: by({ _tag: "Hang" }), error: "TimedOut", outage: true },
+  {
+    name: "404",
+    strike: by({ _tag: "Status", status: 404 }),
+    error: "TenantManagerNotFound",
+    outage: false
+  },
+  {
+    name: "418",
+    strike: by({ _tag: "Status", status: 418 }),
+    error: "TenantManagerRejected",
+    outage: false
+  },
+  {
+    name: "no answer in time",
+    strike: by({ _tag: "Hang" }),
+    error: "TenantManagerTimedOut",
+    outage: true
+  },
   {
     name: "slower than the timeout",
     strike: by({ _tag: "Delay", millis: 1_500 }),
-    error: "TimedOut",
+    error: "TenantManagerTimedOut",
     outage: true
   },
   {
     name: "the link dead without a word",
     strike: ({ api }) => api.blackhole(),
-    error: "TimedOut",
+    error: "TenantManagerTimedOut",
     outage: true
   },
   {
     name: "a byte a second",
     strike: by({ _tag: "Drip", millis: 1_000 }),
-    error: "TimedOut",
+    error: "TenantManagerTimedOut",
     outage: true
   },
   {
     name: "truncated JSON",
     strike: by({ _tag: "TruncatedBody" }),
-    error: "MalformedBody",
+    error: "TenantManagerMalformedBody",
     outage: false
   },
   {
     name: "HTML",
     strike: by({ _tag: "RawBody", body: "<html>hello</html>" }),
-    error: "MalformedBody",
+    error: "TenantManagerMalformedBody",
     outage: false
   },
   {
     name: "a body past the limit",
     strike: by({ _tag: "OversizedBody", bytes: 65 * 1024 }),
-    error: "BodyTooLarge",
+    error: "TenantManagerBodyTooLarge",
     outage: false
   }
 ]
@@ -147,7 +172,7 @@ describe("the tenant manager, while the program runs", () => {
         expect(yield* discovery.activeTenantIds).toBe(before.ids)
         const status = yield* discovery.status.get
         expect(status.mode).toBe("Live")
-        expect(trouble(status)).toMatch(new RegExp(`^(?:${error}|CircuitOpen): `))
+        expect(trouble(status)).toMatch(new RegExp(`^(?:${error}|TenantManagerCircuitOpen): `))
         // Events need no list.
         yield* simulator.create({ id: "heard", name: "Heard" })
         yield* agrees(simulator, discovery)

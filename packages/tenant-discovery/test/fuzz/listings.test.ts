@@ -135,7 +135,7 @@ describe(`lists, seed ${seed}`, () => {
             if (Either.isRight(outcome)) {
               assert.deepEqual([...new Set(outcome.right.tenants.map(({ id }) => id))], right)
             } else {
-              assert.equal(outcome.left._tag, "MalformedBody")
+              assert.equal(outcome.left._tag, "TenantManagerMalformedBody")
               told.push(outcome.left, JSON.stringify(outcome.left))
             }
             if (done % TOGETHER === 0 || done === calls) {

@@ -284,7 +284,7 @@ describe("the cap", () => {
         world.failure = (id) => (id === globex ? unavailable() : undefined)
         yield* world.rotate(globex)
         yield* first.letGo
-        expect(yield* Fiber.join(waiting)).toMatchObject({ _tag: "Unavailable" })
+        expect(yield* Fiber.join(waiting)).toMatchObject({ _tag: "TenantManagerUnavailable" })
         expect((yield* use(initech)).db.tenantId).toBe(initech)
         expect(factory.mostAlive).toBe(1)
       }),
@@ -516,7 +516,7 @@ describe("builds that fail", () => {
   scenario("connection settings that are not to be had are that error", (world) =>
     Effect.gen(function* () {
       world.failure = unavailable
-      expect(yield* Effect.flip(use(acme))).toMatchObject({ _tag: "Unavailable" })
+      expect(yield* Effect.flip(use(acme))).toMatchObject({ _tag: "TenantManagerUnavailable" })
     })
   )
 })

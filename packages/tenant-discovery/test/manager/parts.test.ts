@@ -156,9 +156,9 @@ describe("addresses", () => {
 it.effect("a client that fails on a status itself gives the same errors", () =>
   Effect.gen(function* () {
     for (const [status, tag] of [
-      [401, "Unauthorized"],
-      [404, "NotFound"],
-      [503, "Unavailable"]
+      [401, "TenantManagerUnauthorized"],
+      [404, "TenantManagerNotFound"],
+      [503, "TenantManagerUnavailable"]
     ] as const) {
       const client = HttpClient.make((request) =>
         Effect.succeed(HttpClientResponse.fromWeb(request, new Response("{}", { status })))
@@ -191,7 +191,7 @@ describe("time", () => {
       assert.isNull(fiber.unsafePoll())
       yield* TestClock.adjust("1 millis")
       const error = yield* Fiber.join(fiber)
-      assert(error._tag === "TimedOut")
+      assert(error._tag === "TenantManagerTimedOut")
       assert.include(error.message, "30s")
     })
   )
@@ -215,7 +215,7 @@ describe("time", () => {
       )
       yield* Deferred.await(started)
       yield* TestClock.adjust("1 seconds")
-      assert.strictEqual((yield* Fiber.join(fiber))._tag, "Unauthorized")
+      assert.strictEqual((yield* Fiber.join(fiber))._tag, "TenantManagerUnauthorized")
     })
   )
 })

@@ -178,7 +178,7 @@ it.effect("a client that fails with the key in its words and in its cause is cut
     const error = yield* Effect.flip(list("http://tm.test")).pipe(
       Effect.provideService(HttpClient.HttpClient, client)
     )
-    assert(error._tag === "Unavailable")
+    assert(error._tag === "TenantManagerUnavailable")
     assert.include(error.cause, { code: "ECONNRESET" })
     assertShowsNoKey(error, "error")
   })

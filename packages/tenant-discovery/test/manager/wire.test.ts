@@ -47,26 +47,26 @@ for (const [name, layer] of clients) {
         const rows: ReadonlyArray<
           readonly [status: number, body: string, tag: string, fields?: object]
         > = [
-          [404, "{}", "NotFound"],
-          [403, suspended("suspended"), "Suspended", { status: "suspended" }],
-          [403, suspended("purged"), "Suspended", { status: "purged" }],
-          [403, '{"code":"OTHER"}', "AccessDenied"],
-          [403, "no json", "AccessDenied"],
-          [403, "", "AccessDenied"],
-          [403, `"${"x".repeat(100_000)}"`, "AccessDenied"],
-          [401, "{}", "Unauthorized"],
-          [400, "{}", "Rejected", { status: 400 }],
-          [410, "", "Rejected", { status: 410 }],
-          [304, "", "Rejected", { status: 304 }],
-          [500, "oops", "Unavailable", { status: 500 }],
-          [500, "x".repeat(200_000), "Unavailable", { status: 500 }],
-          [502, "", "Unavailable", { status: 502 }],
-          [200, "{}", "MalformedBody"],
-          [200, "", "MalformedBody"],
-          [200, "<html>", "MalformedBody"],
-          [200, LIST.slice(0, -5), "MalformedBody"],
-          [204, "", "MalformedBody"],
-          [202, "[]", "MalformedBody"]
+          [404, "{}", "TenantManagerNotFound"],
+          [403, suspended("suspended"), "TenantManagerSuspended", { status: "suspended" }],
+          [403, suspended("purged"), "TenantManagerSuspended", { status: "purged" }],
+          [403, '{"code":"OTHER"}', "TenantManagerAccessDenied"],
+          [403, "no json", "TenantManagerAccessDenied"],
+          [403, "", "TenantManagerAccessDenied"],
+          [403, `"${"x".repeat(100_000)}"`, "TenantManagerAccessDenied"],
+          [401, "{}", "TenantManagerUnauthorized"],
+          [400, "{}", "TenantManagerRejected", { status: 400 }],
+          [410, "", "TenantManagerRejected", { status: 410 }],
+          [304, "", "TenantManagerRejected", { status: 304 }],
+          [500, "oops", "TenantManagerUnavailable", { status: 500 }],
+          [500, "x".repeat(200_000), "TenantManagerUnavailable", { status: 500 }],
+          [502, "", "TenantManagerUnavailable", { status: 502 }],
+          [200, "{}", "TenantManagerMalformedBody"],
+          [200, "", "TenantManagerMalformedBody"],
+          [200, "<html>", "TenantManagerMalformedBody"],
+          [200, LIST.slice(0, -5), "TenantManagerMalformedBody"],
+          [204, "", "TenantManagerMalformedBody"],
+          [202, "[]", "TenantManagerMalformedBody"]
         ]
         for (const [status, body, tag, fields] of rows) {
           const server = yield* serve(answer(status, body))
@@ -92,18 +92,20 @@ for (const [name, layer] of clients) {
     it.scopedLive("passes on a capped Retry-After", () =>
       Effect.gen(function* () {
         for (const [status, tag] of [
-          [429, "Rejected"],
-          [503, "Unavailable"]
+          [429, "TenantManagerRejected"],
+          [503, "TenantManagerUnavailable"]
         ] as const) {
           const server = yield* serve(answer(status, "", { "retry-after": "7" }))
           const error = yield* Effect.flip(list(server.url))
-          assert(error._tag === "Rejected" || error._tag === "Unavailable")
+          assert(
+            error._tag === "TenantManagerRejected" || error._tag === "TenantManagerUnavailable"
+          )
           assert.strictEqual(error._tag, tag)
           assert.deepStrictEqual(error.retryAfter, Duration.seconds(7))
         }
         const server = yield* serve(answer(503, "", { "retry-after": "86400" }))
         const error = yield* Effect.flip(list(server.url, { maxRetryAfter: "5 seconds" }))
-        assert(error._tag === "Unavailable")
+        assert(error._tag === "TenantManagerUnavailable")
         assert.deepStrictEqual(error.retryAfter, Duration.seconds(5))
       }).pipe(Effect.provide(layer))
     )
@@ -111,12 +113,12 @@ for (const [name, layer] of clients) {
     it.scopedLive("refused, and reset before the answer: unavailable, with the code", () =>
       Effect.gen(function* () {
         const refused = yield* Effect.flip(list(yield* refusedUrl))
-        assert(refused._tag === "Unavailable")
+        assert(refused._tag === "TenantManagerUnavailable")
         assert.strictEqual(refused.status, undefined)
         assert.include(refused.cause, { code: "ECONNREFUSED" })
         const server = yield* serve((request) => request.socket.resetAndDestroy())
         const reset = yield* Effect.flip(list(server.url))
-        assert.strictEqual(reset._tag, "Unavailable")
+        assert.strictEqual(reset._tag, "TenantManagerUnavailable")
       }).pipe(Effect.provide(layer))
     )
 
@@ -129,7 +131,11 @@ for (const [name, layer] of clients) {
               response.write(body, () => response.destroy())
             })
             const error = yield* Effect.flip(list(server.url))
-            assert.strictEqual(error._tag, "Unavailable", JSON.stringify([headers, body]))
+            assert.strictEqual(
+              error._tag,
+              "TenantManagerUnavailable",
+              JSON.stringify([headers, body])
+            )
           }
         }
       }).pipe(Effect.provide(layer))
@@ -143,7 +149,7 @@ for (const [name, layer] of clients) {
           response.on("close", () => clearInterval(timer))
         })
         const error = yield* Effect.flip(list(server.url, { timeout: "200 millis" }))
-        assert(error._tag === "TimedOut")
+        assert(error._tag === "TenantManagerTimedOut")
         assert.deepStrictEqual(error.timeout, Duration.millis(200))
         yield* eventually(() => server.connections().open === 0)
       }).pipe(Effect.provide(layer))
@@ -164,7 +170,7 @@ for (const [name, layer] of clients) {
           more()
         })
         const error = yield* Effect.flip(list(server.url, { listBodyLimit: 1024 * 1024 }))
-        assert(error._tag === "BodyTooLarge")
+        assert(error._tag === "TenantManagerBodyTooLarge")
         assert.strictEqual(error.limit, 1024 * 1024)
         yield* eventually(() => server.connections().open === 0)
         assert.isBelow(written, 50 * 1024 * 1024)
@@ -178,7 +184,7 @@ for (const [name, layer] of clients) {
           response.write("[")
         })
         const error = yield* Effect.flip(list(server.url, { listBodyLimit: 1999 }))
-        assert.strictEqual(error._tag, "BodyTooLarge")
+        assert.strictEqual(error._tag, "TenantManagerBodyTooLarge")
         yield* eventually(() => server.connections().open === 0)
       }).pipe(Effect.provide(layer))
     )
@@ -189,7 +195,7 @@ for (const [name, layer] of clients) {
         for (const status of [301, 302, 303, 307, 308]) {
           const server = yield* serve(answer(status, "", { location: `${other.url}/elsewhere` }))
           const error = yield* Effect.flip(list(server.url))
-          assert(error._tag === "Rejected")
+          assert(error._tag === "TenantManagerRejected")
           assert.strictEqual(error.status, status)
         }
         assert.strictEqual(other.requests.length, 0)
@@ -221,7 +227,7 @@ for (const [name, layer] of clients) {
           assert.strictEqual((yield* list(good.url)).tenants.length, 3)
           const bomb = yield* serve(send(" ".repeat(8 * 1024 * 1024)))
           const error = yield* Effect.flip(list(bomb.url, { listBodyLimit: 1024 * 1024 }))
-          assert.strictEqual(error._tag, "BodyTooLarge")
+          assert.strictEqual(error._tag, "TenantManagerBodyTooLarge")
         }).pipe(Effect.provide(layer))
       )
     }

@@ -4,13 +4,13 @@
  */
 import { Cause, Duration, Effect } from "effect"
 import {
-  CircuitOpen,
-  Rejected,
+  TenantManagerCircuitOpen,
+  TenantManagerRejected,
   type TenantId,
   type TenantManager,
   type TenantManagerError,
-  TimedOut,
-  Unauthorized
+  TenantManagerTimedOut,
+  TenantManagerUnauthorized
 } from "../../src/index.js"
 import { outage, type TestTenantManager } from "../../src/testing.js"
 import type { Call, CallEnd, Knowledge } from "./Knowledge.js"
@@ -30,11 +30,17 @@ const message = "as the story says"
 const errors: Record<Exclude<Failure, "Dies">, () => TenantManagerError> = {
   Outage: () => outage(),
   Throttled: () =>
-    new Rejected({ operation, message, status: 429, retryAfter: Duration.millis(KEEP_AWAY) }),
-  CircuitOpen: () =>
-    new CircuitOpen({ operation, message, retryAfter: Duration.millis(KEEP_AWAY) }),
-  Unauthorized: () => new Unauthorized({ operation, message }),
-  Hangs: () => new TimedOut({ operation, message, timeout: Duration.millis(CLIENT_TIMEOUT) })
+    new TenantManagerRejected({
+      operation,
+      message,
+      status: 429,
+      retryAfter: Duration.millis(KEEP_AWAY)
+    }),
+  TenantManagerCircuitOpen: () =>
+    new TenantManagerCircuitOpen({ operation, message, retryAfter: Duration.millis(KEEP_AWAY) }),
+  TenantManagerUnauthorized: () => new TenantManagerUnauthorized({ operation, message }),
+  Hangs: () =>
+    new TenantManagerTimedOut({ operation, message, timeout: Duration.millis(CLIENT_TIMEOUT) })
 }
 
 export class Lists {
@@ -103,7 +109,8 @@ export class Lists {
       how === undefined
         ? Effect.zipRight(said, manager.listActiveTenants)
         : this.failing(how, manager)
-    const wait = how === "Hangs" ? CLIENT_TIMEOUT : how === "CircuitOpen" ? 0 : this.delay
+    const wait =
+      how === "Hangs" ? CLIENT_TIMEOUT : how === "TenantManagerCircuitOpen" ? 0 : this.delay
     return Effect.acquireUseRelease(
       Effect.sync(() => {
         this.underWay++
@@ -166,7 +173,7 @@ export class Lists {
 
   private endedWith(tenants: ReadonlySet<TenantId> | undefined, how: Failure | undefined): CallEnd {
     const at = this.time.now
-    const asked = how === "Throttled" || how === "CircuitOpen"
+    const asked = how === "Throttled" || how === "TenantManagerCircuitOpen"
     return {
       at,
       wall: this.time.wall,

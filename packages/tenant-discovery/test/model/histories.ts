@@ -78,8 +78,8 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
         "Hangs",
         "Hangs",
         "Throttled",
-        "CircuitOpen",
-        "Unauthorized",
+        "TenantManagerCircuitOpen",
+        "TenantManagerUnauthorized",
         "Dies"
       ),
       times: times(4)

@@ -13,7 +13,13 @@ export type Channel = "environment" | "tenant"
 export type Delivery = "Once" | "Lost" | "Twice"
 
 /** How a list can go wrong without an answer. */
-export type Failure = "Outage" | "Throttled" | "CircuitOpen" | "Unauthorized" | "Dies" | "Hangs"
+export type Failure =
+  | "Outage"
+  | "Throttled"
+  | "TenantManagerCircuitOpen"
+  | "TenantManagerUnauthorized"
+  | "Dies"
+  | "Hangs"
 
 export type Step =
   /** The tenant manager adds or removes; its event is delivered, lost, or comes on both channels. */
@@ -91,8 +97,8 @@ const times = (count: number): string => (count === 1 ? "the next list" : `the n
 const failures: Record<Failure, string> = {
   Outage: "finds the tenant manager away",
   Throttled: "is answered 429 and asked to wait",
-  CircuitOpen: "is not sent: the circuit is open",
-  Unauthorized: "is answered 401",
+  TenantManagerCircuitOpen: "is not sent: the circuit is open",
+  TenantManagerUnauthorized: "is answered 401",
   Dies: "kills its client",
   Hangs: "hangs until the client's timeout"
 }

@@ -74,7 +74,9 @@ describe("layerConfig", () => {
         MULTI_TENANT_REDIS_CA_CERT: base64(TestCertificates.ca + TestCertificates.unrelatedCa)
       }
       const layer = NodeTenantDiscovery.layerConfigWith({ discovery: { startRetries: 0 } })
-      expect(yield* errorOf(build(layer, variables))).toMatchObject({ _tag: "Unavailable" })
+      expect(yield* errorOf(build(layer, variables))).toMatchObject({
+        _tag: "TenantManagerUnavailable"
+      })
     })
   )
 })

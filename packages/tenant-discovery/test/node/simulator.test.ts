@@ -80,7 +80,10 @@ describe("layerConfig on the simulator", () => {
       const exit = yield* Effect.exit(
         Effect.scoped(build(NodeTenantDiscovery.layerConfig, simulator.env))
       )
-      expect(exit).toMatchObject({ _tag: "Failure", cause: { error: { _tag: "AccessDenied" } } })
+      expect(exit).toMatchObject({
+        _tag: "Failure",
+        cause: { error: { _tag: "TenantManagerAccessDenied" } }
+      })
       expect(yield* simulator.listCalls).toBe(1)
       yield* eventually(simulator.redis.command("CLIENT", "LIST"), (clients) => {
         return !String(clients).includes("name=tenant-discovery")

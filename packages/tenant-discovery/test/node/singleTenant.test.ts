@@ -32,7 +32,7 @@ describe("single-tenant mode", () => {
           yield* discovery.requireFresh("1 millis")
           expect(manager.service).toBe("ledger")
           expect(yield* Effect.flip(manager.getConnections(TenantId.make("acme")))).toMatchObject({
-            _tag: "NotFound"
+            _tag: "TenantManagerNotFound"
           })
           expect(yield* manager.listActiveTenants).toEqual({
             tenants: tenants.slice(0, 2),

@@ -156,7 +156,7 @@ describe("a start that is refused", () => {
           build(NodeTenantDiscovery.layerConfig, { ...variables, MULTI_TENANT_URL: refusing.url })
         )
       )
-      expect(error).toMatchObject({ _tag: "Unauthorized" })
+      expect(error).toMatchObject({ _tag: "TenantManagerUnauthorized" })
       expect(refusing.requests).toHaveLength(1)
       yield* eventually(clients, (list) => list.length === 0)
       yield* eventually(

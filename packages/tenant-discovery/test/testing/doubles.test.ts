@@ -6,7 +6,7 @@ import {
   TenantEvents,
   TenantId,
   TenantManager,
-  Unauthorized
+  TenantManagerUnauthorized
 } from "../../src/index.js"
 import {
   outage,
@@ -101,7 +101,7 @@ describe("TestTenantManager", () => {
       expect(Either.isLeft(yield* Effect.either(list))).toBe(true)
       expect(yield* list).toEqual(["lie"])
       expect(yield* list).toEqual(["b", "c"])
-      const error = new Unauthorized({ operation: "", message: "" })
+      const error = new TenantManagerUnauthorized({ operation: "", message: "" })
       yield* manager.fail(error)
       expect(yield* Effect.flip(list)).toBe(error)
       yield* manager.recover
@@ -151,7 +151,7 @@ describe("TestTenantManager", () => {
       const manager = yield* TestTenantManager
       const { getConnections } = yield* TenantManager
       const id = TenantId.make("a")
-      expect((yield* Effect.flip(getConnections(id)))._tag).toBe("NotFound")
+      expect((yield* Effect.flip(getConnections(id)))._tag).toBe("TenantManagerNotFound")
       const error = outage()
       yield* manager.setConnections("a", Effect.fail(error))
       expect(yield* Effect.flip(getConnections(id))).toBe(error)

@@ -241,7 +241,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
         expect(yield* discovery.activeTenantIds).toEqual(["a", "b"])
         const after = yield* Effect.either(discovery.refresh)
         expect(Either.isLeft(after) && after.left).toMatchObject({
-          _tag: "Unavailable",
+          _tag: "TenantManagerUnavailable",
           message: /closed/
         })
         yield* subject.add("late")

@@ -6,7 +6,7 @@ import { TenantDiscovery } from "../../src/TenantDiscovery.js"
 import { TenantEvents } from "../../src/TenantEvents.js"
 import { TenantId } from "../../src/Tenant.js"
 import { TenantManager } from "../../src/TenantManager.js"
-import { NotFound } from "../../src/TenantManagerError.js"
+import { TenantManagerNotFound } from "../../src/TenantManagerError.js"
 import { provider } from "../config/subject.js"
 import { eventually } from "../node/support.js"
 import { hasNative } from "../redis/support.js"
@@ -43,7 +43,7 @@ describe("closing", () => {
       expect(yield* withinTwoSeconds(close)).toBe(true)
       expect(yield* discovery.activeTenantIds).toHaveLength(8)
       expect((yield* discovery.status.get).mode).toBe("BootstrapOnly")
-      expect((yield* Effect.flip(discovery.refresh))._tag).toBe("Unavailable")
+      expect((yield* Effect.flip(discovery.refresh))._tag).toBe("TenantManagerUnavailable")
     })
   )
 
@@ -112,7 +112,9 @@ describe("closing", () => {
           service: "ledger",
           listActiveTenants: Effect.succeed({ tenants, skipped: 0 }),
           getConnections: () =>
-            Effect.fail(new NotFound({ operation: "connections", message: "none here" }))
+            Effect.fail(
+              new TenantManagerNotFound({ operation: "connections", message: "none here" })
+            )
         })
         const once = TenantDiscovery.pipe(
           Effect.tap((discovery) => discovery.onTenantAdded(() => Effect.void)),

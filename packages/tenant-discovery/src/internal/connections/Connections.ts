@@ -3,7 +3,7 @@
  */
 import { Either } from "effect"
 import type { TenantId } from "../../Tenant.js"
-import { type ConnectionKind, NotConfigured } from "./NotConfigured.js"
+import { type ConnectionKind, TenantConnectionNotConfigured } from "./notConfigured.js"
 import type {
   ConnectionSettings,
   KafkaSettings,
@@ -44,17 +44,21 @@ export interface Connections {
   /** The module's PostgreSQL; without a module, the first in the order of the names that has one. */
   readonly postgresql: (
     module?: string
-  ) => Either.Either<Database<PostgresqlSettings>, NotConfigured>
+  ) => Either.Either<Database<PostgresqlSettings>, TenantConnectionNotConfigured>
   /** The replica, and where there is none the primary. Without a module as `postgresql`. */
   readonly postgresqlReplica: (
     module?: string
-  ) => Either.Either<Database<PostgresqlSettings>, NotConfigured>
-  readonly mongodb: (module?: string) => Either.Either<Database<MongodbSettings>, NotConfigured>
+  ) => Either.Either<Database<PostgresqlSettings>, TenantConnectionNotConfigured>
+  readonly mongodb: (
+    module?: string
+  ) => Either.Either<Database<MongodbSettings>, TenantConnectionNotConfigured>
   /** The module's RabbitMQ, and where it has none (or no module is given) the tenant's own, then the first in the order of the names. */
   readonly rabbitmq: (
     module?: string
-  ) => Either.Either<InModule<RabbitmqSettings, string | undefined>, NotConfigured>
-  readonly kafka: (module?: string) => Either.Either<InModule<KafkaSettings>, NotConfigured>
+  ) => Either.Either<InModule<RabbitmqSettings, string | undefined>, TenantConnectionNotConfigured>
+  readonly kafka: (
+    module?: string
+  ) => Either.Either<InModule<KafkaSettings>, TenantConnectionNotConfigured>
   /** The limits for a module's pools: the module's win over the tenant's, which win over the program's. */
   readonly connectionSettings: (module?: string) => ConnectionSettings
 }
@@ -140,10 +144,12 @@ export const makeConnections = (options: {
     kind: ConnectionKind,
     module: string | undefined,
     pick: (module: Module) => A | undefined
-  ): Either.Either<Database<A>, NotConfigured> => {
+  ): Either.Either<Database<A>, TenantConnectionNotConfigured> => {
     const found = lookUp(databases, module, pick)
     return found === undefined
-      ? Either.left(NotConfigured.of(tenantId, kind, module, namesWith(databases, pick)))
+      ? Either.left(
+          TenantConnectionNotConfigured.of(tenantId, kind, module, namesWith(databases, pick))
+        )
       : Either.right({
           ...found.value,
           module: found.module,
@@ -171,7 +177,7 @@ export const makeConnections = (options: {
       const first = module === undefined ? lookUp(rabbitmq, undefined, (it) => it) : undefined
       return first === undefined
         ? Either.left(
-            NotConfigured.of(
+            TenantConnectionNotConfigured.of(
               tenantId,
               "rabbitmq",
               module,
@@ -184,7 +190,7 @@ export const makeConnections = (options: {
       const found = lookUp(streaming, module, (it) => it.kafka)
       return found === undefined
         ? Either.left(
-            NotConfigured.of(
+            TenantConnectionNotConfigured.of(
               tenantId,
               "kafka",
               module,

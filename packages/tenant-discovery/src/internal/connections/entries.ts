@@ -48,11 +48,13 @@ interface Entry {
 
 /** Whether this answer speaks about the tenant itself: what was known of it holds no longer. */
 const isRefusal = (error: TenantManagerError): boolean =>
-  error._tag === "Suspended" || error._tag === "NotFound" || error._tag === "AccessDenied"
+  error._tag === "TenantManagerSuspended" ||
+  error._tag === "TenantManagerNotFound" ||
+  error._tag === "TenantManagerAccessDenied"
 
 /** Suspended and not-found may end at any moment, and nothing tells that they did. */
 const isRemembered = (error: TenantManagerError): boolean =>
-  error._tag !== "Suspended" && error._tag !== "NotFound"
+  error._tag !== "TenantManagerSuspended" && error._tag !== "TenantManagerNotFound"
 
 export interface Committed {
   readonly connections: Connections

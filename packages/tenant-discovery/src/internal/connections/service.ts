@@ -17,7 +17,7 @@ import type { DiscoveryStatus } from "../../DiscoveryStatus.js"
 import type { Tenant, TenantId } from "../../Tenant.js"
 import { TenantDiscovery } from "../../TenantDiscovery.js"
 import { TenantManager } from "../../TenantManager.js"
-import { type TenantManagerError, Unavailable } from "../../TenantManagerError.js"
+import { type TenantManagerError, TenantManagerUnavailable } from "../../TenantManagerError.js"
 import { TenantView } from "../../TenantView.js"
 import type { Connections } from "./Connections.js"
 import { Entries, type EntriesSettings, type Load, type Now } from "./entries.js"
@@ -47,7 +47,7 @@ export interface ConnectionsService {
 }
 
 const closedError = (): TenantManagerError =>
-  new Unavailable({
+  new TenantManagerUnavailable({
     operation: "get connections",
     message: "the tenant connections are closed",
     status: undefined,

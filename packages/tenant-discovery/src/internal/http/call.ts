@@ -9,13 +9,13 @@ import type * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpTraceContext from "@effect/platform/HttpTraceContext"
 import { Context, Duration, Effect, Either, Option, Redacted, type Tracer } from "effect"
 import {
-  BodyTooLarge,
-  CircuitOpen,
+  TenantManagerBodyTooLarge,
+  TenantManagerCircuitOpen,
   isOutage,
-  MalformedBody,
+  TenantManagerMalformedBody,
   type TenantManagerError,
-  TimedOut,
-  Unavailable
+  TenantManagerTimedOut,
+  TenantManagerUnavailable
 } from "../../TenantManagerError.js"
 import { readText } from "./body.js"
 import type { CircuitBreaker } from "./circuitBreaker.js"
@@ -112,7 +112,7 @@ export const makeCaller = (client: HttpClient.HttpClient, settings: Settings): C
 
   const outage = (operation: string, error: unknown) => {
     const cause = transportCause(error)
-    return new Unavailable({
+    return new TenantManagerUnavailable({
       operation,
       message: `${operation}: no complete answer from ${base.host} (${describeCause(
         cause
@@ -124,7 +124,7 @@ export const makeCaller = (client: HttpClient.HttpClient, settings: Settings): C
   }
 
   const malformed = (operation: string, what: string, excerpt: string | undefined) =>
-    new MalformedBody({ operation, message: `${operation}: ${what}`, excerpt })
+    new TenantManagerMalformedBody({ operation, message: `${operation}: ${what}`, excerpt })
 
   /** Sends, and reads the body of a 200. */
   const receive = <A>(call: Call<A>, span: Tracer.Span) =>
@@ -155,7 +155,7 @@ export const makeCaller = (client: HttpClient.HttpClient, settings: Settings): C
       return yield* readText(response, call.limit).pipe(
         Effect.catchTags({
           TooLarge: () =>
-            new BodyTooLarge({
+            new TenantManagerBodyTooLarge({
               operation,
               message: `${operation}: the body is longer than the ${call.limit} bytes allowed`,
               limit: call.limit
@@ -166,7 +166,10 @@ export const makeCaller = (client: HttpClient.HttpClient, settings: Settings): C
     })
 
   /** By now the connection is free again. Nothing here holds on to the text once it is parsed. */
-  const interpret = <A>(call: Call<A>, text: string): Effect.Effect<A, MalformedBody> => {
+  const interpret = <A>(
+    call: Call<A>,
+    text: string
+  ): Effect.Effect<A, TenantManagerMalformedBody> => {
     const excerpt = call.showBody ? excerptOf(text, Redacted.value(settings.apiKey)) : undefined
     return Effect.flatMap(parseJson(text), call.decode).pipe(
       Effect.mapError((what) => malformed(call.operation, what, excerpt?.()))
@@ -183,7 +186,7 @@ export const makeCaller = (client: HttpClient.HttpClient, settings: Settings): C
           Effect.timeoutFail({
             duration: timeout,
             onTimeout: () =>
-              new TimedOut({
+              new TenantManagerTimedOut({
                 operation: call.operation,
                 message: `${call.operation}: no complete answer from ${base.host} within ${Duration.format(timeout)}`,
                 timeout
@@ -193,7 +196,7 @@ export const makeCaller = (client: HttpClient.HttpClient, settings: Settings): C
             breaker.protect(effect, {
               isOutage,
               refused: (retryAfter) =>
-                new CircuitOpen({
+                new TenantManagerCircuitOpen({
                   operation: call.operation,
                   message: `${call.operation}: not sent, after too many outages in a row${
                     retryAfter === undefined

@@ -4,13 +4,13 @@
 import type { HttpClientResponse } from "@effect/platform"
 import { Clock, Duration, Effect } from "effect"
 import {
-  AccessDenied,
-  NotFound,
-  Rejected,
-  Suspended,
+  TenantManagerAccessDenied,
+  TenantManagerNotFound,
+  TenantManagerRejected,
+  TenantManagerSuspended,
   type TenantManagerError,
-  Unauthorized,
-  Unavailable
+  TenantManagerUnauthorized,
+  TenantManagerUnavailable
 } from "../../TenantManagerError.js"
 import { readText } from "./body.js"
 import { parseRetryAfter } from "./retryAfter.js"
@@ -44,7 +44,7 @@ const forbidden = (
     Effect.catchTags({
       TooLarge: () => Effect.succeed(""),
       Broken: ({ error }) =>
-        new Unavailable({
+        new TenantManagerUnavailable({
           operation,
           message: `${operation}: the connection broke in the middle of a 403`,
           status: 403,
@@ -55,11 +55,11 @@ const forbidden = (
     Effect.flatMap((text): Effect.Effect<never, TenantManagerError> => {
       const status = suspendedStatus(text)
       return status === undefined
-        ? new AccessDenied({
+        ? new TenantManagerAccessDenied({
             operation,
             message: `${operation}: 403, the API key may not do this; ask for access to this service`
           })
-        : new Suspended({
+        : new TenantManagerSuspended({
             operation,
             message: `${operation}: the association with this service is ${status}`,
             status
@@ -86,13 +86,13 @@ export const errorOfAnswer = (
           ? parseRetryAfter(response.headers["retry-after"], now, options.maxRetryAfter)
           : undefined
       if (status === 401) {
-        return new Unauthorized({
+        return new TenantManagerUnauthorized({
           operation,
           message: `${operation}: 401, the tenant manager does not accept the API key`
         })
       }
       if (status === 404) {
-        return new NotFound({
+        return new TenantManagerNotFound({
           operation,
           message: `${operation}: 404, no such tenant, no association with this service, or a wrong base URL or prefix`
         })
@@ -100,7 +100,7 @@ export const errorOfAnswer = (
       const asked =
         retryAfter === undefined ? "" : `; it asks to wait ${Duration.format(retryAfter)}`
       if (status >= 500) {
-        return new Unavailable({
+        return new TenantManagerUnavailable({
           operation,
           message: `${operation}: the tenant manager answered ${status}${asked}`,
           status,
@@ -109,7 +109,7 @@ export const errorOfAnswer = (
         })
       }
       const redirect = status >= 300 && status < 400 ? ", and redirects are not followed" : ""
-      return new Rejected({
+      return new TenantManagerRejected({
         operation,
         message: `${operation}: the tenant manager answered ${status}${redirect}${asked}`,
         status,

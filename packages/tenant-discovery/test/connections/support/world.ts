@@ -9,15 +9,15 @@ import { TenantDiscovery } from "../../../src/TenantDiscovery.js"
 import { type SignalSink, TenantEvents } from "../../../src/TenantEvents.js"
 import { TenantManager } from "../../../src/TenantManager.js"
 import {
-  MalformedBody,
-  NotFound,
-  Suspended,
+  TenantManagerMalformedBody,
+  TenantManagerNotFound,
+  TenantManagerSuspended,
   type TenantManagerError,
-  Unavailable
+  TenantManagerUnavailable
 } from "../../../src/TenantManagerError.js"
 
 export const unavailable = (): TenantManagerError =>
-  new Unavailable({
+  new TenantManagerUnavailable({
     operation: "test",
     message: "away",
     status: 503,
@@ -25,9 +25,9 @@ export const unavailable = (): TenantManagerError =>
     cause: undefined
   })
 export const suspended = (): TenantManagerError =>
-  new Suspended({ operation: "test", message: "suspended", status: "suspended" })
+  new TenantManagerSuspended({ operation: "test", message: "suspended", status: "suspended" })
 export const notFound = (): TenantManagerError =>
-  new NotFound({ operation: "test", message: "not found" })
+  new TenantManagerNotFound({ operation: "test", message: "not found" })
 
 /** What `/connections` answers for a tenant whose credentials were rotated so many times. */
 export const bodyOf = (id: TenantId, rotation: number): unknown => ({
@@ -88,7 +88,8 @@ export class World {
           failure === undefined
             ? Effect.mapError(
                 decodeSettings(body),
-                (message) => new MalformedBody({ operation: "test", message, excerpt: undefined })
+                (message) =>
+                  new TenantManagerMalformedBody({ operation: "test", message, excerpt: undefined })
               )
             : Effect.fail(failure)
         ).pipe(Effect.ensuring(Effect.sync(() => this.busy.set(id, (this.busy.get(id) ?? 1) - 1))))

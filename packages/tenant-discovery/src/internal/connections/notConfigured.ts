@@ -4,7 +4,9 @@ import type { TenantId } from "../../Tenant.js"
 export type ConnectionKind = "postgresql" | "mongodb" | "rabbitmq" | "kafka"
 
 /** The tenant has no such connection: in this module, or in any where none was asked for. */
-export class NotConfigured extends Data.TaggedError("NotConfigured")<{
+export class TenantConnectionNotConfigured extends Data.TaggedError(
+  "TenantConnectionNotConfigured"
+)<{
   readonly tenantId: TenantId
   readonly kind: ConnectionKind
   readonly module: string | undefined
@@ -15,10 +17,10 @@ export class NotConfigured extends Data.TaggedError("NotConfigured")<{
     kind: ConnectionKind,
     module: string | undefined,
     known: ReadonlyArray<string>
-  ): NotConfigured {
+  ): TenantConnectionNotConfigured {
     const where = module === undefined ? "any module" : `module ${JSON.stringify(module)}`
     const others = known.length === 0 ? "it is in none" : `it is in: ${known.join(", ")}`
-    return new NotConfigured({
+    return new TenantConnectionNotConfigured({
       tenantId,
       kind,
       module,

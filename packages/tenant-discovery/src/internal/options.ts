@@ -1,0 +1,98 @@
+/**
+ * Options of layers: decoded once, at construction, by a schema. A bad one throws a
+ * `RangeError` that names the option, what was expected and the value.
+ */
+import { Duration, Either, ParseResult, Schema } from "effect"
+
+const MAX_SHOWN = 80
+
+const show = (value: unknown): string => {
+  if (Duration.isDuration(value)) return Duration.format(value)
+  const text = typeof value === "string" ? JSON.stringify(value) : String(value)
+  return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}...` : text
+}
+
+/** A number read from any input; `read` answers `undefined` for an input that is not accepted. */
+const numeric = (expected: string, read: (input: unknown) => number | undefined) =>
+  Schema.transformOrFail(Schema.Unknown, Schema.Number, {
+    strict: true,
+    decode: (input, _, ast) => {
+      const value = read(input)
+      return value === undefined
+        ? ParseResult.fail(
+            new ParseResult.Type(ast, input, `expected ${expected}, got ${show(input)}`)
+          )
+        : ParseResult.succeed(value)
+    },
+    encode: (value) => ParseResult.succeed(value)
+  })
+
+/** `Duration.decode` takes what is negative or not a number as zero. */
+const millisOf = (input: unknown): number | undefined => {
+  const sign =
+    typeof input === "string" ? Number.parseFloat(input) : Array.isArray(input) ? input[0] : input
+  if (typeof sign === "number" && !(sign >= 0)) return undefined
+  if (typeof sign === "bigint" && sign < 0n) return undefined
+  const decoded = Duration.decodeUnknown(input)
+  return decoded._tag === "Some" ? Duration.toMillis(decoded.value) : undefined
+}
+
+/** A `DurationInput`, decoded to milliseconds. Zero and infinity are refused unless allowed. */
+export const duration = (allow: { readonly zero?: true; readonly infinity?: true } = {}) => {
+  const bounds = [
+    allow.zero === true ? "of 0 or more" : "greater than 0",
+    allow.infinity === true ? "" : " and finite"
+  ].join("")
+  return numeric(`a duration ${bounds}`, (input) => {
+    const millis = millisOf(input)
+    if (millis === undefined) return undefined
+    if (millis === 0 && allow.zero !== true) return undefined
+    return Number.isFinite(millis) || allow.infinity === true ? millis : undefined
+  })
+}
+
+/** A whole number from `least` on; `Infinity` only where it is allowed. */
+export const count = (least: number, allow: { readonly infinity?: true } = {}) =>
+  numeric(
+    `a whole number of ${least} or more${allow.infinity === true ? ", or Infinity" : ""}`,
+    (input) =>
+      typeof input === "number" &&
+      input >= least &&
+      (Number.isSafeInteger(input) || (allow.infinity === true && input === Infinity))
+        ? input
+        : undefined
+  )
+
+/** A number from 0 to 1. */
+export const fraction = numeric("a number from 0 to 1", (input) =>
+  typeof input === "number" && input >= 0 && input <= 1 ? input : undefined
+)
+
+/** A text with at least one character that is no white space. */
+export const name = Schema.String.pipe(
+  Schema.filter((input) => input.trim() !== "" || `expected a non-empty text, got ${show(input)}`)
+)
+
+/** An option that may be left out. */
+export const withDefault = <A, I>(schema: Schema.Schema<A, I>, value: A) =>
+  Schema.optionalWith(schema, { default: () => value })
+
+/**
+ * The decoded options.
+ *
+ * @throws RangeError for a bad one: `TenantWorker.scheduled: option "name": expected ...`.
+ */
+export const decodeOptions = <A, I>(
+  owner: string,
+  schema: Schema.Schema<A, I>,
+  options: unknown
+): A => {
+  const decoded = Schema.decodeUnknownEither(schema)(options ?? {})
+  if (Either.isRight(decoded)) return decoded.right
+  const [issue] = ParseResult.ArrayFormatter.formatErrorSync(decoded.left)
+  const path = issue === undefined ? "" : issue.path.map(String).join(".")
+  const message = issue?.message ?? "expected valid options"
+  throw new RangeError(
+    path === "" ? `${owner}: ${message}` : `${owner}: option "${path}": ${message}`
+  )
+}
