@@ -1,0 +1,104 @@
+/**
+ * The mailbox of the listener, and the sink that fills it. Messages that wait are bounded in
+ * number and in characters. One that does not fit is dropped, and `Lost(Overflow)` and
+ * `Subscribed` follow, so that a list makes up for it. Control inputs are never dropped: the
+ * sources of each kind bound them.
+ */
+import { Chunk, Effect, Mailbox } from "effect"
+import type { LostCause, SignalSink } from "../../TenantEvents.js"
+import { makePrefilter } from "../event/decode.js"
+import type { RawMessage } from "../event/eventReader.js"
+import type { Input } from "./state.js"
+
+export type Arrival = ({ readonly _tag: "Message" } & RawMessage) | Input
+
+export interface Inputs {
+  readonly sink: SignalSink
+  /** Waits for the first `Subscribed` or `Lost`. */
+  readonly firstSignal: Effect.Effect<void>
+  /** Adds a control input; `false` once closed. */
+  readonly offer: (input: Input) => boolean
+  /** Waits until something is there, then takes everything. */
+  readonly take: Effect.Effect<ReadonlyArray<Arrival>>
+  /** Takes what is there. */
+  readonly takeWaiting: Effect.Effect<ReadonlyArray<Arrival>>
+  /** How many messages of other services were dropped since the last call. */
+  readonly takeIgnored: () => number
+  readonly close: Effect.Effect<void>
+}
+
+interface Limits {
+  readonly bufferMessages: number
+  readonly bufferCharacters: number
+}
+
+const overflow = ({ bufferCharacters, bufferMessages }: Limits): LostCause => ({
+  _tag: "Overflow",
+  message:
+    `more than ${bufferMessages} messages or ${bufferCharacters} characters waited; ` +
+    "dropping messages and relisting"
+})
+
+export const makeInputs = (service: string, limits: Limits): Effect.Effect<Inputs> =>
+  Effect.map(Mailbox.make<Arrival>(), (mailbox) => {
+    const firstSignal = Effect.unsafeMakeLatch(false)
+    const mayConcern = makePrefilter(service)
+    let messages = 0
+    let characters = 0
+    let overflowed = false
+    let ignored = 0
+
+    const offer = (input: Input): boolean => mailbox.unsafeOffer(input)
+
+    const taken = (all: Chunk.Chunk<Arrival>): ReadonlyArray<Arrival> => {
+      messages = 0
+      characters = 0
+      overflowed = false
+      return Chunk.toReadonlyArray(all)
+    }
+
+    const message = (raw: string, channel = ""): void => {
+      if (!mayConcern(raw)) {
+        ignored++
+        return
+      }
+      if (messages >= limits.bufferMessages || characters + raw.length > limits.bufferCharacters) {
+        if (overflowed) return
+        overflowed = true
+        offer({ _tag: "Lost", cause: overflow(limits) })
+        offer({ _tag: "Subscribed" })
+        return
+      }
+      if (overflowed) return
+      messages++
+      characters += raw.length
+      mailbox.unsafeOffer({ _tag: "Message", raw, channel })
+    }
+
+    return {
+      offer,
+      firstSignal: firstSignal.await,
+      sink: {
+        subscribed: () => {
+          offer({ _tag: "Subscribed" })
+          firstSignal.unsafeOpen()
+        },
+        lost: (cause) => {
+          offer({ _tag: "Lost", cause })
+          firstSignal.unsafeOpen()
+        },
+        alive: (sentAt) => {
+          offer({ _tag: "Alive", sentAt })
+        },
+        message
+      },
+      take: Effect.map(mailbox.takeAll, ([all]) => taken(all)),
+      takeWaiting: Effect.map(mailbox.clear, taken),
+      takeIgnored: () => {
+        const count = ignored
+        ignored = 0
+        return count
+      },
+      close: mailbox.shutdown
+    }
+  })
