@@ -119,9 +119,10 @@ const login = {
   username: Schema.optional(Schema.String),
   password: Schema.optional(Credential),
   tls: Schema.optional(
+    // The struct first: its issues name the field.
     Schema.Union(
-      Schema.Literal(false),
-      Schema.Struct({ ca: Schema.optional(name), servername: Schema.optional(name) })
+      Schema.Struct({ ca: Schema.optional(name), servername: Schema.optional(name) }),
+      Schema.Literal(false)
     )
   )
 }
