@@ -43,7 +43,6 @@ export const list = (size: number): string =>
 
 /** Where an error that has to be explained occurred. */
 export const circumstances: Circumstances = {
-  server: "Redis",
   channel: "c",
   tls: undefined,
   answered: true,

@@ -76,10 +76,11 @@ const makeSentinel = (master: RedisServer.RedisServer) =>
       }),
       (client) => Effect.sync(() => client.disconnect())
     )
-    const [command = "", ...args] = ["SENTINEL", "SENTINELS", NAME]
     yield* eventually(
       "the sentinel answers",
-      Effect.promise(() => client.call(command, ...args).then(Array.isArray, () => false))
+      Effect.promise(() =>
+        client.call("SENTINEL", "SENTINELS", NAME).then(Array.isArray, () => false)
+      )
     )
     const sentinel: Sentinel = {
       host: "127.0.0.1",

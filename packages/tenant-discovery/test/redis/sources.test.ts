@@ -289,7 +289,7 @@ describe.runIf(hasNative)("a real cluster", () => {
       for (const node of nodes) yield* node.command("PUBLISH", channelName, `from ${node.port}`)
       yield* recorder.seen("Messages", 3)
       const counts = yield* Effect.forEach(nodes, subscribers)
-      expect([...counts].sort()).toEqual([0, 0, 1])
+      expect([...counts].sort((a, b) => a - b)).toEqual([0, 0, 1])
       const node = nodes[counts.indexOf(1)]
       yield* node?.kill ?? Effect.void
       yield* recorder.seen("Subscribed", 2)

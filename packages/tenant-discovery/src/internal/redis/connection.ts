@@ -1,7 +1,7 @@
 /**
  * The part of ioredis that a subscription uses, and how each attempt gets a connection.
  */
-import { Cause, Effect, Redacted, Schema } from "effect"
+import { Array as Arr, Cause, Effect, Redacted, Schema } from "effect"
 import { Redis } from "ioredis"
 import { isIP } from "node:net"
 import { count, decodeOptions, name } from "../options.js"
@@ -86,21 +86,25 @@ export type RedisSource =
   | RedisClusterClient
   | (() => SubscriberConnection)
 
-/** A connection that has not connected yet, and what messages may say about it. */
-export interface Opened {
-  readonly connection: SubscriberConnection
+/** One attempt to connect, and what messages may say about it. */
+export interface Attempt {
+  /** Such as `Redis at host:6379`. */
   readonly server: string
+  /** Whether it uses TLS; `undefined` where the program's own client decides. */
   readonly tls: boolean | undefined
-  readonly secrets: ReadonlyArray<string>
+  readonly secrets: Effect.Effect<Secrets, unknown>
+  /** A new connection that has not connected yet. May throw. */
+  readonly make: (secrets: Secrets) => SubscriberConnection
 }
 
+/** The password and the sentinels' password. */
+type Secrets = readonly [password?: string | undefined, sentinelPassword?: string | undefined]
+
 export interface Endpoint {
-  /** For messages and logs. */
-  readonly server: string
   /** Dies when the source can never work. */
   readonly check: Effect.Effect<void>
-  /** A new connection for attempt number `turn`, which picks the address. */
-  readonly open: (turn: number) => Effect.Effect<Opened, unknown>
+  /** Attempt number `turn`, which picks the address. */
+  readonly attempt: (turn: number) => Attempt
 }
 
 const port = count(1).pipe(
@@ -167,92 +171,83 @@ export const makeEndpoint = (owner: string, redis: RedisSource): Endpoint => {
   if (typeof redis === "function") return fromFactory(owner, redis)
   if ("nodes" in redis) return fromClients(() => redis.nodes())
   if ("duplicate" in redis) return fromClients(() => [redis])
-  if ("sentinels" in redis) {
-    const { redis: decoded } = decodeOptions(owner, Schema.Struct({ redis: Sentinels }), { redis })
-    const { name, sentinelPassword, sentinelUsername, sentinels } = decoded
-    const tls = tlsOptions(decoded)
-    return fromSettings(decoded, {
-      server: () => `Redis master "${name}" (sentinels ${sentinels.map(textOf).join(", ")})`,
-      secrets: [decoded.password, sentinelPassword],
-      make: (turn, [password, sentinelPassword]) =>
+  const decode = <A, I>(schema: Schema.Schema<A, I>): A =>
+    decodeOptions(owner, Schema.Struct({ redis: schema }), { redis }).redis
+  if ("sentinels" in redis) return fromSentinels(decode(Sentinels))
+  if ("cluster" in redis) {
+    const nodes = decode(Nodes)
+    return fromAddresses(nodes, nodes.cluster)
+  }
+  const one = decode(One)
+  return fromAddresses(one, [one])
+}
+
+const fromAddresses = (
+  login: RedisLogin,
+  addresses: Arr.NonEmptyReadonlyArray<RedisAddress>
+): Endpoint => ({
+  check: Effect.void,
+  attempt: (turn) => {
+    const [{ host, port }] = rotate(addresses, turn)
+    const { username } = login
+    const tls = tlsOptions(login, host)
+    return {
+      server: `Redis at ${textOf({ host, port })}`,
+      tls: tls !== undefined,
+      secrets: Effect.map(read(login.password), (password) => [password]),
+      make: ([password]) => new Redis({ ...subscriberOptions, host, port, username, password, tls })
+    }
+  }
+})
+
+const fromSentinels = (settings: typeof Sentinels.Type): Endpoint => ({
+  check: Effect.void,
+  attempt: (turn) => {
+    const { name, sentinels, sentinelUsername, username } = settings
+    const tls = tlsOptions(settings)
+    return {
+      server: `Redis master "${name}" (sentinels ${sentinels.map(textOf).join(", ")})`,
+      tls: tls !== undefined,
+      secrets: Effect.all([read(settings.password), read(settings.sentinelPassword)]),
+      make: ([password, sentinelPassword]) =>
         new Redis({
           ...subscriberOptions,
-          username: decoded.username,
+          sentinels: [...rotate(sentinels, turn)],
+          name,
+          username,
           password,
           sentinelUsername,
           sentinelPassword,
           tls,
           sentinelTLS: tls,
-          sentinels: [...sentinels.slice(turn % sentinels.length), ...sentinels].slice(
-            0,
-            sentinels.length
-          ),
-          name,
           enableTLSForSentinelMode: tls !== undefined
         })
-    })
-  }
-  const decoded =
-    "cluster" in redis
-      ? decodeOptions(owner, Schema.Struct({ redis: Nodes }), { redis }).redis
-      : decodeOptions(owner, Schema.Struct({ redis: One }), { redis }).redis
-  const address = (turn: number) =>
-    "cluster" in decoded
-      ? (decoded.cluster[turn % decoded.cluster.length] ?? decoded.cluster[0])
-      : decoded
-  return fromSettings(decoded, {
-    server: (turn) => `Redis at ${textOf(address(turn))}`,
-    secrets: [decoded.password],
-    make: (turn, [password]) => {
-      const { host, port } = address(turn)
-      const tls = tlsOptions(decoded, host)
-      const { username } = decoded
-      return new Redis({ ...subscriberOptions, host, port, username, password, tls })
     }
-  })
-}
-
-const fromSettings = (
-  { tls }: RedisLogin,
-  options: {
-    readonly server: (turn: number) => string
-    readonly secrets: ReadonlyArray<RedisCredential | undefined>
-    readonly make: (
-      turn: number,
-      secrets: ReadonlyArray<string | undefined>
-    ) => SubscriberConnection
   }
-): Endpoint => ({
-  server: options.server(0),
-  check: Effect.void,
-  open: (turn) =>
-    Effect.map(Effect.forEach(options.secrets, readCredential), (secrets) => ({
-      connection: options.make(turn, secrets),
-      server: options.server(turn),
-      tls: tls !== undefined && tls !== false,
-      secrets: secrets.filter((secret) => secret !== undefined)
-    }))
+})
+
+/** What a client of the program's own connects to is its own affair. */
+const foreign = (make: () => SubscriberConnection): Attempt => ({
+  server: "Redis",
+  tls: undefined,
+  secrets: Effect.succeed([]),
+  make
 })
 
 /** A duplicate of one of the program's clients, in rotation. */
 const fromClients = (clients: () => ReadonlyArray<RedisClient>): Endpoint => ({
-  server: "Redis",
   check: Effect.void,
-  open: (turn) =>
-    Effect.try({
-      try: () => {
-        const all = clients()
-        const client = all[turn % all.length]
-        if (client === undefined) throw new Error("the Cluster knows no node yet")
-        return unnamed(client.duplicate(subscriberOptions))
-      },
-      catch: (error) => error
+  attempt: (turn) =>
+    foreign(() => {
+      const all = clients()
+      const client = all[turn % all.length]
+      if (client === undefined) throw new Error("the Cluster knows no node yet")
+      return client.duplicate(subscriberOptions)
     })
 })
 
 /** Connections that the program makes. Using one that is in use would break its other user. */
 const fromFactory = (owner: string, make: () => SubscriberConnection): Endpoint => ({
-  server: "Redis",
   // A shared client is often still connecting at the start: two calls tell it from a new one.
   check: Effect.suspend(() => {
     try {
@@ -262,19 +257,16 @@ const fromFactory = (owner: string, make: () => SubscriberConnection): Endpoint 
         ? Effect.void
         : Effect.die(new TypeError(`${owner}: option "redis": ${message}`))
     } catch {
-      // `open` reports it.
+      // The attempt reports it.
       return Effect.void
     }
   }),
-  open: () =>
-    Effect.try({
-      try: () => {
-        const connection = make()
-        const message = misuse(connection)
-        if (message !== undefined) throw new TypeError(message)
-        return unnamed(connection)
-      },
-      catch: (error) => error
+  attempt: () =>
+    foreign(() => {
+      const connection = make()
+      const message = misuse(connection)
+      if (message !== undefined) throw new TypeError(message)
+      return connection
     })
 })
 
@@ -286,21 +278,14 @@ const misuse = ({ status }: SubscriberConnection): string | undefined =>
     ? undefined
     : `the function must return a new connection made with lazyConnect: true each time, and it returned one whose status is "${status}"`
 
-const unnamed = (connection: SubscriberConnection): Opened => ({
-  connection,
-  server: "Redis",
-  tls: undefined,
-  secrets: []
-})
-
 /** An empty secret counts as none. */
-const readCredential = (
+const read = (
   credential: RedisCredential | undefined
 ): Effect.Effect<string | undefined, unknown> => {
   if (credential === undefined) return Effect.succeed(undefined)
-  if (!Effect.isEffect(credential)) return Effect.succeed(Redacted.value(credential) || undefined)
-  return credential.pipe(
-    Effect.map((secret) => Redacted.value(secret) || undefined),
+  const secret = Effect.isEffect(credential) ? credential : Effect.succeed(credential)
+  return secret.pipe(
+    Effect.map((redacted) => Redacted.value(redacted) || undefined),
     Effect.catchAllCause((cause) => {
       const error = Cause.squash(cause)
       const reason = error instanceof Error ? error.message : String(error)
@@ -310,6 +295,9 @@ const readCredential = (
     Effect.disconnect
   )
 }
+
+const rotate = <A>(all: Arr.NonEmptyReadonlyArray<A>, turn: number) =>
+  Arr.rotate(all, -(turn % all.length))
 
 const textOf = ({ host, port }: RedisAddress): string =>
   `${host.includes(":") ? `[${host}]` : host}:${port}`

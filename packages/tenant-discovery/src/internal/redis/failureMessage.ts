@@ -8,8 +8,6 @@ export type Naming = "options" | "environment"
 
 /** What is known about the connection when it fails. */
 export interface Circumstances {
-  /** Such as `Redis at host:6379`. */
-  readonly server: string
   readonly channel: string
   /** Whether the connection uses TLS; `undefined` where the program's own client decides. */
   readonly tls: boolean | undefined
@@ -50,37 +48,34 @@ const expectsTls = (names: Names) =>
 const speaksNoTls = (names: Names) =>
   `a server that speaks no TLS does this; if it is one, ${names.tlsOff}`
 
-const untrusted = (names: Names) =>
-  `the server's certificate is not signed by a trusted CA; ${names.ca} and the server's chain`
-
-const noTls12 = () => "the server does not speak TLS 1.2 or later"
-
-/** Hints by the `code` of the error. */
-const codes: Readonly<Record<string, (names: Names) => string>> = {
-  ECONNREFUSED: () => "nothing listens there; check that the server runs, its host and its port",
-  ENOTFOUND: (names) => `the host name does not resolve; ${names.host}`,
-  EAI_AGAIN: () => "the host name could not be resolved now",
-  SELF_SIGNED_CERT_IN_CHAIN: untrusted,
-  DEPTH_ZERO_SELF_SIGNED_CERT: untrusted,
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: untrusted,
-  UNABLE_TO_GET_ISSUER_CERT: untrusted,
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: untrusted,
-  CERT_SIGNATURE_FAILURE: untrusted,
-  CERT_HAS_EXPIRED: () => "the server's certificate has expired",
-  CERT_NOT_YET_VALID: () => "the server's certificate is not valid yet; compare the clocks",
-  ERR_TLS_CERT_ALTNAME_INVALID: () =>
-    "the server's certificate is for another name; connect by a name it is for, or set redis.tls.servername",
-  ERR_SSL_WRONG_VERSION_NUMBER: speaksNoTls,
-  ERR_SSL_PACKET_LENGTH_TOO_LONG: speaksNoTls,
-  ERR_SSL_UNSUPPORTED_PROTOCOL: noTls12,
-  ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: noTls12
-}
-
-/** Hints by the text of the error; the first match wins. */
-const texts: ReadonlyArray<readonly [RegExp, (names: Names, channel: string) => string]> = [
+/** Hints by the error's code and text, `CODE: text`; the first match wins. */
+const hints: ReadonlyArray<readonly [RegExp, (names: Names, channel: string) => string]> = [
   [
     /^All sentinels are unreachable/,
     (names) => `no sentinel named the master's address; ${names.sentinels}`
+  ],
+  [
+    /^ECONNREFUSED:/,
+    () => "nothing listens there; check that the server runs, its host and its port"
+  ],
+  [/^ENOTFOUND:/, (names) => `the host name does not resolve; ${names.host}`],
+  [/^EAI_AGAIN:/, () => "the host name could not be resolved now"],
+  [
+    /^(?:SELF_SIGNED_|DEPTH_ZERO_|UNABLE_TO_(?:VERIFY|GET)_|CERT_SIGNATURE_)\w+:/,
+    (names) =>
+      `the server's certificate is not signed by a trusted CA; ${names.ca} and the server's chain`
+  ],
+  [/^CERT_HAS_EXPIRED:/, () => "the server's certificate has expired"],
+  [/^CERT_NOT_YET_VALID:/, () => "the server's certificate is not valid yet; compare the clocks"],
+  [
+    /^ERR_TLS_CERT_ALTNAME_INVALID:/,
+    () =>
+      "the server's certificate is for another name; connect by a name it is for, or set redis.tls.servername"
+  ],
+  [/^ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG):/, speaksNoTls],
+  [
+    /^ERR_SSL_(?:UNSUPPORTED_PROTOCOL|TLSV1_ALERT_PROTOCOL_VERSION):/,
+    () => "the server does not speak TLS 1.2 or later"
   ],
   [
     /^WRONGPASS|invalid password|^ERR AUTH/i,
@@ -126,16 +121,15 @@ export const failureMessage = (error: unknown, at: Circumstances): string => {
 }
 
 /** The hint for a handshake that does not end. */
-export const silenceHint = (at: Circumstances): string | undefined =>
-  at.tls === true ? speaksNoTls(settings[at.naming]) : undefined
+export const silenceHint = (tls: boolean | undefined, naming: Naming): string | undefined =>
+  tls === true ? speaksNoTls(settings[naming]) : undefined
 
 const hintOf = (error: unknown, at: Circumstances): string | undefined => {
   const names = settings[at.naming]
   const message = messageOf(error)
   const code = codeOf(error)
-  const known = code === undefined ? undefined : codes[code]
-  if (known !== undefined) return known(names)
-  for (const [pattern, hint] of texts) if (pattern.test(message)) return hint(names, at.channel)
+  const text = code === undefined ? message : `${code}: ${message}`
+  for (const [pattern, hint] of hints) if (pattern.test(text)) return hint(names, at.channel)
   if (at.answered) return undefined
   // A TLS server answers a plain client with an alert, which is no Redis reply.
   if (/^Protocol error/i.test(message) && at.tls !== true) return expectsTls(names)

@@ -3,9 +3,8 @@
  */
 import { Clock, Deferred, Duration, Effect, type Scope } from "effect"
 import type { LostCause, SignalSink } from "../../TenantEvents.js"
-import type { Opened, SubscriberListener } from "./connection.js"
+import type { Attempt, SubscriberListener } from "./connection.js"
 import {
-  type Circumstances,
   failureMessage,
   isAuthFailure,
   isGeneric,
@@ -32,60 +31,69 @@ export interface SessionOptions {
 export const nameOf = (channel: Channel): string =>
   channel._tag === "Exact" ? channel.channel : channel.pattern
 
+/** What has not happened when the connect timeout ends the attempt, by phase. */
+const missing = {
+  Preparing: "the password was not read",
+  Connecting: "the connection was not accepted",
+  Subscribing: "SUBSCRIBE was not acknowledged",
+  Subscribed: "",
+  Ended: ""
+}
+
 /**
  * Runs until the connection ends, and fails with why; dies with what the sink throws. The sink
  * receives nothing after the scope has closed, and the close waits for no server.
  */
 export const runSession = (
   options: SessionOptions,
-  opened: Opened,
+  attempt: Attempt,
   sink: SignalSink,
   onSubscribed: () => void
 ): Effect.Effect<never, LostCause, Scope.Scope> =>
   Effect.gen(function* () {
-    const { connection, server } = opened
+    const { server, tls } = attempt
+    const channel = nameOf(options.channel)
     const ended = yield* Deferred.make<never, LostCause>()
-    let phase: "Connecting" | "Subscribing" | "Subscribed" | "Ended" = "Connecting"
+    let phase: keyof typeof missing = "Preparing"
+    let secrets: ReadonlyArray<string> = []
     let lastError: unknown = undefined
 
-    const circumstances = (): Circumstances => ({
-      ...opened,
-      channel: nameOf(options.channel),
-      answered: phase === "Subscribed",
-      naming: options.naming
-    })
+    const explain = (error: unknown): string =>
+      failureMessage(error, {
+        channel,
+        tls,
+        answered: phase === "Subscribed",
+        secrets,
+        naming: options.naming
+      })
 
     const causeOf = (error: unknown): LostCause => {
       const reason = isGeneric(error) ? lastError : error
-      const text = failureMessage(reason, circumstances())
+      const text = explain(reason)
       if (phase === "Subscribed") {
         return { _tag: "ConnectionLost", message: `lost the connection to ${server}: ${text}` }
       }
       return phase === "Subscribing" && isReply(reason) && !isAuthFailure(reason)
-        ? {
-            _tag: "SubscribeFailed",
-            message: `${server} refused SUBSCRIBE ${nameOf(options.channel)}: ${text}`
-          }
+        ? { _tag: "SubscribeFailed", message: `${server} refused SUBSCRIBE ${channel}: ${text}` }
         : { _tag: "ConnectFailed", message: `cannot connect to ${server}: ${text}` }
     }
 
-    /** The first end counts. */
-    const end = (how: () => Effect.Effect<never, LostCause>): void => {
-      if (phase === "Ended") return
-      const exit = how()
-      phase = "Ended"
-      Deferred.unsafeDone(ended, exit)
-    }
-    const closed = () => end(() => Effect.fail(causeOf(undefined)))
-
-    /** A defect of the sink must not become an uncaught exception of ioredis' socket. */
-    const signal = (deliver: () => void): void => {
-      try {
-        deliver()
-      } catch (defect) {
-        end(() => Effect.die(defect))
+    const tooLate = (): LostCause => {
+      const silent = phase === "Connecting" ? silenceHint(tls, options.naming) : undefined
+      const hint = lastError === undefined ? silent : explain(lastError)
+      const text = `${missing[phase]} within ${format(options.connectTimeout)}`
+      return {
+        _tag: phase === "Subscribing" ? "SubscribeFailed" : "ConnectFailed",
+        message: `cannot connect to ${server}: ${text}${hint === undefined ? "" : ` (${hint})`}`
       }
     }
+
+    /** The first end counts. */
+    const end = (how: Effect.Effect<never, LostCause>): void => {
+      phase = "Ended"
+      Deferred.unsafeDone(ended, how)
+    }
+    const closed = () => end(Effect.fail(causeOf(undefined)))
 
     const acknowledge = (): void => {
       if (phase !== "Subscribing") return
@@ -95,105 +103,103 @@ export const runSession = (
       sink.subscribed()
     }
 
+    /** A defect of the sink must not become an uncaught exception of ioredis' socket. */
     const deliver = (raw: string): void => {
-      if (phase === "Ended") return
       try {
         // The reply to SUBSCRIBE may arrive together with messages: its promise settles later.
-        if (phase !== "Subscribed") acknowledge()
-        sink.message(raw)
+        if (phase === "Subscribing") acknowledge()
+        if (phase === "Subscribed") sink.message(raw)
       } catch (defect) {
-        end(() => Effect.die(defect))
+        end(Effect.die(defect))
       }
+    }
+
+    const failed = (error: unknown): void => {
+      lastError = error
+      // Before, it may concern one of several addresses; `close` follows where it is final.
+      if (phase === "Subscribed") closed()
     }
 
     const listeners: ReadonlyArray<readonly [event: string, listener: SubscriberListener]> = [
       options.channel._tag === "Exact"
         ? ["message", (_channel, raw) => deliver(raw)]
         : ["pmessage", (_pattern, _channel, raw) => deliver(raw)],
-      [
-        "error",
-        (error: unknown) => {
-          lastError = error
-          // Before, it may concern one of several addresses; `close` follows where it is final.
-          if (phase === "Subscribed") end(() => Effect.fail(causeOf(error)))
-        }
-      ],
+      ["error", failed],
       ["close", closed],
       ["end", closed]
     ]
 
-    yield* Effect.acquireRelease(
-      Effect.sync(() => {
-        for (const [event, listener] of listeners) connection.on(event, listener)
+    const read = yield* within(
+      Effect.mapError(attempt.secrets, causeOf),
+      options.connectTimeout,
+      tooLate
+    )
+    secrets = read.filter((secret) => secret !== undefined)
+
+    const connection = yield* Effect.acquireRelease(
+      Effect.try({
+        try: () => {
+          const made = attempt.make(read)
+          for (const [event, listener] of listeners) made.on(event, listener)
+          return made
+        },
+        catch: causeOf
       }),
-      () =>
+      (made) =>
         Effect.sync(() => {
           phase = "Ended"
           // ioredis prints an `error` that has no listener.
-          connection.on("error", () => {})
-          for (const [event, listener] of listeners) connection.removeListener(event, listener)
+          made.on("error", () => {})
+          for (const [event, listener] of listeners) made.removeListener(event, listener)
           // On a connection that has ended, `disconnect` only starts a timer.
-          if (connection.status !== "end") connection.disconnect()
+          if (made.status !== "end") made.disconnect()
         })
     )
 
-    const request = (send: () => Promise<unknown>): Effect.Effect<unknown, LostCause> =>
-      Effect.tryPromise({ try: send, catch: causeOf })
-
     /** Only PONG proves delivery, or a refusal for lack of the permission. */
-    const ping = Effect.tryPromise({ try: () => connection.ping(), catch: (error) => error }).pipe(
-      Effect.flatMap((reply) =>
-        /^pong/i.test(String(reply)) ? Effect.void : Effect.fail(new Error("no reply to PING"))
+    const ping = request(() => connection.ping()).pipe(
+      Effect.filterOrFail(
+        (reply) => /^pong/i.test(String(reply)),
+        () => new Error("no reply to PING")
       ),
-      Effect.catchIf(isNoPermission, () => Effect.void),
-      Effect.mapError(causeOf)
+      Effect.catchIf(isNoPermission, () => Effect.void)
     )
 
-    const subscribe = request(() => {
+    const start = Effect.gen(function* () {
+      phase = "Connecting"
+      yield* request(() => connection.connect())
+      // Before SUBSCRIBE too, which a server that is cut off from its data accepts.
+      yield* ping
       phase = "Subscribing"
-      const { channel } = options
-      const reply =
-        channel._tag === "Exact"
-          ? connection.subscribe(channel.channel)
-          : connection.psubscribe(channel.pattern)
-      return reply.then(() => signal(acknowledge))
-    })
-
-    const tooLate = (): LostCause => {
-      const connecting = phase === "Connecting"
-      const hint =
-        lastError !== undefined
-          ? failureMessage(lastError, circumstances())
-          : connecting
-            ? silenceHint(circumstances())
-            : undefined
-      const what = connecting ? "accept the connection" : "acknowledge SUBSCRIBE"
-      return {
-        _tag: connecting ? "ConnectFailed" : "SubscribeFailed",
-        message: `${server} did not ${what} within ${format(options.connectTimeout)}${hint === undefined ? "" : `: ${hint}`}`
-      }
-    }
-
-    const silent = (): LostCause => ({
-      _tag: "HeartbeatTimedOut",
-      message: `${server} did not answer a PING within ${format(options.heartbeatTimeout)}: the server hangs, the link is cut, or messages arrive faster than they are read`
+      yield* request(() =>
+        options.channel._tag === "Exact"
+          ? connection.subscribe(channel)
+          : connection.psubscribe(channel)
+      )
+      acknowledge()
     })
 
     const heartbeat = Effect.gen(function* () {
       yield* Effect.sleep(options.heartbeatInterval)
       const sentAt = yield* Clock.currentTimeNanos
-      yield* within(ping, options.heartbeatTimeout, silent)
-      yield* Effect.sync(() => sink.alive(sentAt))
+      yield* within(Effect.mapError(ping, causeOf), options.heartbeatTimeout, () => ({
+        _tag: "HeartbeatTimedOut",
+        message: `${server} did not answer a PING within ${format(options.heartbeatTimeout)}: the server hangs, the link is cut, or messages arrive faster than they are read`
+      }))
+      sink.alive(sentAt)
     })
 
-    return yield* request(() => connection.connect()).pipe(
-      Effect.zipRight(ping),
-      Effect.zipRight(subscribe),
-      (start) => within(start, options.connectTimeout, tooLate),
+    // Forked after the connection is acquired, so that the close interrupts it first.
+    yield* within(Effect.mapError(start, causeOf), options.connectTimeout, tooLate).pipe(
       Effect.zipRight(Effect.forever(heartbeat)),
-      Effect.raceFirst(Deferred.await(ended))
+      Effect.catchAllCause((cause) => Deferred.failCause(ended, cause)),
+      Effect.forkScoped
     )
+    return yield* Deferred.await(ended)
   })
+
+const request = (send: () => Promise<unknown>): Effect.Effect<unknown, unknown> =>
+  Effect.tryPromise({ try: send, catch: (error) => error })
 
 const format = (millis: number): string => Duration.format(Duration.millis(millis))
 
@@ -204,11 +210,11 @@ const READ_MILLIS = 20
  * Fails with `late` when `effect` takes longer than `limit` milliseconds. After a blocked event
  * loop, timers fire before the sockets are read: the second sleep lets the answer in.
  */
-export const within = <A, E, R>(
-  effect: Effect.Effect<A, E, R>,
+const within = <A, R>(
+  effect: Effect.Effect<A, LostCause, R>,
   limit: number,
   late: () => LostCause
-): Effect.Effect<A, E | LostCause, R> =>
+): Effect.Effect<A, LostCause, R> =>
   Effect.raceFirst(
     effect,
     Effect.sleep(limit).pipe(

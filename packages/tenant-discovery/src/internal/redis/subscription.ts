@@ -6,8 +6,7 @@ import type { LostCause, SignalSink } from "../../TenantEvents.js"
 import { currentMoment, momentOf } from "../moment.js"
 import { type Backoff, nextWait } from "./backoff.js"
 import type { Endpoint } from "./connection.js"
-import { failureMessage } from "./failureMessage.js"
-import { nameOf, runSession, type SessionOptions, within } from "./session.js"
+import { nameOf, runSession, type SessionOptions } from "./session.js"
 
 export interface SubscriptionOptions extends SessionOptions {
   readonly endpoint: Endpoint
@@ -34,8 +33,7 @@ export const subscribe = (
 
     const session = Effect.gen(function* () {
       const clock = yield* Effect.clock
-      const opened = yield* open(options, turn++)
-      return yield* runSession(options, opened, sink, () => {
+      return yield* runSession(options, endpoint.attempt(turn++), sink, () => {
         subscribedAt = momentOf(clock).mono
         reported = undefined
       })
@@ -69,41 +67,13 @@ export const subscribe = (
     })
 
     return Effect.forever(once).pipe(
-      Effect.annotateLogs({ redis: endpoint.server, channel: nameOf(options.channel) }),
+      Effect.annotateLogs({ channel: nameOf(options.channel) }),
       // The scope's close waits for this fiber, whatever region the caller runs in.
       Effect.interruptible,
       Effect.forkScoped,
       (fork) => Effect.zipRight(endpoint.check, fork)
     )
   })
-
-const open = (options: SubscriptionOptions, turn: number) => {
-  const { connectTimeout, endpoint } = options
-  const cause = (text: string): LostCause => ({
-    _tag: "ConnectFailed",
-    message: `cannot connect to ${endpoint.server}: ${text}`
-  })
-  return endpoint.open(turn).pipe(
-    Effect.mapError((error) =>
-      cause(
-        failureMessage(error, {
-          server: endpoint.server,
-          channel: nameOf(options.channel),
-          tls: undefined,
-          answered: false,
-          secrets: [],
-          naming: options.naming
-        })
-      )
-    ),
-    (opened) =>
-      within(opened, connectTimeout, () =>
-        cause(
-          `the password was not read within ${Duration.format(Duration.millis(connectTimeout))}`
-        )
-      )
-  )
-}
 
 /** Why a session ended. A defect, such as the sink's, is logged. */
 const causeOf = (exit: Exit.Exit<never, LostCause>): Effect.Effect<LostCause> => {
