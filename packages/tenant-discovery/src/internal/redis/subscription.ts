@@ -1,7 +1,7 @@
 /**
  * Keeps a subscription up: one session after the other, with a backoff between them.
  */
-import { Cause, Duration, Effect, Exit, type Scope } from "effect"
+import { Cause, Effect, Option, type Scope } from "effect"
 import type { LostCause, SignalSink } from "../../TenantEvents.js"
 import { currentMoment, momentOf } from "../moment.js"
 import { type Backoff, nextWait } from "./backoff.js"
@@ -31,37 +31,38 @@ export const subscribe = (
     /** The cause that the sink received last, unless it was subscribed since. */
     let reported: LostCause | undefined
 
-    const session = Effect.gen(function* () {
-      const clock = yield* Effect.clock
-      return yield* runSession(options, endpoint.attempt(turn++), sink, () => {
+    const session = Effect.flatMap(Effect.clock, (clock) =>
+      runSession(options, endpoint.attempt(turn++), sink, () => {
         subscribedAt = momentOf(clock).mono
         reported = undefined
       })
-    })
-
-    const report = (cause: LostCause) =>
-      Effect.suspend(() => {
-        if (reported?._tag === cause._tag && reported.message === cause.message) return Effect.void
-        reported = cause
-        return Effect.sync(() => sink.lost(cause))
-      }).pipe(
-        Effect.catchAllDefect((defect) =>
-          log(Effect.logError("reporting a lost subscription failed; retrying", defect))
-        )
-      )
+    )
 
     const once = Effect.gen(function* () {
       subscribedAt = Infinity
-      const exit = yield* Effect.exit(Effect.scoped(session))
-      const cause = yield* causeOf(exit)
+      const failure = yield* Effect.flip(Effect.sandbox(Effect.scoped(session)))
+      const cause = Option.getOrElse(Cause.failureOption(failure), () => UNEXPECTED)
+      if (cause === UNEXPECTED) {
+        yield* log(Effect.logError("receiving tenant events failed; resubscribing", failure))
+      }
       const { mono } = yield* currentMoment
       if (mono - subscribedAt >= backoff.resetAfter) attempt = 0
-      yield* report(cause)
+      if (reported?._tag !== cause._tag || reported.message !== cause.message) {
+        reported = cause
+        yield* Effect.sync(() => sink.lost(cause)).pipe(
+          Effect.catchAllCause((defect) =>
+            log(Effect.logError("reporting a lost subscription failed; retrying", defect))
+          )
+        )
+      }
       const wait = yield* nextWait(backoff, attempt++)
       yield* log(
-        Effect.logDebug(
-          `subscription lost: ${cause.message}; retrying in ${Duration.format(Duration.millis(Math.round(wait)))}`
-        ).pipe(Effect.annotateLogs({ cause: cause._tag, attempt }))
+        Effect.annotateLogs(
+          Effect.logDebug(
+            `subscription lost: ${cause.message}; retrying in ${Math.round(wait)} ms`
+          ),
+          { cause: cause._tag, attempt }
+        )
       )
       yield* Effect.sleep(wait)
     })
@@ -74,18 +75,6 @@ export const subscribe = (
       (fork) => Effect.zipRight(endpoint.check, fork)
     )
   })
-
-/** Why a session ended. A defect, such as the sink's, is logged. */
-const causeOf = (exit: Exit.Exit<never, LostCause>): Effect.Effect<LostCause> => {
-  const failure = Exit.isFailure(exit) ? exit.cause : Cause.empty
-  const expected = Cause.failureOption(failure)
-  return expected._tag === "Some"
-    ? Effect.succeed(expected.value)
-    : Effect.as(
-        log(Effect.logError("receiving tenant events failed; resubscribing", failure)),
-        UNEXPECTED
-      )
-}
 
 /** A logger that throws must not end the loop. */
 const log = (effect: Effect.Effect<void>): Effect.Effect<void> => Effect.asVoid(Effect.exit(effect))
