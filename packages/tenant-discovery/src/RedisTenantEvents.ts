@@ -30,10 +30,8 @@ export type {
   RedisClusterNodes,
   RedisConnection,
   RedisCredential,
-  RedisLogin,
   RedisSentinels,
   RedisSource,
-  RedisTls,
   SubscriberConnection,
   SubscriberListener
 } from "./internal/redis/connection.js"

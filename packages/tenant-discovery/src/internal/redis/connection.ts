@@ -102,7 +102,7 @@ type Secrets = readonly [password?: string | undefined, sentinelPassword?: strin
 
 export interface Endpoint {
   /** Dies when the source can never work. */
-  readonly check: Effect.Effect<void>
+  readonly check?: Effect.Effect<void>
   /** Attempt number `turn`, which picks the address. */
   readonly attempt: (turn: number) => Attempt
 }
@@ -186,7 +186,6 @@ const fromAddresses = (
   login: RedisLogin,
   addresses: Arr.NonEmptyReadonlyArray<RedisAddress>
 ): Endpoint => ({
-  check: Effect.void,
   attempt: (turn) => {
     const [{ host, port }] = rotate(addresses, turn)
     const { username } = login
@@ -201,7 +200,6 @@ const fromAddresses = (
 })
 
 const fromSentinels = (settings: typeof Sentinels.Type): Endpoint => ({
-  check: Effect.void,
   attempt: (turn) => {
     const { name, sentinels, sentinelUsername, username } = settings
     const tls = tlsOptions(settings)
@@ -236,7 +234,6 @@ const foreign = (make: () => SubscriberConnection): Attempt => ({
 
 /** A duplicate of one of the program's clients, in rotation. */
 const fromClients = (clients: () => ReadonlyArray<RedisClient>): Endpoint => ({
-  check: Effect.void,
   attempt: (turn) =>
     foreign(() => {
       const all = clients()

@@ -48,16 +48,12 @@ const expectsTls = (names: Names) =>
 const speaksNoTls = (names: Names) =>
   `a server that speaks no TLS does this; if it is one, ${names.tlsOff}`
 
+const badLogin = /^WRONGPASS|invalid password|^ERR AUTH/i
+
 /** Hints by the error's code and text, `CODE: text`; the first match wins. */
 const hints: ReadonlyArray<readonly [RegExp, (names: Names, channel: string) => string]> = [
-  [
-    /^All sentinels are unreachable/,
-    (names) => `no sentinel named the master's address; ${names.sentinels}`
-  ],
-  [
-    /^ECONNREFUSED:/,
-    () => "nothing listens there; check that the server runs, its host and its port"
-  ],
+  [/^All sentinels are unreach/, (names) => `no sentinel named the master; ${names.sentinels}`],
+  [/^ECONNREFUSED:/, () => "nothing listens there; check the server, its host and its port"],
   [/^ENOTFOUND:/, (names) => `the host name does not resolve; ${names.host}`],
   [/^EAI_AGAIN:/, () => "the host name could not be resolved now"],
   [
@@ -69,18 +65,14 @@ const hints: ReadonlyArray<readonly [RegExp, (names: Names, channel: string) => 
   [/^CERT_NOT_YET_VALID:/, () => "the server's certificate is not valid yet; compare the clocks"],
   [
     /^ERR_TLS_CERT_ALTNAME_INVALID:/,
-    () =>
-      "the server's certificate is for another name; connect by a name it is for, or set redis.tls.servername"
+    () => "the server's certificate is for another name; use that name, or set redis.tls.servername"
   ],
   [/^ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG):/, speaksNoTls],
   [
     /^ERR_SSL_(?:UNSUPPORTED_PROTOCOL|TLSV1_ALERT_PROTOCOL_VERSION):/,
     () => "the server does not speak TLS 1.2 or later"
   ],
-  [
-    /^WRONGPASS|invalid password|^ERR AUTH/i,
-    (names) => `wrong user name or password; ${names.credentials}`
-  ],
+  [badLogin, (names) => `wrong user name or password; ${names.credentials}`],
   [/NOAUTH/, (names) => `the server requires a password; ${names.credentials}`],
   [
     /^NOPERM/,
@@ -90,15 +82,12 @@ const hints: ReadonlyArray<readonly [RegExp, (names: Names, channel: string) => 
   [/^LOADING/, () => "the server is still loading its data"],
   [/^MASTERDOWN/, () => "the server is a replica that has lost its master"],
   [/max number of clients/i, () => "the server accepts no more clients; see its `maxclients`"],
-  [
-    /^DENIED/,
-    () => "the server runs in protected mode; give it a password or bind it to an address"
-  ]
+  [/^DENIED/, () => "the server runs in protected mode; set a password on it"]
 ]
 
 /** Whether the server refused the credentials, at whatever step of the handshake. */
 export const isAuthFailure = (error: unknown): boolean =>
-  /^WRONGPASS|NOAUTH|invalid password|^ERR AUTH/i.test(messageOf(error))
+  badLogin.test(messageOf(error)) || /NOAUTH/.test(messageOf(error))
 
 /** Whether the server sent this error: a reply starts with a code in capitals, and has no `code`. */
 export const isReply = (error: unknown): boolean =>

@@ -72,9 +72,9 @@ export const subscribe = (
       // The scope's close waits for this fiber, whatever region the caller runs in.
       Effect.interruptible,
       Effect.forkScoped,
-      (fork) => Effect.zipRight(endpoint.check, fork)
+      (fork) => Effect.zipRight(endpoint.check ?? Effect.void, fork)
     )
   })
 
 /** A logger that throws must not end the loop. */
-const log = (effect: Effect.Effect<void>): Effect.Effect<void> => Effect.asVoid(Effect.exit(effect))
+const log: (effect: Effect.Effect<void>) => Effect.Effect<unknown> = Effect.exit
