@@ -67,7 +67,7 @@ describe.each(clients)("a Redis instance of $version", ({ client: make }) => {
           port,
           password: "horse",
           keyPrefix: "app:",
-          commandTimeout: 60,
+          commandTimeout: 5000,
           enableAutoPipelining: true,
           reconnectOnError: () => true
         })

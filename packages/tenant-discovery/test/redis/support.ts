@@ -1,5 +1,5 @@
 import { RedisServer } from "@tenant-discovery/simulator"
-import { Effect, Redacted, Schedule, type Scope } from "effect"
+import { type Duration, Effect, Redacted, Schedule, type Scope } from "effect"
 import { Redis as Redis6 } from "ioredis6"
 import * as net from "node:net"
 import * as RedisTenantEvents from "tenant-discovery/RedisTenantEvents"
@@ -145,11 +145,15 @@ export const subscribed = (
 }
 
 /** Waits for a condition. */
-export const eventually = (what: string, condition: Effect.Effect<boolean>): Effect.Effect<void> =>
+export const eventually = (
+  what: string,
+  condition: Effect.Effect<boolean>,
+  within: Duration.DurationInput = "10 seconds"
+): Effect.Effect<void> =>
   condition.pipe(
     Effect.repeat({ until: (holds) => holds, schedule: Schedule.spaced("10 millis") }),
     Effect.timeoutFail({
-      duration: "10 seconds",
+      duration: within,
       onTimeout: () => new Error(`did not happen: ${what}`)
     }),
     Effect.orDie,
