@@ -21,7 +21,7 @@ describe("law 13: the view is honest", () => {
       expect(stale).toMatchObject({ _tag: "StaleTenantView", mode: "Live" })
       expect(Duration.toMillis(stale.age)).toBe(5000)
       yield* discovery.requireFresh(seconds(5))
-    }).pipe(Effect.provide(world({ tenants: ["a"] })))
+    }).pipe(Effect.provide(world({ tenants: ["a"], events: { heartbeatInterval: Infinity } })))
   )
 
   it.scoped("a heartbeat proves the view as of when it was sent, and only while Live", () =>
@@ -46,7 +46,7 @@ describe("law 13: the view is honest", () => {
       yield* settle
       expect((yield* discovery.view.get).asOf).toBe(19_000)
       yield* Effect.flip(discovery.requireFresh(seconds(2)))
-    }).pipe(Effect.provide(world({ tenants: ["a"] })))
+    }).pipe(Effect.provide(world({ tenants: ["a"], events: { heartbeatInterval: Infinity } })))
   )
 
   it.scoped("events alone do not make it fresh", () =>
@@ -59,7 +59,7 @@ describe("law 13: the view is honest", () => {
       expect((yield* discovery.view.get).size).toBe(2)
       yield* Effect.flip(discovery.requireFresh(seconds(29)))
       yield* discovery.requireFresh(seconds(30))
-    }).pipe(Effect.provide(world({ tenants: ["a"] })))
+    }).pipe(Effect.provide(world({ tenants: ["a"], events: { heartbeatInterval: Infinity } })))
   )
 
   it.scoped("a failed list leaves the age as it was", () =>
@@ -72,7 +72,7 @@ describe("law 13: the view is honest", () => {
       yield* manager.recover
       yield* discovery.refresh
       yield* discovery.requireFresh(0)
-    }).pipe(Effect.provide(world({ tenants: ["a"] })))
+    }).pipe(Effect.provide(world({ tenants: ["a"], events: { heartbeatInterval: Infinity } })))
   )
 
   it.scoped("revisions rise, and the status tells the truth all along", () =>
@@ -109,7 +109,7 @@ describe("law 13: the view is honest", () => {
       const status = yield* discovery.status.get
       expect(status).toMatchObject({ tenantCount: 3, lastEventAt: 300, lastListedAt: 300 })
       expect(status.lastError).toMatchObject({ _tag: "SubscriptionLost" })
-    }).pipe(Effect.provide(world({ tenants: ["a"] })))
+    }).pipe(Effect.provide(world({ tenants: ["a"], events: { heartbeatInterval: Infinity } })))
   )
 })
 
