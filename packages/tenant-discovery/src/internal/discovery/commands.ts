@@ -81,8 +81,9 @@ export const makeCommands = (
         case "ArmTimer":
           return armTimer(command.at)
         case "Log":
-          return Effect.logWithLevel(LogLevel.fromLiteral(command.level), command.message).pipe(
-            Effect.annotateLogs({ service: manager.service, ...command.fields })
+          return Effect.annotateLogs(
+            Effect.logWithLevel(LogLevel.fromLiteral(command.level), command.message),
+            command.fields
           )
         case "CountDrift":
           return Effect.sync(() => metrics.countDrift(command.count))

@@ -10,6 +10,7 @@ import type { Moment } from "../moment.js"
 import { applyDirectives } from "../view/edit.js"
 import { onListed, onListFailed } from "./listAnswer.js"
 import * as Schedule from "./listSchedule.js"
+import { withoutNamed } from "./massRemovalGuard.js"
 import {
   type Command,
   type Input,
@@ -67,8 +68,8 @@ const apply = (step: Step, state: ReducerState, input: Input): ReducerState => {
     case "Subscribed":
       return onSubscribed(step, state)
     case "Alive":
-      // A list in doubt says that the view may be wrong: a heartbeat does not prove it right.
-      return modeOf(state) === "Live" && !state.inDoubt
+      // A list that awaits confirmation may be right: a heartbeat does not prove the view.
+      return modeOf(state) === "Live" && state.missing.size === 0
         ? knownAsOf(state, Number(input.sentAt) / 1e6, now)
         : state
     case "Lost":
@@ -107,6 +108,7 @@ const onEvents = (
   const next: ReducerState = {
     ...state,
     view,
+    missing: withoutNamed(state.missing, named),
     status: { ...state.status, lastEventAt: now.wall },
     list:
       list === undefined || named.length === 0

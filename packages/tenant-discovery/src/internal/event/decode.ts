@@ -2,7 +2,7 @@
  * From a raw message to an event. A prefilter drops most messages of other services unparsed;
  * one schema decodes the rest. The reason of a refusal never shows a value of the payload.
  */
-import { Either, Schema } from "effect"
+import { Either, identity, Schema } from "effect"
 import { TenantId } from "../../Tenant.js"
 import { eventTypes, type TenantEvent, TenantEventSchema } from "./eventSchema.js"
 
@@ -15,7 +15,8 @@ const CONCERNS_EVERY_SERVICE =
  * that concerns every service. So it never answers `false` for one of ours.
  */
 export const makePrefilter = (service: string): ((raw: string) => boolean) => {
-  const quoted = JSON.stringify(service)
+  // A name that JSON must escape comes with an escape.
+  const quoted = `"${service}"`
   return (raw) =>
     raw.includes(quoted) ||
     !raw.includes('"service_name"') ||
@@ -49,7 +50,11 @@ const decodeEither = Schema.decodeUnknownEither(Schema.parseJson(TenantEventSche
 
 /** Decodes one raw message. Total: any input gives an event or a reason. */
 export const decode = (raw: string): Either.Either<TenantEvent, Undecodable> =>
-  Either.mapLeft(decodeEither(raw), () => undecodable(raw))
+  // The schema throws where `event_type` is an object that cannot become a text.
+  Either.try(() => decodeEither(raw)).pipe(
+    Either.flatMap(identity),
+    Either.mapLeft(() => undecodable(raw))
+  )
 
 type JsonObject = { readonly [key: string]: unknown }
 
