@@ -6,6 +6,8 @@ import { Either, identity, Schema } from "effect"
 import { TenantId } from "../../Tenant.js"
 import { eventTypes, type TenantEvent, TenantEventSchema } from "./eventSchema.js"
 
+const NAMES_A_SERVICE = /"service_name"\s*:\s*"[^"]/
+
 const CONCERNS_EVERY_SERVICE =
   /"tenant\.(?:suspended|deleted|activated|created|updated|cache\.invalidate)"/
 
@@ -19,7 +21,7 @@ export const makePrefilter = (service: string): ((raw: string) => boolean) => {
   const quoted = `"${service}"`
   return (raw) =>
     raw.includes(quoted) ||
-    !raw.includes('"service_name"') ||
+    !NAMES_A_SERVICE.test(raw) ||
     raw.includes("\\") ||
     CONCERNS_EVERY_SERVICE.test(raw)
 }
