@@ -4,8 +4,9 @@ import {
   type TenantChange,
   type TenantDiscovery,
   type TenantId,
-  TenantView
+  type TenantView
 } from "../../src/index.js"
+import { applyChanges } from "../../src/internal/view/edit.js"
 import type { VirtualTime } from "./virtualTime.js"
 
 type Discovery = TenantDiscovery["Type"]
@@ -41,7 +42,7 @@ export class Reader {
     }
     if (change._tag === "Added") this.present.add(id)
     if (change._tag === "Removed") this.present.delete(id)
-    this.view = TenantView.applyChanges(this.view, [change])
+    this.view = applyChanges(this.view, [change])
   }
 }
 
