@@ -10,6 +10,7 @@ import type { Moment } from "../moment.js"
 import { applyDirectives } from "../view/edit.js"
 import { onListed, onListFailed } from "./listAnswer.js"
 import * as Schedule from "./listSchedule.js"
+import type { MissingCounts } from "./massRemovalGuard.js"
 import {
   type Command,
   type Input,
@@ -107,6 +108,7 @@ const onEvents = (
   const next: ReducerState = {
     ...state,
     view,
+    missing: without(state.missing, named),
     status: { ...state.status, lastEventAt: now.wall },
     list:
       list === undefined || named.length === 0
@@ -121,6 +123,14 @@ const onEvents = (
     { ...next, activated: addAll(state.activated, activated.slice(0, Math.max(0, room))) },
     now.mono + wait
   )
+}
+
+/** An event is newer than the lists that lacked its tenant: they no longer count. */
+const without = (missing: MissingCounts, named: ReadonlyArray<TenantId>): MissingCounts => {
+  if (!named.some((id) => missing.has(id))) return missing
+  const left = new Map(missing)
+  for (const id of named) left.delete(id)
+  return left
 }
 
 const addAll = <A>(set: HashSet.HashSet<A>, values: Iterable<A>): HashSet.HashSet<A> =>
