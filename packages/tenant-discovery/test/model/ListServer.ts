@@ -1,184 +1,218 @@
-/**
- * The tenant manager's lists and every way in which they go wrong, over the double
- * that the library gives to its users; and the account of who was asked when.
- */
+/** The tenant manager: its lists, every way in which they go wrong, and a record of the calls. */
 import { Cause, Duration, Effect } from "effect"
 import {
-  TenantManagerCircuitOpen,
-  TenantManagerRejected,
   type TenantId,
+  type TenantListing,
   type TenantManager,
+  TenantManagerCircuitOpen,
   type TenantManagerError,
+  TenantManagerNotFound,
+  TenantManagerRejected,
   TenantManagerTimedOut,
-  TenantManagerUnauthorized
+  TenantManagerUnauthorized,
+  type TenantView
 } from "../../src/index.js"
-import { outage, type TestTenantManager } from "../../src/testing.js"
-import type { Call, CallEnd, Knowledge } from "./Knowledge.js"
-import type { Failure, Step } from "./story.js"
-import type { VirtualTime } from "./virtualTime.js"
+import { outage } from "../../src/testing.js"
+import type { ListAnswer, ListCall, ListEnd, Model } from "./Model.js"
+import type { Failure, Omission, Step } from "./story.js"
+import type { VirtualTime } from "./VirtualTime.js"
 
-type Fault = Extract<Step, { readonly _tag: "ListsFail" | "ListsLack" | "ListsOld" }>
+type Fault = Extract<Step, { readonly _tag: "FailLists" | "OmitFromLists" | "OutdateLists" }>
+type ListEffect = TenantManager["Type"]["listActiveTenants"]
 
-/** The client's own timeout: no list hangs longer than that. */
+interface Answer extends ListAnswer {
+  readonly listing: TenantListing
+}
+
+/** The timeout of the client: no list takes longer. */
 const CLIENT_TIMEOUT = 30_000
-/** How long a tenant manager or an open circuit wants to be left alone. */
-const KEEP_AWAY = 10_000
+/** How long a throttling tenant manager or an open circuit allows no call. */
+const RETRY_AFTER = 10_000
 
 const operation = "GET /v1/tenants/active"
 const message = "as the story says"
+const retryAfter = Duration.millis(RETRY_AFTER)
 
-const errors: Record<Exclude<Failure, "Dies">, () => TenantManagerError> = {
-  Outage: () => outage(),
+const failures: Record<Failure, () => Effect.Effect<never, TenantManagerError>> = {
+  Outage: () => Effect.fail(outage()),
   Throttled: () =>
-    new TenantManagerRejected({
-      operation,
-      message,
-      status: 429,
-      retryAfter: Duration.millis(KEEP_AWAY)
-    }),
-  TenantManagerCircuitOpen: () =>
-    new TenantManagerCircuitOpen({ operation, message, retryAfter: Duration.millis(KEEP_AWAY) }),
-  TenantManagerUnauthorized: () => new TenantManagerUnauthorized({ operation, message }),
+    Effect.fail(new TenantManagerRejected({ operation, message, status: 429, retryAfter })),
+  CircuitOpen: () => Effect.fail(new TenantManagerCircuitOpen({ operation, message, retryAfter })),
+  Unauthorized: () => Effect.fail(new TenantManagerUnauthorized({ operation, message })),
   Hangs: () =>
-    new TenantManagerTimedOut({ operation, message, timeout: Duration.millis(CLIENT_TIMEOUT) })
+    Effect.fail(
+      new TenantManagerTimedOut({ operation, message, timeout: Duration.millis(CLIENT_TIMEOUT) })
+    ),
+  Defect: () => Effect.die(new Error("the client threw"))
 }
 
-export class Lists {
-  readonly calls: Array<Call> = []
-  readonly answers: Array<Call> = []
-  underWay = 0
-  mostUnderWay = 0
-  /** Whether the discovery is still at its start; whether somebody waits for the next list. */
-  starting = true
-  awaited = false
+const statuses: { readonly [How in Omission]?: string } = {
+  UnknownStatus: "ACTIVE_V2",
+  InactiveStatus: "Suspended"
+}
 
-  private script: Array<Fault> = []
+const listingOf = (
+  ids: Iterable<TenantId>,
+  omitted = 0,
+  omission: Omission = "Absent"
+): TenantListing => {
+  const skipped = omission === "Unreadable" ? omitted : 0
+  const status = omitted > 0 ? statuses[omission] : undefined
+  return {
+    tenants: Array.from(ids, (id) => ({ id, name: undefined })),
+    skipped,
+    firstSkipped: skipped > 0 ? { index: 0, reason: "expected an object" } : undefined,
+    inactive: new Map(status === undefined ? [] : [[status, omitted]])
+  }
+}
+
+/** An answer, and the tenants before and at its list, to check what it did. */
+export interface UncheckedAnswer {
+  readonly call: ListCall
+  readonly answer: ListAnswer
+  readonly before: TenantView | undefined
+}
+
+export class ListServer {
+  readonly calls: Array<ListCall> = []
+  /** The calls that were answered. */
+  readonly answered: Array<ListCall> = []
+  /** Answers whose effect on the view no law has checked yet. */
+  unchecked: Array<UncheckedAnswer> = []
+  inFlight = 0
+  mostInFlight = 0
+  /** The discovery is starting. */
+  starting = true
+  /** A caller of `refresh` waits for the next list. */
+  urgent = false
+  readonly manager: TenantManager["Type"]
+
+  private faults: Array<Fault> = []
   private delay = 0
-  private snapshot: "Asked" | "Answered" = "Asked"
-  private down = false
+  private snapshot: "Request" | "Answer" = "Request"
+  private stopped = false
 
   constructor(
-    private readonly known: Knowledge,
+    private readonly model: Model,
     private readonly time: VirtualTime,
-    private readonly double: TestTenantManager["Type"]
-  ) {}
-
-  next(fault: Fault): void {
-    for (let i = 0; i < fault.times; i++) this.script.push(fault)
-    this.known.listsWell = false
+    private readonly currentView: () => TenantView | undefined,
+    service: string
+  ) {
+    this.manager = {
+      service,
+      listActiveTenants: Effect.suspend(() => this.list()),
+      getConnections: () => Effect.fail(new TenantManagerNotFound({ operation, message }))
+    }
   }
 
-  slow(millis: number, snapshot: "Asked" | "Answered"): void {
+  addFault(fault: Fault): void {
+    for (let i = 0; i < fault.times; i++) this.faults.push(fault)
+    this.model.listsWork = false
+  }
+
+  delayBy(millis: number, snapshot: "Request" | "Answer"): void {
     this.delay = millis
     this.snapshot = snapshot
-    this.known.listsWell = false
+    this.model.listsWork = false
   }
 
-  away(): void {
-    this.down = true
-    this.known.listsWell = false
+  stop(): void {
+    this.stopped = true
+    this.model.listsWork = false
   }
 
-  well(): void {
-    this.script = []
+  repair(): void {
+    this.faults = []
     this.delay = 0
-    this.down = false
-    this.known.listsWell = true
+    this.stopped = false
+    this.model.listsWork = true
   }
 
-  /** What the discovery gets for a tenant manager. */
-  watch(manager: TenantManager["Type"]): TenantManager["Type"] {
-    return { ...manager, listActiveTenants: Effect.suspend(() => this.list(manager)) }
-  }
-
-  private list(manager: TenantManager["Type"]): TenantManager["Type"]["listActiveTenants"] {
-    const call: Call = {
+  private list(): ListEffect {
+    const call: ListCall = {
       startedAt: this.time.now,
-      startedSeq: ++this.known.seq,
-      urgent: this.awaited,
+      startedSeq: ++this.model.seq,
+      urgent: this.urgent,
       starting: this.starting,
-      honest: true,
+      wasLive: this.currentView()?.mode === "Live",
       end: undefined
     }
-    this.awaited = false
+    this.urgent = false
     this.calls.push(call)
-    const fault = this.script.shift()
-    const how = fault?._tag === "ListsFail" ? fault.how : this.down ? "Outage" : undefined
-    const said = this.said(call, fault)
-    const answer =
-      how === undefined
-        ? Effect.zipRight(said, manager.listActiveTenants)
-        : this.failing(how, manager)
-    const wait =
-      how === "Hangs" ? CLIENT_TIMEOUT : how === "TenantManagerCircuitOpen" ? 0 : this.delay
+    const fault = this.faults.shift()
+    const failure =
+      fault?._tag === "FailLists" ? fault.failure : this.stopped ? "Outage" : undefined
+    const wait = failure === "Hangs" ? CLIENT_TIMEOUT : failure === "CircuitOpen" ? 0 : this.delay
+    const end = failure === undefined ? this.answering(call, fault) : this.failing(call, failure)
     return Effect.acquireUseRelease(
       Effect.sync(() => {
-        this.underWay++
-        this.mostUnderWay = Math.max(this.mostUnderWay, this.underWay)
+        this.inFlight++
+        this.mostInFlight = Math.max(this.mostInFlight, this.inFlight)
       }),
-      () => (wait > 0 ? Effect.delay(answer, wait) : answer),
-      () =>
-        Effect.sync(() => {
-          this.underWay--
-        })
-    ).pipe(
-      Effect.tap(({ tenants }) => {
-        const ids = new Set(tenants.map(({ id }) => id))
-        call.end = this.endedWith(ids, undefined)
-        this.answers.push(call)
-        this.known.answered(call, ids)
-      }),
-      Effect.tapErrorCause((cause) =>
-        Effect.sync(() => {
-          if (!Cause.isInterrupted(cause)) call.end = this.endedWith(undefined, how)
-        })
-      )
+      () => (wait > 0 ? Effect.delay(end, wait) : end),
+      () => Effect.sync(() => this.inFlight--)
     )
   }
 
-  /** Lets the double say what this list is to say. */
-  private said(call: Call, fault: Fault | undefined): Effect.Effect<void> {
-    const truth = this.known.truth
-    const lie = fault === undefined ? undefined : this.lie(fault, truth)
-    if (lie !== undefined) {
-      call.honest = lie.size === truth.size && [...lie].every((id) => truth.has(id))
-      return this.double.answer(lie)
-    }
-    // The double tells the truth at the moment it is asked: now, or at the end.
-    return this.snapshot === "Asked" ? this.double.answer(truth) : Effect.void
+  private answering(call: ListCall, fault: Fault | undefined): ListEffect {
+    const isWrong = fault !== undefined && fault._tag !== "FailLists"
+    const atRequest = this.answerTo(fault)
+    const isLate = !isWrong && this.snapshot === "Answer"
+    return Effect.sync(() => {
+      const answer = isLate ? this.answerTo(undefined) : atRequest
+      call.end = this.endNow(answer, undefined)
+      this.unchecked.push({ call, answer, before: this.currentView() })
+      this.answered.push(call)
+      this.model.listAnswered(call, answer)
+      return answer.listing
+    })
   }
 
-  private lie(fault: Fault, truth: ReadonlySet<TenantId>): ReadonlySet<TenantId> | undefined {
-    switch (fault._tag) {
-      case "ListsFail":
-        return undefined
-      case "ListsOld":
-        return this.known.truthAt(this.time.now - fault.millis)
-      case "ListsLack": {
-        const count = Math.ceil(truth.size * fault.share)
-        const all = [...truth]
-        return new Set(fault.from === "Start" ? all.slice(0, count) : all.slice(all.length - count))
-      }
-    }
+  private failing(call: ListCall, failure: Failure): ListEffect {
+    return Effect.tapErrorCause(failures[failure](), (cause) =>
+      Effect.sync(() => {
+        if (!Cause.isInterrupted(cause)) call.end = this.endNow(undefined, failure)
+      })
+    )
   }
 
-  private failing(
-    how: Failure,
-    manager: TenantManager["Type"]
-  ): TenantManager["Type"]["listActiveTenants"] {
-    return how === "Dies"
-      ? Effect.die(new Error("the client died"))
-      : Effect.zipRight(this.double.fail(errors[how](), 1), manager.listActiveTenants)
-  }
-
-  private endedWith(tenants: ReadonlySet<TenantId> | undefined, how: Failure | undefined): CallEnd {
+  private endNow(answer: ListAnswer | undefined, failure: Failure | undefined): ListEnd {
     const at = this.time.now
-    const asked = how === "Throttled" || how === "TenantManagerCircuitOpen"
+    const asks = failure === "Throttled" || failure === "CircuitOpen"
     return {
       at,
       wall: this.time.wall,
-      tenants,
-      keepAway: asked ? { until: at + KEEP_AWAY, urgentToo: how === "Throttled" } : undefined
+      answer,
+      noListBefore: asks
+        ? { until: at + RETRY_AFTER, urgentToo: failure === "Throttled" }
+        : undefined
     }
+  }
+
+  private answerTo(fault: Fault | undefined): Answer {
+    const active = [...this.model.active]
+    const listed = this.listed(active, fault)
+    const omission = fault?._tag === "OmitFromLists" ? fault.omission : "Absent"
+    const omitted = fault?._tag === "OmitFromLists" ? active.length - listed.length : 0
+    return {
+      listing: listingOf(listed, omitted, omission),
+      tenants: new Set(listed),
+      incomplete:
+        omitted > 0 &&
+        (omission === "Unreadable" || (omission === "UnknownStatus" && listed.length === 0)),
+      honest: listed.join() === active.join()
+    }
+  }
+
+  private listed(
+    active: ReadonlyArray<TenantId>,
+    fault: Fault | undefined
+  ): ReadonlyArray<TenantId> {
+    if (fault?._tag === "OutdateLists") {
+      return [...this.model.activeAt(this.time.now - fault.millis)]
+    }
+    if (fault?._tag !== "OmitFromLists") return active
+    const count = Math.ceil(active.length * fault.share)
+    return fault.from === "Start" ? active.slice(0, count) : active.slice(active.length - count)
   }
 }

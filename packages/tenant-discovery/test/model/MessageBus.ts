@@ -1,14 +1,15 @@
 /**
- * The way of an event: from its publisher by a channel to the server, which may
- * take long and is no business of the subscription; then over the link to the
- * subscriber, in order, heartbeats too, and lost with it.
+ * The way of an event: by a channel from its publisher to the server, then over the
+ * connection to the subscriber. Each is in order; a lost connection loses what is on it.
  */
-import type { Knowledge } from "./Knowledge.js"
+import { Effect } from "effect"
+import type { SignalSink, TenantEvents } from "../../src/index.js"
+import type { Model } from "./Model.js"
 import type { Channel } from "./story.js"
-import type { VirtualTime } from "./virtualTime.js"
+import type { VirtualTime } from "./VirtualTime.js"
 
-/** A queue in which nothing overtakes: where it is late, what comes next is no earlier. */
-class Line {
+/** A queue with a latency: what is sent later arrives no earlier. */
+class Queue {
   latency = 0
   waiting = 0
   private last = 0
@@ -16,12 +17,9 @@ class Line {
   constructor(private readonly time: VirtualTime) {}
 
   /** Calls `arrive` at once where nothing delays it. */
-  put(arrive: () => void): void {
+  send(arrive: () => void): void {
     const at = Math.max(this.waiting > 0 ? this.last : 0, this.time.now + this.latency)
-    if (at <= this.time.now && this.waiting === 0) {
-      arrive()
-      return
-    }
+    if (at <= this.time.now && this.waiting === 0) return arrive()
     this.last = at
     this.waiting++
     this.time.at(at, () => {
@@ -31,76 +29,110 @@ class Line {
   }
 }
 
-/** What goes over the link. */
-export interface Parcel {
-  /** It has reached the server, and somebody is subscribed there. */
+export interface Message {
+  /** It reached the server while the subscriber is subscribed. */
   readonly sent: () => void
   readonly arrived: () => void
 }
 
-export class Bus {
-  private readonly channels: Readonly<Record<Channel, Line>>
-  private link: Line
-  private readonly time: VirtualTime
+export class MessageBus {
+  /** The subscriptions whose scope is open. */
+  readonly sinks = new Set<SignalSink>()
+  /** The event side of the discovery. */
+  readonly events: TenantEvents["Type"]
+  private readonly channels: Readonly<Record<Channel, Queue>>
+  private connection: Queue
+  private lastSink: SignalSink | undefined
 
   constructor(
-    private readonly known: Knowledge,
-    time: VirtualTime
+    private readonly model: Model,
+    private readonly time: VirtualTime
   ) {
-    this.time = time
-    this.channels = { environment: new Line(time), tenant: new Line(time) }
-    this.link = new Line(time)
+    this.channels = { environment: new Queue(time), tenant: new Queue(time) }
+    this.connection = new Queue(time)
+    const open = (sink: SignalSink): void => {
+      this.sinks.add(sink)
+      this.lastSink = sink
+      if (model.subscribed) sink.subscribed()
+    }
+    this.events = {
+      subscribe: (sink) =>
+        Effect.acquireRelease(
+          Effect.sync(() => open(sink)),
+          () => Effect.sync(() => this.sinks.delete(sink))
+        )
+    }
   }
 
-  /** Whether anything is still to arrive. */
-  get quiet(): boolean {
+  /** Nothing is under way. */
+  get idle(): boolean {
     const { environment, tenant } = this.channels
-    return environment.waiting + tenant.waiting + this.link.waiting === 0
+    return environment.waiting + tenant.waiting + this.connection.waiting === 0
   }
 
-  /** Whether it is with the server when this returns. */
-  publish(channel: Channel, parcel: Parcel): boolean {
+  /** Calls the sinks, and lets the discovery handle it. */
+  signal(call: (sink: SignalSink) => void): void {
+    for (const sink of this.sinks) call(sink)
+    this.time.settle()
+  }
+
+  /** Whether the message has reached the server when this returns. */
+  publish(channel: Channel, message: Message): boolean {
     let reached = false
-    this.channels[channel].put(() => {
+    this.channels[channel].send(() => {
       reached = true
-      this.send(parcel)
+      this.send(message)
     })
     return reached
   }
 
-  /** From the server to whoever is subscribed. */
-  send(parcel: Parcel): void {
-    // Redis keeps nothing for those who are not there.
-    if (!this.known.subscribed) return
-    parcel.sent()
-    const { link } = this
-    link.put(() => {
-      // What was on the link of a lost connection is gone.
-      if (this.link === link && this.known.subscribed) parcel.arrived()
+  /** From the server to the subscriber. Redis keeps nothing for an absent one. */
+  send(message: Message): void {
+    if (!this.model.subscribed) return
+    message.sent()
+    const { connection } = this
+    connection.send(() => {
+      if (this.connection === connection && this.model.subscribed) message.arrived()
     })
   }
 
-  /** The connection is gone, and what was on its way with it. */
-  cut(): void {
-    const { latency } = this.link
-    this.link = new Line(this.time)
-    this.link.latency = latency
+  subscribe(): void {
+    if (this.model.subscribed) return
+    this.model.subscribe()
+    this.signal((sink) => sink.subscribed())
   }
 
-  channelIsSlow(channel: Channel, millis: number): void {
+  lose(): void {
+    const { latency } = this.connection
+    this.connection = new Queue(this.time)
+    this.connection.latency = latency
+    if (this.model.connection === "Lost") return
+    this.model.lose()
+    this.signal((sink) => sink.lost({ _tag: "ConnectionLost", message: "connection closed" }))
+  }
+
+  delayChannel(channel: Channel, millis: number): void {
     this.channels[channel].latency = millis
-    this.known.busWell = false
+    this.model.busWorks = false
   }
 
-  linkIsSlow(millis: number): void {
-    this.link.latency = millis
-    this.known.busWell = false
+  delayConnection(millis: number): void {
+    this.connection.latency = millis
+    this.model.busWorks = false
   }
 
-  well(): void {
+  repair(): void {
     this.channels.environment.latency = 0
     this.channels.tenant.latency = 0
-    this.link.latency = 0
-    this.known.busWell = true
+    this.connection.latency = 0
+    this.model.busWorks = true
+  }
+
+  /** An adapter that breaks its promise and signals after the close. */
+  signalAfterClose(raw: string): void {
+    this.lastSink?.message(raw)
+    this.lastSink?.lost({ _tag: "ConnectionLost", message: "connection closed" })
+    this.lastSink?.subscribed()
+    this.time.settle()
   }
 }

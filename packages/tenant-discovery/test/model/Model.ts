@@ -1,6 +1,6 @@
 /**
- * The model: what is true in the world, what of it has come to the discovery, and
- * what of that may be uncertain to it without any fault of its own.
+ * The model: what is true, what the discovery was told of it, and about which tenants the
+ * discovery can be wrong without a fault of its own.
  */
 import { TenantId } from "../../src/index.js"
 import { TENANTS } from "./story.js"
@@ -9,137 +9,153 @@ export const idOf = (tenant: number): TenantId => TenantId.make(`t-${tenant}`)
 
 export const allIds: ReadonlyArray<TenantId> = Array.from({ length: TENANTS }, (_, i) => idOf(i))
 
-/** How a call for a list ended: with tenants, or without and a wish to be left alone. */
-export interface CallEnd {
+/** What a list answered. */
+export interface ListAnswer {
+  readonly tenants: ReadonlySet<TenantId>
+  /** It has unreadable elements, or only elements that unknown statuses filter. */
+  readonly incomplete: boolean
+  /** It equals the truth of some moment between the request and the answer. */
+  readonly honest: boolean
+}
+
+/** How a list ended. */
+export interface ListEnd {
   readonly at: number
-  /** The same by the wall clock, to be known again in `lastListedAt`. */
+  /** The same on the wall clock; `lastListedAt` of the status is compared with it. */
   readonly wall: number
-  readonly tenants: ReadonlySet<TenantId> | undefined
-  /** Until then nobody may call, or nobody but who waits for it. */
-  readonly keepAway: { readonly until: number; readonly urgentToo: boolean } | undefined
+  /** `undefined` for a list that failed. */
+  readonly answer: ListAnswer | undefined
+  /** No list may begin before this; one that a caller waits for only if `urgentToo`. */
+  readonly noListBefore: { readonly until: number; readonly urgentToo: boolean } | undefined
 }
 
-/** A list as the tenant manager knows it. */
-export interface Call {
+/** A list as the tenant manager sees it. */
+export interface ListCall {
   readonly startedAt: number
-  /** Counts whatever happened, to tell the order within one moment. */
   readonly startedSeq: number
-  /** Somebody waits for it, so that it need not keep its distance. */
+  /** A caller of `refresh` waits for it. */
   readonly urgent: boolean
-  /** At the start of the discovery, which retries by a rule of its own. */
+  /** It belongs to the start, which has a retry schedule of its own. */
   readonly starting: boolean
-  /** Whether it tells what was true at some moment between question and answer. */
-  honest: boolean
-  end: CallEnd | undefined
+  /** The mode was `Live` when it began. */
+  readonly wasLive: boolean
+  end: ListEnd | undefined
 }
 
-/** What the model knows of a tenant. */
-export interface Known {
+export interface TenantState {
   active: boolean
   changedAt: number
-  /** What the last event that arrived said, as long as no later list can have said otherwise. */
-  eventSaid: "Added" | "Removed" | undefined
+  /** What the last event said that no later list can have contradicted. */
+  lastEvent: "Added" | "Removed" | undefined
+  /** When the last event arrived that adds or removes. */
   arrivedSeq: number
+  /** When the last `tenant.activated` arrived. */
+  activatedSeq: number
   /**
-   * When the view of it last became uncertain: an event was lost or is late, an old
-   * one came, or a list lied. A list that begins after it and is honest ends that.
+   * Since when the view can be wrong about it: an event was lost, late or old, or a list was
+   * wrong. An honest list that begins later ends this.
    */
-  taintedSeq: number | undefined
-  /** How many of its events are between the server and the subscriber. */
-  onTheLink: number
+  uncertainSeq: number | undefined
+  /** Its events between the server and the subscriber. */
+  eventsInFlight: number
 }
 
-interface Moment {
-  readonly at: number
-  readonly active: ReadonlySet<TenantId>
-}
-
-export class Knowledge {
-  /** Counts whatever happens. */
+export class Model {
+  /** Numbers everything that happens, to order what happens at one moment. */
   seq = 0
-  condition: "Silent" | "Subscribed" | "Lost" = "Silent"
+  /** `Silent`: the first subscription was neither acknowledged nor lost. */
+  connection: "Silent" | "Subscribed" | "Lost" = "Silent"
   subscribedSeq = 0
-  busWell = true
-  listsWell = true
-  readonly arrivedEvents = new Set<string>()
+  busWorks = true
+  listsWork = true
 
-  private readonly tenants = new Map<TenantId, Known>()
-  private readonly past: Array<Moment> = []
+  private readonly tenants = new Map<TenantId, TenantState>()
+  private readonly past: Array<{ readonly at: number; readonly active: ReadonlySet<TenantId> }> = []
+  private readonly arrivedEvents = new Set<string>()
 
   constructor(initial: ReadonlyArray<number>, now: number) {
     for (const [tenant, id] of allIds.entries()) {
       this.tenants.set(id, {
         active: initial.includes(tenant),
         changedAt: 0,
-        eventSaid: undefined,
+        lastEvent: undefined,
         arrivedSeq: 0,
-        taintedSeq: undefined,
-        onTheLink: 0
+        activatedSeq: 0,
+        uncertainSeq: undefined,
+        eventsInFlight: 0
       })
     }
-    this.past.push({ at: now, active: this.truth })
+    this.past.push({ at: now, active: this.active })
   }
 
   get subscribed(): boolean {
-    return this.condition === "Subscribed"
+    return this.connection === "Subscribed"
   }
 
-  get truth(): ReadonlySet<TenantId> {
+  get active(): ReadonlySet<TenantId> {
     return new Set(allIds.filter((id) => this.of(id).active))
   }
 
-  truthAt(time: number): ReadonlySet<TenantId> {
-    const then = this.past.findLast(({ at }) => at <= time) ?? this.past[0]
-    if (then === undefined) throw new Error("the model has no past")
-    return then.active
+  activeAt(time: number): ReadonlySet<TenantId> {
+    return (this.past.findLast(({ at }) => at <= time) ?? this.past[0])?.active ?? new Set()
   }
 
-  of(id: TenantId): Known {
-    const known = this.tenants.get(id)
-    if (known === undefined) throw new RangeError(`no tenant ${id} in the model`)
-    return known
+  of(id: TenantId): TenantState {
+    const state = this.tenants.get(id)
+    if (state === undefined) throw new RangeError(`the model has no tenant ${id}`)
+    return state
   }
 
-  changed(id: TenantId, active: boolean, now: number): void {
+  change(id: TenantId, active: boolean, now: number): void {
     this.seq++
-    const known = this.of(id)
-    if (known.active === active) return
-    known.active = active
-    known.changedAt = now
-    this.past.push({ at: now, active: this.truth })
+    const state = this.of(id)
+    if (state.active === active) return
+    state.active = active
+    state.changedAt = now
+    this.past.push({ at: now, active: this.active })
   }
 
-  /** The discovery cannot know the tenant's state from now on, until a list tells. */
-  taint(id: TenantId): void {
-    this.of(id).taintedSeq = ++this.seq
+  /** The discovery cannot know the tenant's state until a list tells it. */
+  makeUncertain(id: TenantId): void {
+    this.of(id).uncertainSeq = ++this.seq
   }
 
-  /** An event has come to the discovery, be it old or new. */
-  arrived(id: TenantId, active: boolean): void {
-    const known = this.of(id)
-    known.arrivedSeq = ++this.seq
-    known.eventSaid = active ? "Added" : "Removed"
-    known.taintedSeq = known.active === active ? undefined : known.arrivedSeq
+  /** Whether an event with this ID arrived before; remembers it. */
+  isDuplicate(eventId: string): boolean {
+    if (this.arrivedEvents.has(eventId)) return true
+    this.arrivedEvents.add(eventId)
+    return false
   }
 
-  nowSubscribed(): void {
-    this.condition = "Subscribed"
+  /** An event that is not a duplicate arrived at the discovery; it may be old. */
+  eventArrived(id: TenantId, active: boolean): void {
+    const state = this.of(id)
+    state.arrivedSeq = ++this.seq
+    state.lastEvent = active ? "Added" : "Removed"
+    state.uncertainSeq = state.active === active ? undefined : state.arrivedSeq
+  }
+
+  subscribe(): void {
+    this.connection = "Subscribed"
     this.subscribedSeq = ++this.seq
   }
 
-  nowLost(): void {
+  lose(): void {
     this.seq++
-    this.condition = "Lost"
-    for (const known of this.tenants.values()) known.onTheLink = 0
+    this.connection = "Lost"
+    for (const state of this.tenants.values()) state.eventsInFlight = 0
   }
 
-  /** A list was answered: of whom no event told meanwhile, it may tell anything. */
-  answered(call: Call, tenants: ReadonlySet<TenantId>): void {
+  /** A list was answered. It decides about the tenants that no event named since it began. */
+  listAnswered({ startedSeq }: ListCall, { honest, incomplete, tenants }: ListAnswer): void {
     this.seq++
-    for (const [id, known] of this.tenants) {
-      if (known.arrivedSeq > call.startedSeq) continue
-      if ((known.eventSaid === "Added") !== tenants.has(id)) known.eventSaid = undefined
-      if (!call.honest) known.taintedSeq = this.seq
+    for (const [id, state] of this.tenants) {
+      if (state.arrivedSeq > startedSeq) continue
+      const lists = tenants.has(id)
+      // An incomplete list removes none.
+      const contradicted = lists ? "Removed" : incomplete ? undefined : "Added"
+      if (state.lastEvent === contradicted) state.lastEvent = undefined
+      if (!honest && lists !== state.active) state.uncertainSeq = this.seq
     }
   }
 }

@@ -1,43 +1,33 @@
-/** Those who listen to a discovery: quick, slow, stalled, failing, hanging, late. */
+/** The readers and handlers of a discovery: quick, slow, stalled, failing, hanging, late. */
 import { Deferred, Effect, Exit, type Fiber, Scope, Stream } from "effect"
-import {
-  type TenantChange,
-  type TenantDiscovery,
-  type TenantId,
-  type TenantView
-} from "../../src/index.js"
+import type { TenantChange, TenantDiscoveryService, TenantId, TenantView } from "../../src/index.js"
 import { applyChanges } from "../../src/internal/view/edit.js"
-import type { VirtualTime } from "./virtualTime.js"
+import type { VirtualTime } from "./VirtualTime.js"
 
-type Discovery = TenantDiscovery["Type"]
-
-/** A reader of the changes, and what it makes of them. */
+/** A reader of the changes, and what they come to. */
 export class Reader {
-  readonly told: Array<TenantChange> = []
+  readonly received: Array<TenantChange> = []
   readonly present = new Set<TenantId>()
-  /** The first thing that did not fit. */
-  outOfTurn: string | undefined
-  /** What the changes come to by the library's own fold. */
+  /** The first change that does not alternate. */
+  unexpected: string | undefined
+  /** The view that the library's own fold makes of the changes. */
   view: TenantView
-  /** The fiber that reads: it ends with the discovery. */
   fiber: Fiber.RuntimeFiber<void> | undefined
 
   constructor(
     readonly name: string,
-    seen: TenantView,
-    /** What it does after each change. */
-    readonly pause: Effect.Effect<void>
+    view: TenantView
   ) {
-    this.view = seen
-    for (const id of seen.ids) this.present.add(id)
+    this.view = view
+    for (const id of view.ids) this.present.add(id)
   }
 
   read(change: TenantChange): void {
-    this.told.push(change)
+    this.received.push(change)
     const { id } = change.tenant
     if (this.present.has(id) !== (change._tag !== "Added")) {
-      this.outOfTurn ??= `${change._tag} of ${id}, which is ${
-        this.present.has(id) ? "there" : "not there"
+      this.unexpected ??= `${change._tag} of ${id}, which is ${
+        this.present.has(id) ? "present" : "absent"
       }`
     }
     if (change._tag === "Added") this.present.add(id)
@@ -46,70 +36,49 @@ export class Reader {
   }
 }
 
-/** One call of a handler, or one that was due. */
-export type Called = `+${string}` | `-${string}`
+/** A call of a handler: the sign of its kind and the tenant's ID. */
+export type HandlerCall = `+${string}` | `-${string}`
 
-const calledFor = ({ _tag, tenant }: TenantChange): ReadonlyArray<Called> =>
+const callsFor = ({ _tag, tenant }: TenantChange): ReadonlyArray<HandlerCall> =>
   _tag === "Added" ? [`+${tenant.id}`] : _tag === "Removed" ? [`-${tenant.id}`] : []
 
-export class Audience {
-  readonly readers: Array<Reader> = []
+export class Readers {
+  readonly all: Array<Reader> = []
   readonly quick: Reader
-  readonly quickAtFirst: ReadonlyArray<TenantId>
+  /** Stops at its first change until `releaseStalled`. */
   readonly stalled: Reader
-  /** Of each change that the quick reader was told: how many lists had answered by then. */
-  readonly answeredBy: Array<number> = []
-  /** Handlers that fail each time, that take their time, that never end. */
-  readonly failing: Array<Called> = []
-  readonly slow: Array<Called> = []
-  readonly hanging: Array<Called> = []
-  private readonly gate: Deferred.Deferred<void>
-  /** `Effect.never` would keep the process alive. */
-  private readonly never: Effect.Effect<void>
+  /** The calls of handlers that fail, that are slow, that never return. */
+  readonly failing: Array<HandlerCall> = []
+  readonly slow: Array<HandlerCall> = []
+  readonly hanging: Array<HandlerCall> = []
+  private readonly gate = Effect.unsafeMakeLatch(false)
+  private readonly scope: Scope.CloseableScope
 
-  private constructor(
-    private readonly discovery: Discovery,
+  constructor(
+    private readonly discovery: TenantDiscoveryService,
     private readonly time: VirtualTime,
-    private readonly scope: Scope.CloseableScope,
-    private readonly slowness: number,
-    answered: () => number
+    private readonly slowness: number
   ) {
-    this.gate = time.run(Deferred.make<void>())
-    this.never = Deferred.await(time.run(Deferred.make<void>()))
-    this.quick = this.reader(
-      "quick",
-      Effect.sync(() => {
-        this.answeredBy.push(answered())
-      })
-    )
-    this.quickAtFirst = [...this.quick.present]
-    this.reader("slow", Effect.sleep(slowness))
-    this.stalled = this.reader("stalled", Deferred.await(this.gate))
-    time.run(this.handlers)
+    this.scope = time.run(Scope.make())
+    this.quick = this.add("quick", Effect.void)
+    this.add("slow", Effect.sleep(slowness))
+    this.stalled = this.add("stalled", this.gate.await)
+    time.run(this.registerHandlers)
   }
 
-  static of(
-    discovery: Discovery,
-    time: VirtualTime,
-    slowness: number,
-    answered: () => number
-  ): Audience {
-    return new Audience(discovery, time, time.run(Scope.make()), slowness, answered)
-  }
-
-  get calls(): number {
+  get handlerCalls(): number {
     return this.failing.length + this.slow.length + this.hanging.length
   }
 
-  /** What handlers are due for by now: each transition that the quick reader was told. */
-  get due(): ReadonlyArray<Called> {
-    return this.quick.told.flatMap(calledFor)
+  /** The calls that handlers should have had by now: the quick reader's transitions. */
+  get expectedCalls(): ReadonlyArray<HandlerCall> {
+    return this.quick.received.flatMap(callsFor)
   }
 
-  /** A reader of its own, from now on. To be called when all is quiet. */
-  reader(name: string, pause: Effect.Effect<void>): Reader {
+  /** Adds a reader from now on, which does `pause` after each change. */
+  add(name: string, pause: Effect.Effect<void>): Reader {
     const { discovery, scope, time } = this
-    const reader = new Reader(name, time.run(discovery.view.get), pause)
+    const reader = new Reader(name, time.run(discovery.view.get))
     reader.fiber = time.run(
       discovery.changes.pipe(
         Stream.runForEach((change) => {
@@ -119,38 +88,37 @@ export class Audience {
         Effect.forkIn(scope)
       )
     )
-    this.readers.push(reader)
+    this.all.push(reader)
     return reader
   }
 
-  /** The stalled reader goes on. */
-  release(): void {
-    this.time.run(Deferred.succeed(this.gate, undefined))
+  releaseStalled(): void {
+    this.time.run(this.gate.open)
   }
 
-  leave(): void {
+  close(): void {
     this.time.run(Scope.close(this.scope, Exit.void))
   }
 
-  private get handlers(): Effect.Effect<void> {
-    const { discovery } = this
-    const note = (calls: Array<Called>, call: Called) =>
-      Effect.sync(() => {
-        calls.push(call)
-      })
-    return Effect.gen(this, function* () {
+  private get registerHandlers(): Effect.Effect<void> {
+    const { discovery, failing, hanging, slow, slowness } = this
+    const record = (calls: Array<HandlerCall>, call: HandlerCall) =>
+      Effect.sync(() => void calls.push(call))
+    return Effect.gen(function* () {
+      // `Effect.never` would keep the process alive.
+      const never = Deferred.await(yield* Deferred.make<void>())
       yield* discovery.onTenantAdded(({ id }) =>
-        Effect.zipRight(note(this.failing, `+${id}`), Effect.fail("this one always fails"))
+        Effect.zipRight(record(failing, `+${id}`), Effect.fail("this handler always fails"))
       )
       yield* discovery.onTenantRemoved(({ id }) =>
-        Effect.zipRight(note(this.failing, `-${id}`), Effect.die("this one always dies"))
+        Effect.zipRight(record(failing, `-${id}`), Effect.die("this handler always dies"))
       )
       yield* discovery.onTenantAdded(
-        ({ id }) => Effect.zipRight(note(this.slow, `+${id}`), Effect.sleep(this.slowness)),
+        ({ id }) => Effect.zipRight(record(slow, `+${id}`), Effect.sleep(slowness)),
         { replay: true }
       )
       yield* discovery.onTenantRemoved(({ id }) =>
-        Effect.zipRight(note(this.hanging, `-${id}`), this.never)
+        Effect.zipRight(record(hanging, `-${id}`), never)
       )
     }).pipe(Scope.extend(this.scope))
   }

@@ -1,121 +1,129 @@
-/**
- * The real discovery in virtual time over the doubles of its edges, in a world to
- * which anything may happen.
- */
-import { Context, Effect, type Either, Exit, type Fiber, Layer, Scope, Supervisor } from "effect"
+/** The real discovery in virtual time over simulated edges, to which the steps of a story happen. */
 import {
-  TenantDiscovery,
+  Effect,
+  type Either,
+  Exit,
+  type Fiber,
+  identity,
+  Metric,
+  MetricState,
+  Scope,
+  Supervisor
+} from "effect"
+import {
+  type TenantDiscoveryService,
+  TenantEvents,
   type TenantId,
   TenantManager,
   type TenantManagerError
 } from "../../src/index.js"
-import { TestEvent, TestTenantEvents, TestTenantManager } from "../../src/testing.js"
-import { Audience } from "./Audience.js"
-import { Bus } from "./Bus.js"
-import { idOf, Knowledge } from "./Knowledge.js"
-import { Lists } from "./Lists.js"
-import { Proofs, type Seen } from "./Proofs.js"
+import { makeDiscovery } from "../../src/internal/discovery/listener.js"
+import type { Reducer } from "../../src/internal/discovery/state.js"
+import { TestEvent } from "../../src/testing.js"
+import { Freshness, type Observation } from "./Freshness.js"
+import { ListServer } from "./ListServer.js"
+import { MessageBus } from "./MessageBus.js"
+import { idOf, Model } from "./Model.js"
+import { Readers } from "./Readers.js"
 import type { Channel, Delivery, Start, Step } from "./story.js"
-import { VirtualTime } from "./virtualTime.js"
+import { VirtualTime } from "./VirtualTime.js"
 
 const SERVICE = "ledger"
 
-/** The fibers of the discovery that run. */
-class Alive extends Supervisor.AbstractSupervisor<number> {
-  private readonly fibers = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
-  readonly value = Effect.sync(() => this.fibers.size)
-
-  get count(): number {
-    return this.fibers.size
-  }
-
-  override onStart<A, E, R>(
-    _context: Context.Context<R>,
-    _effect: Effect.Effect<A, E, R>,
-    _parent: unknown,
-    fiber: Fiber.RuntimeFiber<A, E>
-  ): void {
-    this.fibers.add(fiber)
-  }
-
-  override onEnd<A, E>(_exit: Exit.Exit<A, E>, fiber: Fiber.RuntimeFiber<A, E>): void {
-    this.fibers.delete(fiber)
-  }
+export interface Edges {
+  readonly events: TenantEvents["Type"]
+  readonly manager: TenantManager["Type"]
 }
 
-/** A refresh that somebody waits for. */
-export interface Refresh {
+/** Parts of the discovery to replace by faulty ones. */
+export interface Variant {
+  readonly reducer?: Reducer
+  readonly edges?: (edges: Edges) => Edges
+  readonly service?: (service: TenantDiscoveryService) => TenantDiscoveryService
+}
+
+/** A pending call of `refresh`. */
+export interface RefreshCall {
   readonly at: number
+  readonly seq: number
   readonly fiber: Fiber.RuntimeFiber<Either.Either<void, TenantManagerError>>
 }
 
-export class World {
+/** What an event does to a tenant. */
+interface EventEffect {
+  readonly id: TenantId
+  readonly becomes: "Added" | "Removed" | "Activated"
+}
+
+/** The drift that was counted in this process. */
+export const driftCount = (): number =>
+  Metric.unsafeSnapshot().reduce(
+    (sum, { metricKey, metricState }) =>
+      metricKey.name === "tenant_discovery_drift_total" && MetricState.isCounterState(metricState)
+        ? sum + Number(metricState.count)
+        : sum,
+    0
+  )
+
+export class Simulation {
   readonly time: VirtualTime
-  readonly known: Knowledge
-  readonly bus: Bus
-  readonly lists: Lists
-  readonly proofs: Proofs
-  /** The steps that were taken. */
-  readonly taken: Array<Step> = []
-  discovery: TenantDiscovery["Type"] | undefined
-  audience: Audience | undefined
-  refreshes: Array<Refresh> = []
-  /** The first event after which the quick reader was told something else than it said. */
-  misled: string | undefined
+  readonly model: Model
+  readonly bus: MessageBus
+  readonly lists: ListServer
+  readonly freshness: Freshness
+  expectedDrift = driftCount()
+  readonly takenSteps: Array<Step> = []
+  discovery: TenantDiscoveryService | undefined
+  readers: Readers | undefined
+  refreshes: Array<RefreshCall> = []
+  /** The first event of which the quick reader got another number of changes than it makes. */
+  unexpectedEvent: string | undefined
 
-  private readonly alive = new Alive()
+  private readonly supervisor: Supervisor.Supervisor<ReadonlyArray<unknown>>
   private readonly scope: Scope.CloseableScope
-  private readonly events: TestTenantEvents["Type"]
-  private readonly manager: TestTenantManager["Type"]
-  private readonly starting: Fiber.RuntimeFiber<TenantDiscovery["Type"], unknown>
+  private readonly starting: Fiber.RuntimeFiber<TenantDiscoveryService, TenantManagerError>
 
-  constructor(readonly start: Start) {
-    const time = new VirtualTime(start.jitter)
+  constructor(
+    readonly start: Start,
+    variant: Variant = {}
+  ) {
+    const time = new VirtualTime(start.seed)
     this.time = time
-    this.known = new Knowledge(start.initial, time.now)
-    this.bus = new Bus(this.known, time)
-    this.scope = time.run(Scope.make())
-    const edges = time.run(
-      Layer.buildWithScope(
-        Layer.mergeAll(
-          TestTenantEvents.layer({ auto: start.acknowledged }),
-          TestTenantManager.layer({ service: SERVICE, tenants: start.initial.map(idOf) })
-        ),
-        this.scope
-      )
-    )
-    this.events = Context.get(edges, TestTenantEvents)
-    this.manager = Context.get(edges, TestTenantManager)
-    this.lists = new Lists(this.known, time, this.manager)
-    this.proofs = new Proofs(time, this.lists)
-    const watched = this.lists.watch(Context.get(edges, TenantManager))
-    if (start.acknowledged) this.known.nowSubscribed()
-    if (start.firstLists === "Slow") this.lists.slow(500, "Asked")
-    if (start.firstLists === "Away") {
-      this.lists.next({ _tag: "ListsFail", how: "Outage", times: 1 })
+    this.model = new Model(start.initial, time.now)
+    if (start.acknowledged) this.model.subscribe()
+    this.bus = new MessageBus(this.model, time)
+    const viewNow = () => this.discovery && Effect.runSync(this.discovery.view.get)
+    this.lists = new ListServer(this.model, time, viewNow, SERVICE)
+    this.freshness = new Freshness(time, this.lists)
+    if (start.firstLists === "Slow") this.lists.delayBy(500, "Request")
+    if (start.firstLists === "Failing") {
+      this.lists.addFault({ _tag: "FailLists", failure: "Outage", times: 1 })
     }
+    this.scope = time.run(Scope.make())
+    this.supervisor = time.run(Supervisor.track)
+    const { events, manager } = (variant.edges ?? identity)({
+      events: this.bus.events,
+      manager: this.lists.manager
+    })
+    const { removalConfirmations, resubscribeJitter } = start
     this.starting = time.start(
-      Layer.buildWithScope(TenantDiscovery.layer(), this.scope).pipe(
-        Effect.map((context) => Context.get(context, TenantDiscovery)),
-        Effect.provide(Context.add(edges, TenantManager, watched)),
-        Effect.supervised(this.alive)
+      makeDiscovery({ removalConfirmations, resubscribeJitter }, variant.reducer).pipe(
+        Effect.map(variant.service ?? identity),
+        Effect.provideService(TenantEvents, events),
+        Effect.provideService(TenantManager, manager),
+        Scope.extend(this.scope),
+        Effect.supervised(this.supervisor)
       )
     )
   }
 
-  /** The view and the status now, once there are any. To be called when all is quiet. */
-  look(): Seen | undefined {
+  /** The view and the status now; `undefined` before the start is over. */
+  observe(): Observation | undefined {
     const exit = this.discovery === undefined ? this.starting.unsafePoll() : null
     if (exit?._tag === "Success") {
-      // The readers begin while nothing moves: what they then know is what the view has.
       this.discovery = exit.value
       this.lists.starting = false
-      this.audience = Audience.of(
-        exit.value,
-        this.time,
-        this.start.slowness,
-        () => this.lists.answers.length
-      )
+      this.readers = new Readers(exit.value, this.time, this.start.slowness)
     }
     const { discovery } = this
     if (discovery === undefined) return undefined
@@ -123,59 +131,53 @@ export class World {
       view: Effect.runSync(discovery.view.get),
       status: Effect.runSync(discovery.status.get)
     }
-    this.proofs.see(seen)
+    this.freshness.observe(seen)
     return seen
   }
 
-  do(step: Step, quiet: () => void): void {
-    this.taken.push(step)
-    this.known.seq++
-    // No two steps at one moment: what came first is plain.
-    this.time.pass(1, quiet)
-    this.take(step, quiet)
+  /** `check` is called whenever nothing can run. */
+  take(step: Step, check: () => void): void {
+    this.takenSteps.push(step)
+    this.model.seq++
+    // No two steps happen at one moment.
+    this.time.pass(1, check)
+    this.apply(step, check)
     this.time.settle()
-    quiet()
+    check()
   }
 
   close(): void {
-    this.time.stop(this.starting)
+    this.time.interrupt(this.starting)
     this.time.run(Scope.close(this.scope, Exit.void))
   }
 
-  /** What a publisher and a server do when nobody listens any more. */
-  shout(): void {
-    this.time.run(this.events.send(TestEvent.associated("late", SERVICE)))
-    this.time.run(this.events.lose())
-    this.time.run(this.events.subscribed)
+  signalAfterClose(): void {
+    this.bus.signalAfterClose(JSON.stringify(TestEvent.associated("late", SERVICE)))
   }
 
-  /** Law 2: a start may fail, and is over then. */
   get failedToStart(): boolean {
     return this.starting.unsafePoll()?._tag === "Failure"
   }
 
-  get subscriptions(): number {
-    return this.time.run(this.events.subscriptions)
+  /** No message and no list is under way. */
+  get idle(): boolean {
+    return this.bus.idle && this.lists.inFlight === 0
   }
 
-  /** Nothing is on its way, and no list is under way. */
-  get atRest(): boolean {
-    return this.bus.quiet && this.lists.underWay === 0
+  /** The running fibers of the discovery. */
+  get fiberCount(): number {
+    return this.time.run(this.supervisor.value).length
   }
 
-  get fibers(): number {
-    return this.alive.count
-  }
-
-  private take(step: Step, quiet: () => void): void {
-    const { bus, known, lists, time } = this
+  private apply(step: Step, check: () => void): void {
+    const { bus, lists, model, time } = this
     switch (step._tag) {
       case "Associate":
       case "Suspend":
         return this.change(idOf(step.tenant), step._tag === "Associate", step)
       case "Activate":
         return this.activate(idOf(step.tenant))
-      case "Rotate":
+      case "RotateCredentials":
         return this.publish("environment", TestEvent.credentialsRotated(idOf(step.tenant), SERVICE))
       case "Burst":
         for (let round = 0; round < step.rounds; round++) {
@@ -184,73 +186,64 @@ export class World {
           this.change(idOf(step.tenant), true, how)
         }
         return
-      case "Garbage":
-        return time.run(this.events.send("garbage", "{}", '{"event_type":7}'))
-      case "ChannelSlow":
-        return bus.channelIsSlow(step.channel, step.millis)
-      case "LinkSlow":
-        return bus.linkIsSlow(step.millis)
-      case "BusWell":
-        return bus.well()
-      case "Lose":
-        return this.lose()
+      case "MalformedMessages":
+        if (!model.subscribed) return
+        for (const raw of ["malformed", "{}", '{"event_type":7}']) {
+          bus.signal((sink) => sink.message(raw))
+        }
+        return
+      case "DelayChannel":
+        return bus.delayChannel(step.channel, step.millis)
+      case "DelayConnection":
+        return bus.delayConnection(step.millis)
+      case "RepairBus":
+        return bus.repair()
+      case "LoseSubscription":
+        return bus.lose()
       case "Subscribe":
-        return this.subscribe()
+        return bus.subscribe()
       case "Flap":
         for (let turn = 0; turn < step.times; turn++) {
-          this.lose()
-          time.pass(1, quiet)
-          this.subscribe()
-          time.pass(1, quiet)
+          bus.lose()
+          time.pass(1, check)
+          bus.subscribe()
+          time.pass(1, check)
         }
         return
       case "Heartbeat":
         return this.heartbeat()
       case "Refresh":
         return this.refresh()
-      case "ListsSlow":
-        return lists.slow(step.millis, step.snapshot)
-      case "ListsFail":
-      case "ListsLack":
-      case "ListsOld":
-        return lists.next(step)
-      case "ListsDown":
-        return lists.away()
-      case "ListsWell":
-        return lists.well()
+      case "DelayLists":
+        return lists.delayBy(step.millis, step.snapshot)
+      case "FailLists":
+      case "OmitFromLists":
+      case "OutdateLists":
+        return lists.addFault(step)
+      case "StopLists":
+        return lists.stop()
+      case "RepairLists":
+        return lists.repair()
       case "SetClock":
         return time.setWallBy(step.millis)
-      case "Reader":
-        this.audience?.reader(
+      case "AddReader":
+        this.readers?.add(
           `late, ${step.slowness} ms a change`,
           step.slowness > 0 ? Effect.sleep(step.slowness) : Effect.void
         )
         return
       case "Wait":
-        return time.pass(step.millis, quiet)
+        return time.pass(step.millis, check)
     }
-    known.seq++
-  }
-
-  private lose(): void {
-    this.known.nowLost()
-    this.bus.cut()
-    this.time.run(this.events.lose())
-  }
-
-  private subscribe(): void {
-    if (this.known.subscribed) return
-    this.known.nowSubscribed()
-    this.time.run(this.events.subscribed)
   }
 
   private heartbeat(): void {
-    const sentAt = this.time.now
+    const { now, nanos } = this.time
     this.bus.send({
       sent: () => undefined,
       arrived: () => {
-        this.proofs.heartbeat(sentAt, this.look())
-        this.time.run(this.events.aliveSentAt(BigInt(Math.round(sentAt * 1e6))))
+        this.freshness.heartbeat(now, this.observe())
+        this.bus.signal((sink) => sink.alive(nanos))
       }
     })
   }
@@ -260,75 +253,69 @@ export class World {
     active: boolean,
     { channel, delivery }: { readonly channel: Channel; readonly delivery: Delivery }
   ): void {
-    this.known.changed(id, active, this.time.now)
-    this.time.run(active ? this.manager.add(id) : this.manager.remove(id))
-    if (delivery === "Lost") {
-      this.known.taint(id)
-      return
-    }
+    this.model.change(id, active, this.time.now)
+    if (delivery === "Lost") return this.model.makeUncertain(id)
+    const ofTenant = channel === "tenant"
     const event = active
-      ? channel === "tenant"
-        ? TestEvent.reactivated(id, SERVICE)
-        : TestEvent.associated(id, SERVICE)
-      : channel === "tenant"
+      ? (ofTenant ? TestEvent.reactivated : TestEvent.associated)(id, SERVICE)
+      : ofTenant
         ? TestEvent.tenantSuspended(id)
         : TestEvent.suspended(id, SERVICE)
-    this.publish(channel, event, { id, active })
-    if (delivery === "Twice") {
-      this.publish(channel === "tenant" ? "environment" : "tenant", event, { id, active })
-    }
+    const effect: EventEffect = { id, becomes: active ? "Added" : "Removed" }
+    this.publish(channel, event, effect)
+    if (delivery === "Twice") this.publish(ofTenant ? "environment" : "tenant", event, effect)
   }
 
   private activate(id: TenantId): void {
-    this.known.changed(id, true, this.time.now)
-    this.known.taint(id)
-    this.time.run(this.manager.add(id))
-    this.publish("tenant", TestEvent.tenantActivated(id))
+    this.model.change(id, true, this.time.now)
+    this.model.makeUncertain(id)
+    this.publish("tenant", TestEvent.tenantActivated(id), { id, becomes: "Activated" })
   }
 
-  private publish(
-    channel: Channel,
-    event: TestEvent.ContractEvent,
-    says?: { readonly id: TenantId; readonly active: boolean }
-  ): void {
-    const known = says === undefined ? undefined : this.known.of(says.id)
+  private publish(channel: Channel, event: TestEvent.ContractEvent, effect?: EventEffect): void {
+    const tenant = effect && this.model.of(effect.id)
     const reached = this.bus.publish(channel, {
       sent: () => {
-        if (known !== undefined) known.onTheLink++
+        if (tenant !== undefined) tenant.eventsInFlight++
       },
       arrived: () => {
-        if (known !== undefined) known.onTheLink--
-        this.arrive(event, says)
+        if (tenant !== undefined) tenant.eventsInFlight--
+        this.arrive(event, effect)
       }
     })
-    // Until it is there, the discovery can know it from a list alone.
-    if (!reached && says !== undefined) this.known.taint(says.id)
+    // Until the event reaches the server, only a list can tell the discovery.
+    if (!reached && effect !== undefined) this.model.makeUncertain(effect.id)
   }
 
-  private arrive(
-    event: TestEvent.ContractEvent,
-    says: { readonly id: TenantId; readonly active: boolean } | undefined
-  ): void {
-    const quick = this.audience?.quick
-    const before = quick?.told.length ?? 0
-    const again = this.known.arrivedEvents.has(String(event.event_id))
-    this.known.arrivedEvents.add(String(event.event_id))
-    const news = says !== undefined && !again && quick?.present.has(says.id) !== says.active
-    if (says !== undefined && !again) this.known.arrived(says.id, says.active)
-    this.time.run(this.events.send(event))
-    if (quick === undefined || says === undefined) return
-    const told = quick.told.length - before
-    if (told !== (news ? 1 : 0)) {
-      this.misled ??= `${event.event_type} of ${says.id}${again ? ", again," : ""} was told as ${told} changes`
+  private arrive(event: TestEvent.ContractEvent, effect: EventEffect | undefined): void {
+    const { bus, model } = this
+    const send = () => bus.signal((sink) => sink.message(JSON.stringify(event)))
+    if (effect === undefined) return send()
+    const { becomes, id } = effect
+    if (becomes === "Activated") {
+      model.of(id).activatedSeq = ++model.seq
+      return send()
     }
+    const isDuplicate = model.isDuplicate(String(event.event_id))
+    if (!isDuplicate) model.eventArrived(id, becomes === "Added")
+    const reader = this.readers?.quick
+    const isNew = !isDuplicate && reader?.present.has(id) !== (becomes === "Added")
+    const before = { received: reader?.received.length ?? 0, lists: this.lists.answered.length }
+    send()
+    // A list that was answered meanwhile makes changes of its own.
+    if (reader === undefined || this.lists.answered.length > before.lists) return
+    const changes = reader.received.length - before.received
+    if (changes === (isNew ? 1 : 0)) return
+    const what = `${event.event_type} of ${id}${isDuplicate ? ", a duplicate," : ""}`
+    this.unexpectedEvent ??= `${what} made ${changes} changes`
   }
 
   private refresh(): void {
     if (this.discovery === undefined) return
-    this.lists.awaited = true
-    this.refreshes.push({
-      at: this.time.now,
-      fiber: this.time.start(Effect.either(this.discovery.refresh))
-    })
+    const { now } = this.time
+    const { seq } = this.model
+    this.lists.urgent = true
+    const fiber = this.time.start(Effect.either(this.discovery.refresh))
+    this.refreshes.push({ at: now, seq, fiber })
   }
 }

@@ -1,10 +1,7 @@
 /**
- * A runtime whose time passes only when it is told to, and whose fibers run only
- * then: thousands of histories a minute, each the same at every run.
- *
- * `TestClock` waits in real time for fibers to fall asleep, some milliseconds at
- * each step; here the scheduler is ours, so that all is quiet when its queue is
- * empty.
+ * A runtime whose time passes only on request: thousands of histories a minute, each the same
+ * at every run. `TestClock` waits in real time for fibers to suspend; here the scheduler is
+ * own code, and nothing runs once its queue is empty.
  */
 import {
   Clock,
@@ -18,18 +15,17 @@ import {
   type Scheduler
 } from "effect"
 
-interface Sleep {
+interface Timer {
   readonly at: number
-  readonly wake: () => void
+  readonly fire: () => void
 }
 
 export class VirtualTime {
   private millis = 1_000_000
-  private sleeps: ReadonlyArray<Sleep> = []
+  private timers: ReadonlyArray<Timer> = []
   private tasks: Array<() => void> = []
-
   /** How far the wall clock is ahead of the monotonic one. */
-  private ahead = 0
+  private wallOffset = 0
 
   private readonly scheduler: Scheduler.Scheduler = {
     shouldYield: (fiber) => (fiber.currentOpCount > 2048 ? 0 : false),
@@ -41,62 +37,68 @@ export class VirtualTime {
   private readonly clock: Clock.Clock = {
     [Clock.ClockTypeId]: Clock.ClockTypeId,
     unsafeCurrentTimeMillis: () => this.wall,
-    unsafeCurrentTimeNanos: () => BigInt(Math.round(this.millis * 1e6)),
+    unsafeCurrentTimeNanos: () => this.nanos,
     currentTimeMillis: Effect.sync(() => this.wall),
-    currentTimeNanos: Effect.sync(() => BigInt(Math.round(this.millis * 1e6))),
+    currentTimeNanos: Effect.sync(() => this.nanos),
     sleep: (duration) =>
       Effect.async<void>((resume) => {
-        const sleep: Sleep = {
-          at: this.millis + Duration.toMillis(duration),
-          wake: () => resume(Effect.void)
-        }
-        this.sleeps = [...this.sleeps, sleep]
-        return Effect.sync(() => this.forget(sleep))
+        const timer = this.at(this.millis + Duration.toMillis(duration), () => resume(Effect.void))
+        return Effect.sync(() => this.clear(timer))
       })
   }
 
   constructor(private readonly seed: number) {}
 
-  /** Monotonic milliseconds: the model's own time. */
+  /** Monotonic milliseconds. */
   get now(): number {
     return this.millis
   }
 
-  /** What the wall clock says. */
+  get nanos(): bigint {
+    return BigInt(Math.round(this.millis * 1e6))
+  }
+
   get wall(): number {
-    return this.millis + this.ahead
+    return this.millis + this.wallOffset
   }
 
   setWallBy(millis: number): void {
-    this.ahead += millis
+    this.wallOffset += millis
   }
 
-  /** Something that happens by itself at that time. */
-  at(time: number, wake: () => void): void {
-    this.sleeps = [...this.sleeps, { at: time, wake }]
+  /** Calls `fire` at that time. */
+  at(time: number, fire: () => void): Timer {
+    const timer = { at: time, fire }
+    this.timers = [...this.timers, timer]
+    return timer
   }
 
-  /** How many fibers sleep, and how much is still to happen by itself. */
-  get sleeping(): number {
-    return this.sleeps.length
+  /** Fibers that sleep, and calls of `at` that are due later. */
+  get pendingTimers(): number {
+    return this.timers.length
   }
 
-  /** Starts an effect and lets every fiber run until all is quiet. */
+  /** Starts an effect and runs every fiber until nothing can run. */
   start<A, E>(effect: Effect.Effect<A, E>): Fiber.RuntimeFiber<A, E> {
-    const fiber = Effect.runFork(this.within(effect), { scheduler: this.scheduler })
+    const provided = effect.pipe(
+      Effect.withClock(this.clock),
+      Effect.withRandom(Random.make(this.seed)),
+      Logger.withMinimumLogLevel(LogLevel.None)
+    )
+    const fiber = Effect.runFork(provided, { scheduler: this.scheduler })
     this.settle()
     return fiber
   }
 
-  /** The result of an effect that needs no time, once all is quiet again. */
+  /** The result of an effect that needs no time. */
   run<A>(effect: Effect.Effect<A>): A {
     const exit = this.start(effect).unsafePoll()
-    if (exit === null) throw new Error("the effect waits for something")
+    if (exit === null) throw new Error("the effect is suspended")
     if (exit._tag === "Failure") throw new Error(`the effect failed: ${exit.cause.toString()}`)
     return exit.value
   }
 
-  stop(fiber: Fiber.RuntimeFiber<unknown, unknown>): void {
+  interrupt(fiber: Fiber.RuntimeFiber<unknown, unknown>): void {
     fiber.unsafeInterruptAsFork(FiberId.none)
     this.settle()
   }
@@ -105,34 +107,26 @@ export class VirtualTime {
     for (let task = this.tasks.shift(); task !== undefined; task = this.tasks.shift()) task()
   }
 
-  /** Lets so much time pass; `quiet` is called at each moment at which somebody woke. */
-  pass(millis: number, quiet: () => void): void {
+  /** Lets time pass. `check` is called after each timer, once nothing can run. */
+  pass(millis: number, check: () => void): void {
     const end = this.millis + millis
     for (;;) {
-      const next = this.sleeps.reduce<Sleep | undefined>(
-        (first, sleep) => (first === undefined || sleep.at < first.at ? sleep : first),
+      const next = this.timers.reduce<Timer | undefined>(
+        (first, timer) => (first === undefined || timer.at < first.at ? timer : first),
         undefined
       )
       if (next === undefined || next.at > end) break
       this.millis = Math.max(this.millis, next.at)
-      this.forget(next)
-      next.wake()
+      this.clear(next)
+      next.fire()
       this.settle()
-      quiet()
+      check()
     }
     this.millis = end
-    quiet()
+    check()
   }
 
-  private within<A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> {
-    return effect.pipe(
-      Effect.withClock(this.clock),
-      Effect.withRandom(Random.make(this.seed)),
-      Logger.withMinimumLogLevel(LogLevel.None)
-    )
-  }
-
-  private forget(sleep: Sleep): void {
-    this.sleeps = this.sleeps.filter((one) => one !== sleep)
+  private clear(timer: Timer): void {
+    this.timers = this.timers.filter((one) => one !== timer)
   }
 }

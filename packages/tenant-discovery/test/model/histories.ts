@@ -1,25 +1,26 @@
 /** Random starts, and random steps as commands of fast-check's model-based runner. */
 import { FastCheck as fc } from "effect"
-import type { Knowledge } from "./Knowledge.js"
-import { always, freshAsAsked } from "./laws.js"
+import { checkLaws, checkRequireFresh } from "./laws.js"
+import type { Model } from "./Model.js"
+import type { Simulation } from "./Simulation.js"
 import {
   type Channel,
   type Delivery,
+  describeStep,
   type Failure,
-  line,
+  type Omission,
   type Start,
   type Step,
   TENANTS
 } from "./story.js"
-import type { World } from "./World.js"
 
-const MOST_STEPS = 30
+const MAX_STEPS = 30
 
 const tenant = fc.nat(TENANTS - 1)
 const channel = fc.constantFrom<Channel>("environment", "tenant")
 const times = (max: number) => fc.integer({ min: 1, max })
-/** Mostly a moment, often a while, now and then longer than anything. */
-const lateness = fc.oneof(
+/** Mostly short, sometimes longer than any other wait. */
+const delay = fc.oneof(
   fc.integer({ min: 1, max: 900 }),
   fc.integer({ min: 900, max: 5000 }),
   fc.integer({ min: 5000, max: 29_000 })
@@ -28,9 +29,11 @@ const lateness = fc.oneof(
 export const start: fc.Arbitrary<Start> = fc.record({
   initial: fc.uniqueArray(tenant),
   acknowledged: fc.boolean(),
-  firstLists: fc.constantFrom<Start["firstLists"]>("Well", "Well", "Away", "Slow"),
+  firstLists: fc.constantFrom<Start["firstLists"]>("Working", "Working", "Failing", "Slow"),
   slowness: fc.integer({ min: 1, max: 3000 }),
-  jitter: fc.nat(9999),
+  resubscribeJitter: fc.constantFrom(0, 500, 2000),
+  removalConfirmations: fc.constantFrom(1, 1, 2, 3),
+  seed: fc.nat(9999),
   ending: fc.constantFrom<Start["ending"]>("Close", "Converge", "ConvergeAsIs")
 })
 
@@ -47,13 +50,13 @@ const change = (_tag: "Associate" | "Suspend"): fc.Arbitrary<Step> =>
 export const step: fc.Arbitrary<Step> = fc.oneof(
   weighted(10, fc.oneof(change("Associate"), change("Suspend"))),
   weighted(1, fc.record({ _tag: fc.constant("Activate"), tenant })),
-  weighted(1, fc.record({ _tag: fc.constant("Rotate"), tenant })),
+  weighted(1, fc.record({ _tag: fc.constant("RotateCredentials"), tenant })),
   weighted(1, fc.record({ _tag: fc.constant("Burst"), tenant, rounds: times(30) })),
-  weighted(1, fc.constant<Step>({ _tag: "Garbage" })),
-  weighted(1, fc.record({ _tag: fc.constant("ChannelSlow"), channel, millis: lateness })),
-  weighted(1, fc.record({ _tag: fc.constant("LinkSlow"), millis: lateness })),
-  weighted(1, fc.constant<Step>({ _tag: "BusWell" })),
-  weighted(2, fc.constant<Step>({ _tag: "Lose" })),
+  weighted(1, fc.constant<Step>({ _tag: "MalformedMessages" })),
+  weighted(1, fc.record({ _tag: fc.constant("DelayChannel"), channel, millis: delay })),
+  weighted(1, fc.record({ _tag: fc.constant("DelayConnection"), millis: delay })),
+  weighted(1, fc.constant<Step>({ _tag: "RepairBus" })),
+  weighted(2, fc.constant<Step>({ _tag: "LoseSubscription" })),
   weighted(3, fc.constant<Step>({ _tag: "Subscribe" })),
   weighted(1, fc.record({ _tag: fc.constant("Flap"), times: times(8) })),
   weighted(2, fc.constant<Step>({ _tag: "Heartbeat" })),
@@ -61,49 +64,57 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
   weighted(
     2,
     fc.record({
-      _tag: fc.constant("ListsSlow"),
-      millis: lateness,
-      snapshot: fc.constantFrom<"Asked" | "Answered">("Asked", "Answered")
+      _tag: fc.constant("DelayLists"),
+      millis: delay,
+      snapshot: fc.constantFrom<"Request" | "Answer">("Request", "Answer")
     })
   ),
   weighted(
     2,
     fc.record({
-      _tag: fc.constant("ListsFail"),
-      // A start that is refused is over: more of those would be fewer histories.
-      how: fc.constantFrom<Failure>(
+      _tag: fc.constant("FailLists"),
+      // A start that fails ends the history: such failures are rare here.
+      failure: fc.constantFrom<Failure>(
         "Outage",
         "Outage",
         "Outage",
         "Hangs",
         "Hangs",
         "Throttled",
-        "TenantManagerCircuitOpen",
-        "TenantManagerUnauthorized",
-        "Dies"
+        "CircuitOpen",
+        "Unauthorized",
+        "Defect"
       ),
       times: times(4)
     })
   ),
   weighted(
-    3,
+    4,
     fc.record({
-      _tag: fc.constant("ListsLack"),
+      _tag: fc.constant("OmitFromLists"),
+      omission: fc.constantFrom<Omission>(
+        "Absent",
+        "Absent",
+        "Absent",
+        "Unreadable",
+        "UnknownStatus",
+        "InactiveStatus"
+      ),
       share: fc.constantFrom(0, 0, 0.3, 0.6),
       from: fc.constantFrom<"Start" | "End">("Start", "End"),
       times: times(2)
     })
   ),
-  weighted(1, fc.record({ _tag: fc.constant("ListsOld"), millis: lateness, times: times(2) })),
-  weighted(1, fc.constant<Step>({ _tag: "ListsDown" })),
-  weighted(2, fc.constant<Step>({ _tag: "ListsWell" })),
+  weighted(1, fc.record({ _tag: fc.constant("OutdateLists"), millis: delay, times: times(2) })),
+  weighted(1, fc.constant<Step>({ _tag: "StopLists" })),
+  weighted(2, fc.constant<Step>({ _tag: "RepairLists" })),
   weighted(
     1,
     fc.record({ _tag: fc.constant("SetClock"), millis: fc.constantFrom(-3_600_000, 86_400_000) })
   ),
   weighted(
     1,
-    fc.record({ _tag: fc.constant("Reader"), slowness: fc.integer({ min: 0, max: 3000 }) })
+    fc.record({ _tag: fc.constant("AddReader"), slowness: fc.integer({ min: 0, max: 3000 }) })
   ),
   weighted(
     9,
@@ -118,37 +129,35 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
   )
 )
 
-type Condition = Pick<Knowledge, "subscribed" | "condition" | "busWell" | "listsWell">
-
-/** Steps that make no difference in some conditions: they are left out there, of a shrunk story too. */
-const makesSense: { readonly [Tag in Step["_tag"]]?: (known: Condition) => boolean } = {
-  Subscribe: (known) => !known.subscribed,
-  Flap: (known) => known.subscribed,
-  Heartbeat: (known) => known.subscribed,
-  Lose: (known) => known.condition !== "Lost",
-  BusWell: (known) => !known.busWell,
-  ListsWell: (known) => !known.listsWell
+/** Steps that would change nothing are left out, also while a story is shrunk. */
+const hasEffect: { readonly [Tag in Step["_tag"]]?: (model: Readonly<Model>) => boolean } = {
+  Subscribe: ({ subscribed }) => !subscribed,
+  Flap: ({ subscribed }) => subscribed,
+  Heartbeat: ({ subscribed }) => subscribed,
+  LoseSubscription: ({ connection }) => connection !== "Lost",
+  RepairBus: ({ busWorks }) => !busWorks,
+  RepairLists: ({ listsWork }) => !listsWork
 }
 
-/** A step that the real discovery takes, and after which every law is looked at. */
-export class Does implements fc.Command<Knowledge, World> {
+/** Takes a step, and checks the laws after it. */
+export class TakeStep implements fc.Command<Model, Simulation> {
   constructor(readonly step: Step) {}
 
-  check(known: Readonly<Knowledge>): boolean {
-    return makesSense[this.step._tag]?.(known) ?? true
+  check(model: Readonly<Model>): boolean {
+    return hasEffect[this.step._tag]?.(model) ?? true
   }
 
-  run(_known: Knowledge, world: World): void {
-    world.do(this.step, () => always(world))
-    freshAsAsked(world)
+  run(_model: Model, simulation: Simulation): void {
+    simulation.take(this.step, () => checkLaws(simulation))
+    checkRequireFresh(simulation)
   }
 
   toString(): string {
-    return line(this.step)
+    return describeStep(this.step)
   }
 }
 
-export const commands = fc.commands<Knowledge, World>([step.map((one) => new Does(one))], {
-  maxCommands: MOST_STEPS,
+export const commands = fc.commands<Model, Simulation>([step.map((one) => new TakeStep(one))], {
+  maxCommands: MAX_STEPS,
   size: "max"
 })

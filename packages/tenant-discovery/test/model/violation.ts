@@ -1,17 +1,15 @@
-/** How a law says that it was broken. */
+/** How a law reports that it is broken. */
 import type { TenantId } from "../../src/index.js"
 
-export class LawBroken extends Error {
-  constructor(
-    readonly law: string,
-    what: string
-  ) {
-    super(`${law}: ${what}`)
+export class LawViolation extends Error {
+  constructor(law: string, detail: string) {
+    super(`${law}: ${detail}`)
   }
 }
 
-export const hold = (law: string, held: boolean, what: () => string): void => {
-  if (!held) throw new LawBroken(law, what())
+/** Throws unless the condition is true. */
+export const require = (law: string, condition: boolean, detail: () => string): void => {
+  if (!condition) throw new LawViolation(law, detail())
 }
 
-export const sorted = (ids: Iterable<TenantId>): string => [...ids].sort().join(" ") || "nobody"
+export const sorted = (ids: Iterable<TenantId>): string => [...ids].sort().join(" ") || "no tenant"
