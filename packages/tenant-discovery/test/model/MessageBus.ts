@@ -5,16 +5,18 @@
 import { Effect } from "effect"
 import type { SignalSink, TenantEvents } from "../../src/index.js"
 import type { Model } from "./Model.js"
-import type { Channel } from "./story.js"
+import type { Channel, QueueName } from "./story.js"
 import type { VirtualTime } from "./VirtualTime.js"
 
-/** A queue with a latency: what is sent later arrives no earlier. */
+/** What is sent later arrives no earlier. */
 class Queue {
-  latency = 0
   waiting = 0
   private last = 0
 
-  constructor(private readonly time: VirtualTime) {}
+  constructor(
+    private readonly time: VirtualTime,
+    public latency = 0
+  ) {}
 
   /** Calls `arrive` at once where nothing delays it. */
   send(arrive: () => void): void {
@@ -31,7 +33,7 @@ class Queue {
 
 export interface Message {
   /** It reached the server while the subscriber is subscribed. */
-  readonly sent: () => void
+  readonly sent?: () => void
   readonly arrived: () => void
 }
 
@@ -40,16 +42,15 @@ export class MessageBus {
   readonly sinks = new Set<SignalSink>()
   /** The event side of the discovery. */
   readonly events: TenantEvents["Type"]
-  private readonly channels: Readonly<Record<Channel, Queue>>
-  private connection: Queue
+  private readonly queues: Record<QueueName, Queue>
   private lastSink: SignalSink | undefined
 
   constructor(
     private readonly model: Model,
     private readonly time: VirtualTime
   ) {
-    this.channels = { environment: new Queue(time), tenant: new Queue(time) }
-    this.connection = new Queue(time)
+    const [environment, tenant, connection] = [new Queue(time), new Queue(time), new Queue(time)]
+    this.queues = { environment, tenant, connection }
     const open = (sink: SignalSink): void => {
       this.sinks.add(sink)
       this.lastSink = sink
@@ -66,8 +67,7 @@ export class MessageBus {
 
   /** Nothing is under way. */
   get idle(): boolean {
-    const { environment, tenant } = this.channels
-    return environment.waiting + tenant.waiting + this.connection.waiting === 0
+    return Object.values(this.queues).every(({ waiting }) => waiting === 0)
   }
 
   /** Calls the sinks, and lets the discovery handle it. */
@@ -79,7 +79,7 @@ export class MessageBus {
   /** Whether the message has reached the server when this returns. */
   publish(channel: Channel, message: Message): boolean {
     let reached = false
-    this.channels[channel].send(() => {
+    this.queues[channel].send(() => {
       reached = true
       this.send(message)
     })
@@ -89,10 +89,10 @@ export class MessageBus {
   /** From the server to the subscriber. Redis keeps nothing for an absent one. */
   send(message: Message): void {
     if (!this.model.subscribed) return
-    message.sent()
-    const { connection } = this
+    message.sent?.()
+    const { connection } = this.queues
     connection.send(() => {
-      if (this.connection === connection && this.model.subscribed) message.arrived()
+      if (this.queues.connection === connection && this.model.subscribed) message.arrived()
     })
   }
 
@@ -103,28 +103,19 @@ export class MessageBus {
   }
 
   lose(): void {
-    const { latency } = this.connection
-    this.connection = new Queue(this.time)
-    this.connection.latency = latency
+    this.queues.connection = new Queue(this.time, this.queues.connection.latency)
     if (this.model.connection === "Lost") return
     this.model.lose()
     this.signal((sink) => sink.lost({ _tag: "ConnectionLost", message: "connection closed" }))
   }
 
-  delayChannel(channel: Channel, millis: number): void {
-    this.channels[channel].latency = millis
-    this.model.busWorks = false
-  }
-
-  delayConnection(millis: number): void {
-    this.connection.latency = millis
+  delay(queue: QueueName, millis: number): void {
+    this.queues[queue].latency = millis
     this.model.busWorks = false
   }
 
   repair(): void {
-    this.channels.environment.latency = 0
-    this.channels.tenant.latency = 0
-    this.connection.latency = 0
+    for (const queue of Object.values(this.queues)) queue.latency = 0
     this.model.busWorks = true
   }
 

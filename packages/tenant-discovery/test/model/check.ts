@@ -5,7 +5,7 @@ import { commands, start, TakeStep } from "./histories.js"
 import { checkOneList } from "./listLaws.js"
 import type { Model } from "./Model.js"
 import { Simulation, type Variant } from "./Simulation.js"
-import { describeStory, type Start, type Story } from "./story.js"
+import { describeStory, type Story } from "./story.js"
 import { LawViolation } from "./violation.js"
 
 type Commands = Iterable<fc.Command<Model, Simulation>>
@@ -35,17 +35,6 @@ export const violationOf = (story: Story, variant?: Variant): string | undefined
   }
 }
 
-/** The steps that a history took, of those that were generated. */
-const storyOf = (steps: Commands, from: Start, variant: Variant): Story => {
-  const simulation = new Simulation(from, variant)
-  try {
-    fc.modelRun(() => ({ model: simulation.model, real: simulation }), steps)
-  } catch {
-    // The violation is reported already.
-  }
-  return { start: from, steps: simulation.takenSteps }
-}
-
 /**
  * Runs random histories. The report of the first violation, `undefined` if there is none: the
  * violation, the shrunk story in words and as data for `stories.ts`, and how to repeat it.
@@ -53,20 +42,24 @@ const storyOf = (steps: Commands, from: Start, variant: Variant): Story => {
 export const findViolation = async (
   runs: number,
   seed: number,
-  { shrink = true, variant = {} }: { readonly shrink?: boolean; readonly variant?: Variant } = {}
+  variant: Variant = {},
+  { shrink }: { readonly shrink: boolean } = { shrink: true }
 ): Promise<string | undefined> => {
-  const details = await fc.check(
-    fc.asyncProperty(commands, start, async (steps, from) => {
-      run(new Simulation(from, variant), steps)
-      // Lets the test runner handle its messages.
-      await Effect.runPromise(Effect.sleep(0))
-    }),
-    { numRuns: runs, seed, endOnFailure: !shrink }
-  )
+  let failed: Story | undefined
+  const property = fc.asyncProperty(commands, start, async (steps, from) => {
+    const simulation = new Simulation(from, variant)
+    try {
+      run(simulation, steps)
+    } catch (error) {
+      failed = { start: from, steps: simulation.takenSteps }
+      throw error
+    }
+    // Lets the test runner handle its messages.
+    await Effect.runPromise(Effect.sleep(0))
+  })
+  const details = await fc.check(property, { numRuns: runs, seed, endOnFailure: !shrink })
   if (!details.failed) return undefined
-  const reason = String(details.errorInstance)
   const where = `(seed ${seed}, history ${details.numRuns}, path ${details.counterexamplePath})`
-  if (details.counterexample === null) return `${reason}\n${where}`
-  const story = storyOf(...details.counterexample, variant)
-  return `${reason}\n${describeStory(story)}\n${JSON.stringify(story)}\n${where}`
+  const story = failed === undefined ? "" : `${describeStory(failed)}\n${JSON.stringify(failed)}\n`
+  return `${String(details.errorInstance)}\n${story}${where}`
 }

@@ -12,7 +12,7 @@ import { require, sorted } from "./violation.js"
 const ROUNDING = 0.01
 
 /** NoLostEvent, NoResurrection: what an event said holds until a later list contradicts it. */
-const checkEvents = ({ model, unexpectedEvent }: Simulation, view: TenantView): void => {
+const checkEvents = ({ model }: Simulation, view: TenantView): void => {
   for (const id of allIds) {
     const { lastEvent } = model.of(id)
     require("NoLostEvent", lastEvent !== "Added" || view.has(id), () => {
@@ -22,7 +22,6 @@ const checkEvents = ({ model, unexpectedEvent }: Simulation, view: TenantView): 
       return `an event removed ${id}, which the view has`
     })
   }
-  require("Alternates", unexpectedEvent === undefined, () => unexpectedEvent ?? "")
 }
 
 /** Honest: mode, `asOf` and status say what is proven, no more and no less. */

@@ -1,16 +1,20 @@
 /**
- * `--runs N` histories (default 500) from `--seed S` (default: the time). Exits with 1 and the
- * story where a law is broken. `--mutant TEXT` runs over the first mutant with that text.
+ * `--runs N` histories from `--seed S` (default: the time). Exits with 1 and the story where a
+ * law is broken. `--mutant TEXT` runs over the mutant whose fault contains the text.
  */
+import { parseArgs } from "node:util"
 import { findViolation } from "./check.js"
-import { mutants } from "./mutants.js"
-import { count, text } from "./scriptOptions.js"
+import { stories } from "./stories.js"
 
-const runs = count("--runs", 500)
-const seed = count("--seed", Date.now() % 2 ** 31)
-const name = text("--mutant")
-const mutant = name === undefined ? undefined : mutants.find(({ fault }) => fault.includes(name))
-
-const report = await findViolation(runs, seed, { variant: mutant ?? {} })
+const { values } = parseArgs({
+  options: {
+    runs: { type: "string", default: "500" },
+    seed: { type: "string", default: String(Date.now() % 2 ** 31) },
+    mutant: { type: "string" }
+  }
+})
+const { mutant, runs, seed } = values
+const faulty = stories.find(({ fault }) => mutant !== undefined && fault.includes(mutant))
+const report = await findViolation(Number(runs), Number(seed), faulty?.mutant)
 process.stdout.write(`${report ?? `${runs} histories keep every law (seed ${seed})`}\n`)
 process.exitCode = report === undefined ? 0 : 1
