@@ -83,9 +83,9 @@ export const layer = (
   const found = warnings({
     url: options.tenantManager.url,
     redis:
-      typeof redis === "function"
-        ? undefined
-        : { host: redis.host, tls: redis.tls !== undefined && redis.tls !== false },
+      "host" in redis
+        ? { host: redis.host, tls: redis.tls !== undefined && redis.tls !== false }
+        : undefined,
     everyEnvironment: options.channel === undefined && channel._tag === "Pattern"
   })
   return Layer.unwrapEffect(
@@ -180,7 +180,7 @@ const multiTenant = (
     },
     redis,
     channel: options.channel,
-    events: options.events,
+    events: { naming: options.redis === undefined ? "environment" : "options", ...options.events },
     discovery: {
       ...options.discovery,
       environment: options.discovery?.environment ?? settings.environment,

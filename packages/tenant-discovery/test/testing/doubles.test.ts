@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Duration, Effect, Either, Fiber, TestClock } from "effect"
+import { Duration, Effect, Either, Fiber, Layer, TestClock } from "effect"
 import {
   type SignalSink,
   TenantDiscovery,
@@ -68,6 +68,63 @@ describe("TestTenantEvents", () => {
         "lost HeartbeatTimedOut"
       ])
     }).pipe(Effect.provide(TestTenantEvents.layer()))
+  )
+
+  it.scoped("answers a heartbeat every 15 s while the subscription is acknowledged", () =>
+    Effect.gen(function* () {
+      const events = yield* TestTenantEvents
+      const { subscribe } = yield* TenantEvents
+      const { into, told } = sink()
+      yield* subscribe(into)
+      yield* TestClock.adjust("31 seconds")
+      yield* events.lose()
+      yield* TestClock.adjust("15 seconds")
+      yield* events.subscribed
+      yield* TestClock.adjust("15 seconds")
+      expect(told).toEqual([
+        "subscribed",
+        "alive 15000000000",
+        "alive 30000000000",
+        "lost ConnectionLost",
+        "subscribed",
+        "alive 60000000000"
+      ])
+    }).pipe(Effect.provide(TestTenantEvents.layer()))
+  )
+
+  it.scoped("answers no heartbeat by itself when the interval is infinite", () =>
+    Effect.gen(function* () {
+      const { subscribe } = yield* TenantEvents
+      const { into, told } = sink()
+      yield* subscribe(into)
+      yield* TestClock.adjust("1 hour")
+      expect(told).toEqual(["subscribed"])
+    }).pipe(Effect.provide(TestTenantEvents.layer({ heartbeatInterval: Duration.infinity })))
+  )
+
+  it("throws for a bad interval", () => {
+    expect(() => TestTenantEvents.layer({ heartbeatInterval: 0 })).toThrow(
+      'TestTenantEvents: option "heartbeatInterval"'
+    )
+  })
+
+  it.scoped("keeps a Live view fresh by itself", () =>
+    Effect.gen(function* () {
+      const discovery = yield* TenantDiscovery
+      const events = yield* TestTenantEvents
+      yield* TestClock.adjust("10 minutes")
+      yield* discovery.requireFresh("16 seconds")
+      yield* events.lose()
+      yield* TestClock.adjust("20 seconds")
+      yield* Effect.flip(discovery.requireFresh("16 seconds"))
+    }).pipe(
+      Effect.provide(
+        Layer.provideMerge(
+          TenantDiscovery.layer({ reconcileInterval: 0 }),
+          Layer.merge(TestTenantEvents.layer(), TestTenantManager.layer({ tenants: ["a"] }))
+        )
+      )
+    )
   )
 
   it.scoped("says nothing by itself where it is not to", () =>

@@ -10,7 +10,16 @@ import { makePrefilter } from "../event/decode.js"
 import type { RawMessage } from "../event/eventReader.js"
 import type { Input } from "./state.js"
 
-export type Arrival = ({ readonly _tag: "Message" } & RawMessage) | Input
+type Arrival = ({ readonly _tag: "Message" } & RawMessage) | Input
+
+/** Messages in a row, or a control input. */
+export type Run = { readonly messages: Array<RawMessage> } | { readonly input: Input }
+
+/** What the listener works through before timers and sockets are served again. */
+export type Turn = ReadonlyArray<Run>
+
+/** At most so many arrivals a turn. */
+const TURN = 512
 
 export interface Inputs {
   readonly sink: SignalSink
@@ -19,9 +28,9 @@ export interface Inputs {
   /** Adds a control input; `false` once closed. */
   readonly offer: (input: Input) => boolean
   /** Waits until something is there, then takes everything. */
-  readonly take: Effect.Effect<ReadonlyArray<Arrival>>
+  readonly take: Effect.Effect<ReadonlyArray<Turn>>
   /** Takes what is there. */
-  readonly takeWaiting: Effect.Effect<ReadonlyArray<Arrival>>
+  readonly takeWaiting: Effect.Effect<ReadonlyArray<Turn>>
   /** How many messages of other services were dropped since the last call. */
   readonly takeIgnored: () => number
   readonly close: Effect.Effect<void>
@@ -31,6 +40,22 @@ interface Limits {
   readonly bufferMessages: number
   readonly bufferCharacters: number
 }
+
+const runsOf = (arrivals: ReadonlyArray<Arrival>): Turn => {
+  const runs: Array<Run> = []
+  for (const arrival of arrivals) {
+    const last = runs.at(-1)
+    if (arrival._tag !== "Message") runs.push({ input: arrival })
+    else if (last !== undefined && "messages" in last) last.messages.push(arrival)
+    else runs.push({ messages: [arrival] })
+  }
+  return runs
+}
+
+const turnsOf = (arrivals: ReadonlyArray<Arrival>): ReadonlyArray<Turn> =>
+  Array.from({ length: Math.ceil(arrivals.length / TURN) }, (_, i) =>
+    runsOf(arrivals.slice(i * TURN, (i + 1) * TURN))
+  )
 
 const overflow = ({ bufferCharacters, bufferMessages }: Limits): LostCause => ({
   _tag: "Overflow",
@@ -50,11 +75,11 @@ export const makeInputs = (service: string, limits: Limits): Effect.Effect<Input
 
     const offer = (input: Input): boolean => mailbox.unsafeOffer(input)
 
-    const taken = (all: Chunk.Chunk<Arrival>): ReadonlyArray<Arrival> => {
+    const taken = (all: Chunk.Chunk<Arrival>): ReadonlyArray<Turn> => {
       messages = 0
       characters = 0
       overflowed = false
-      return Chunk.toReadonlyArray(all)
+      return turnsOf(Chunk.toReadonlyArray(all))
     }
 
     const message = (raw: string, channel = ""): void => {

@@ -8,7 +8,9 @@ import {
   Deferred,
   Effect,
   Either,
+  FiberHandle,
   LogLevel,
+  Option,
   Random,
   type Scope,
   SubscriptionRef
@@ -17,19 +19,20 @@ import type { TenantDiscoveryOptions } from "../../TenantDiscoveryOptions.js"
 import type { TenantDiscoveryService } from "../../TenantDiscoveryService.js"
 import { TenantEvents } from "../../TenantEvents.js"
 import { TenantManager } from "../../TenantManager.js"
-import type { TenantManagerError } from "../../TenantManagerError.js"
+import { type TenantManagerError, TenantManagerUnavailable } from "../../TenantManagerError.js"
 import { makeEventReader, type RawMessage } from "../event/eventReader.js"
 import { makeEventSpans } from "../event/spans.js"
 import { metricLabels } from "../metricLabels.js"
-import { discoveryMetrics } from "../metrics.js"
+import { type DiscoveryMetrics, discoveryMetrics } from "../metrics.js"
 import { currentMoment } from "../moment.js"
-import { guarded, listOnce, logDefect, makeCommands, unavailable } from "./commands.js"
-import { type Arrival, makeInputs } from "./inputs.js"
-import { closeState, reduce, startList } from "./reducer.js"
+import { makeInputs, type Turn } from "./inputs.js"
+import { startList } from "./lists.js"
+import { closeState, reduce } from "./reducer.js"
 import { makeService } from "./service.js"
-import { decodeSettings } from "./settings.js"
+import { decodeSettings, type DiscoverySettings } from "./settings.js"
 import { waitBeforeRetry } from "./startRetry.js"
 import {
+  type Command,
   initialState,
   type Input,
   type Now,
@@ -39,33 +42,47 @@ import {
   type RefreshWaiter
 } from "./state.js"
 
-/** Arrivals of one turn; timers and sockets are served between two turns. */
-const TURN = 512
-
 const currentNow: Effect.Effect<Now> = Effect.zipWith(
   currentMoment,
   Random.next,
   (moment, random) => ({ ...moment, random })
 )
 
-const turnsOf = (arrivals: ReadonlyArray<Arrival>): ReadonlyArray<ReadonlyArray<Arrival>> =>
-  Array.from({ length: Math.ceil(arrivals.length / TURN) }, (_, i) =>
-    arrivals.slice(i * TURN, (i + 1) * TURN)
+/** An error of the discovery itself, as a failed list. */
+const unavailable = (message: string): TenantManagerError =>
+  new TenantManagerUnavailable({
+    operation: "list active tenants",
+    message,
+    status: undefined,
+    retryAfter: undefined,
+    cause: undefined
+  })
+
+/** A logger, a tracer or a metric that throws costs its own effect alone. */
+const guarded = <R>(effect: Effect.Effect<unknown, never, R>): Effect.Effect<void, never, R> =>
+  Effect.catchAllCause(Effect.asVoid(effect), () => Effect.void)
+
+const logDefect = (message: string, cause: Cause.Cause<unknown>): Effect.Effect<void> =>
+  guarded(Effect.logError(message, cause))
+
+/** One call; a client that dies or interrupts itself counts as an outage. */
+const listOnce = (manager: TenantManager["Type"], metrics: DiscoveryMetrics) =>
+  manager.listActiveTenants.pipe(
+    Effect.catchAllCause((cause) =>
+      Option.match(Cause.failureOption(cause), {
+        onSome: Effect.fail,
+        onNone: () =>
+          Effect.zipRight(
+            logDefect("list failed: the tenant manager's client died; retrying", cause),
+            Effect.fail(unavailable("the tenant manager's client died; the log has the defect"))
+          )
+      })
+    ),
+    Effect.tapBoth({
+      onSuccess: () => guarded(Effect.sync(() => metrics.countList("taken"))),
+      onFailure: () => guarded(Effect.sync(() => metrics.countList("failed")))
+    })
   )
-
-type Run = { readonly messages: Array<RawMessage> } | { readonly input: Input }
-
-/** Messages in a row as one run. */
-const runsOf = (arrivals: ReadonlyArray<Arrival>): ReadonlyArray<Run> => {
-  const runs: Array<Run> = []
-  for (const arrival of arrivals) {
-    const last = runs.at(-1)
-    if (arrival._tag !== "Message") runs.push({ input: arrival })
-    else if (last !== undefined && "messages" in last) last.messages.push(arrival)
-    else runs.push({ messages: [arrival] })
-  }
-  return runs
-}
 
 /** The smallest inputs that an input consists of. */
 const single = (input: Input): ReadonlyArray<Input> =>
@@ -73,10 +90,14 @@ const single = (input: Input): ReadonlyArray<Input> =>
     ? input.events.map((event) => ({ _tag: "Events" as const, events: [event] }))
     : [input]
 
+const closed = unavailable("the tenant discovery is closed")
+
+const notApplied = unavailable("the discovery could not apply an input; the log has the defect")
+
 /** What takes the place of an input that cannot be reduced: a list in flight still ends. */
 const insteadOf = (input: Input): Input =>
-  input._tag === "Listed"
-    ? { _tag: "ListFailed", error: unavailable("the list could not be applied") }
+  input._tag === "Listed" || input._tag === "ListFailed"
+    ? { _tag: "ListFailed", error: notApplied }
     : { _tag: "Distrust" }
 
 /**
@@ -93,8 +114,13 @@ export const makeDiscovery = (
   TenantManager | TenantEvents | Scope.Scope
 > => {
   const settings = decodeSettings("TenantDiscovery.layer", options)
-  return Effect.gen(function* () {
-    const manager = yield* TenantManager
+  return Effect.flatMap(TenantManager, (manager) =>
+    Effect.annotateLogs(build(manager, settings, reducer), { service: manager.service })
+  )
+}
+
+const build = (manager: TenantManager["Type"], settings: DiscoverySettings, reducer: Reducer) =>
+  Effect.gen(function* () {
     const { subscribe } = yield* TenantEvents
     const { service } = manager
     const metrics = discoveryMetrics(yield* metricLabels({ service }))
@@ -112,22 +138,71 @@ export const makeDiscovery = (
         yield* inputs.close
         const now = yield* currentMoment
         yield* SubscriptionRef.update(ref, (state) => closeState(state, now))
-        const closed = unavailable("the tenant discovery is closed")
         yield* Effect.forEach(pending, (waiter) => Deferred.fail(waiter, closed))
         yield* guarded(Effect.sync(() => metrics.setTenants(0)))
       })
     )
-    const run = yield* makeCommands(manager, inputs, metrics)
+    const listFiber = yield* FiberHandle.make<void>()
+    const timerFiber = yield* FiberHandle.make<void>()
+
+    const list = Effect.match(listOnce(manager, metrics), {
+      onSuccess: (listing) => void inputs.offer({ _tag: "Listed", listing }),
+      onFailure: (error) => void inputs.offer({ _tag: "ListFailed", error })
+    })
+
+    const fire = Effect.sync(() => void inputs.offer({ _tag: "TimerFired" }))
+
+    const armTimer = (at: number | undefined): Effect.Effect<unknown> =>
+      at === undefined
+        ? FiberHandle.clear(timerFiber)
+        : Effect.flatMap(currentMoment, ({ mono }) =>
+            FiberHandle.run(
+              timerFiber,
+              Effect.interruptible(Effect.delay(fire, Math.ceil(Math.max(0, at - mono))))
+            )
+          )
+
+    const run = (command: Command): Effect.Effect<unknown> => {
+      switch (command._tag) {
+        case "StartList":
+          return Effect.zipRight(
+            FiberHandle.clear(timerFiber),
+            FiberHandle.run(listFiber, Effect.interruptible(list))
+          )
+        case "ArmTimer":
+          return armTimer(command.at)
+        case "Log":
+          return Effect.annotateLogs(
+            Effect.logWithLevel(LogLevel.fromLiteral(command.level), command.message),
+            command.fields
+          )
+        case "CountDrift":
+          return Effect.sync(() => metrics.countDrift(command.count))
+        case "Settle": {
+          const { error, waiters } = command
+          const exit = error === undefined ? Effect.void : Effect.fail(error)
+          return Effect.forEach(waiters, (waiter) => Deferred.complete(waiter, exit), {
+            discard: true
+          })
+        }
+      }
+    }
+
+    const runCommand = (command: Command): Effect.Effect<void> =>
+      Effect.catchAllCause(Effect.asVoid(run(command)), (cause) =>
+        command._tag === "Log" ? Effect.void : logDefect(`${command._tag} failed`, cause)
+      )
 
     /** One input that throws costs itself alone. */
     const reduceOne = (state: ReducerState, input: Input, now: Now): Effect.Effect<Reduced> =>
       Effect.catchAllDefect(
         Effect.sync(() => reducer(settings, state, [input], now)),
         (defect) =>
-          Effect.as(
-            logDefect(`input ${input._tag} could not be applied; relisting`, Cause.die(defect)),
-            reduce(settings, state, [insteadOf(input)], now)
-          )
+          Effect.gen(function* () {
+            yield* logDefect(`${input._tag} could not be applied; relisting`, Cause.die(defect))
+            if (input._tag === "Refresh") yield* Deferred.fail(input.waiter, notApplied)
+            return reduce(settings, state, [insteadOf(input)], now)
+          })
       )
 
     const reduceEach = (state: ReducerState, all: ReadonlyArray<Input>, now: Now) =>
@@ -147,7 +222,7 @@ export const makeDiscovery = (
           () => reduceEach(state, all, now)
         )
         yield* SubscriptionRef.set(ref, reduced.state)
-        yield* Effect.forEach(reduced.commands, run, { discard: true })
+        yield* Effect.forEach(reduced.commands, runCommand, { discard: true })
         yield* guarded(Effect.sync(() => metrics.setTenants(reduced.state.view.size)))
       })
 
@@ -168,37 +243,26 @@ export const makeDiscovery = (
         return [{ _tag: "Events", events }]
       })
 
-    const inputsOf = (arrivals: ReadonlyArray<Arrival>): Effect.Effect<ReadonlyArray<Input>> =>
-      Effect.map(
-        Effect.forEach(runsOf(arrivals), (run) =>
-          "messages" in run ? readMessages(run.messages) : Effect.succeed([run.input])
-        ),
-        (all) => all.flat()
-      )
+    const runTurn = (turn: Turn): Effect.Effect<void> =>
+      Effect.forEach(turn, (run) =>
+        "messages" in run ? readMessages(run.messages) : Effect.succeed([run.input])
+      ).pipe(Effect.flatMap((all) => step(all.flat())))
 
-    const turn = (arrivals: ReadonlyArray<Arrival>): Effect.Effect<void> =>
-      Effect.flatMap(inputsOf(arrivals), step)
-
+    /** Nothing ends the loop but the close. */
     const listen = Effect.gen(function* () {
-      const arrivals = yield* inputs.take
+      const turns = yield* inputs.take
       yield* guarded(Effect.sync(() => metrics.countEvents(inputs.takeIgnored(), "ignored")))
-      for (const part of turnsOf(arrivals)) {
-        yield* turn(part)
-        if (arrivals.length > TURN) yield* Effect.sleep(0)
-      }
-    }).pipe(
-      Effect.catchAllCause((cause) =>
-        Effect.zipRight(
-          logDefect("the listener failed on an input; relisting", cause),
-          step([{ _tag: "Distrust" }])
+      for (const turn of turns) {
+        const pause = turns.length > 1 ? Effect.sleep(0) : Effect.void
+        yield* Effect.catchAllCause(Effect.zipRight(runTurn(turn), pause), (cause) =>
+          logDefect("inputs could not be applied; continuing", cause)
         )
-      ),
-      Effect.forever
-    )
+      }
+    }).pipe(Effect.forever)
 
     /** One try of the first list. What arrived before is older than the list. */
     const tryToList = Effect.gen(function* () {
-      yield* turn(yield* inputs.takeWaiting)
+      yield* Effect.forEach(yield* inputs.takeWaiting, runTurn, { discard: true })
       const now = yield* currentMoment
       yield* SubscriptionRef.update(ref, (state) => startList(state, now))
       return yield* listOnce(manager, metrics)
@@ -221,20 +285,18 @@ export const makeDiscovery = (
     yield* Effect.timeoutOption(inputs.firstSignal, settings.subscribeTimeout)
     const listing = yield* listAtStart
     yield* step([{ _tag: "Listed", listing }, { _tag: "Started" }])
+    const { lastError } = (yield* SubscriptionRef.get(ref)).status
+    if (lastError?._tag === "ListFailed") return yield* Effect.fail(lastError.error)
     yield* Effect.forkScoped(Effect.interruptible(listen))
 
-    const refresh = Effect.gen(function* () {
-      const waiter: RefreshWaiter = yield* Deferred.make<void, TenantManagerError>()
-      pending.add(waiter)
-      if (!inputs.offer({ _tag: "Refresh", waiter })) {
-        yield* Deferred.fail(waiter, unavailable("the tenant discovery is closed"))
-      }
-      return yield* Effect.ensuring(
-        Deferred.await(waiter),
-        Effect.sync(() => pending.delete(waiter))
-      )
-    })
+    const refresh = Effect.acquireUseRelease(
+      Effect.tap(Deferred.make<void, TenantManagerError>(), (waiter) =>
+        Effect.sync(() => pending.add(waiter))
+      ),
+      (waiter) =>
+        inputs.offer({ _tag: "Refresh", waiter }) ? Deferred.await(waiter) : Effect.fail(closed),
+      (waiter) => Effect.sync(() => pending.delete(waiter))
+    )
 
     return makeService(ref, refresh)
   })
-}

@@ -5,25 +5,23 @@
 import { HashSet } from "effect"
 import type { TenantId } from "../../Tenant.js"
 import type { LostCause } from "../../TenantEvents.js"
+import type { DiscoveryMode } from "../../TenantView.js"
 import type { AppliedEvent } from "../event/eventReader.js"
 import type { Moment } from "../moment.js"
 import { applyDirectives } from "../view/edit.js"
-import { onListed, onListFailed } from "./listAnswer.js"
-import * as Schedule from "./listSchedule.js"
-import type { MissingCounts } from "./massRemovalGuard.js"
 import {
-  type Command,
-  type Input,
   jittered,
   knownAsOf,
   log,
-  modeOf,
-  type Reducer,
-  type ReducerState,
+  onListed,
+  onListFailed,
+  scheduleList,
   type Step,
   wantList,
   withError
-} from "./state.js"
+} from "./lists.js"
+import { withoutNamed } from "./massRemovalGuard.js"
+import type { Command, Input, Reducer, ReducerState } from "./state.js"
 
 /** `tenant.activated` without end makes lists take at most this share of the time. */
 const LIST_SHARE = 4
@@ -33,32 +31,23 @@ export const reduce: Reducer = (settings, state, inputs, now) => {
   const commands: Array<Command> = []
   let next = state
   for (const input of inputs) next = apply({ settings, now, commands }, next, input)
-  return { state: schedule({ settings, now, commands }, settle(next, now, commands)), commands }
+  next = settle(next, now, commands)
+  const isSame =
+    next.schedule === state.schedule &&
+    next.list === state.list &&
+    next.waiters === state.waiters &&
+    next.timerAt === state.timerAt
+  return { state: isSame ? next : scheduleList({ settings, now, commands }, next), commands }
 }
-
-/** A list is requested now: what arrives from here on is newer than it. */
-export const startList = (state: ReducerState, now: Moment): ReducerState => ({
-  ...state,
-  schedule: Schedule.started(state.schedule, now.mono),
-  timerAt: undefined,
-  list: {
-    startedAt: now.mono,
-    subscription: state.subscribed ? state.subscription : undefined,
-    wasLive: modeOf(state) === "Live",
-    named: HashSet.empty(),
-    activated: state.activated,
-    waiters: [...state.waitersForConfirmation, ...state.waiters]
-  },
-  waiters: [],
-  waitersForConfirmation: [],
-  activated: HashSet.empty()
-})
 
 /** The last state: no event is followed any more. */
 export const closeState = (state: ReducerState, now: Moment): ReducerState => ({
   ...settle({ ...state, subscribed: false }, now, []),
   closed: true
 })
+
+const modeOf = ({ reconciled, subscribed }: ReducerState): DiscoveryMode =>
+  subscribed ? (reconciled ? "Live" : "Resyncing") : "BootstrapOnly"
 
 const apply = (step: Step, state: ReducerState, input: Input): ReducerState => {
   const { now, settings } = step
@@ -68,8 +57,8 @@ const apply = (step: Step, state: ReducerState, input: Input): ReducerState => {
     case "Subscribed":
       return onSubscribed(step, state)
     case "Alive":
-      // A list in doubt says that the view may be wrong: a heartbeat does not prove it right.
-      return modeOf(state) === "Live" && !state.inDoubt
+      // A list that awaits confirmation may be right: a heartbeat does not prove the view.
+      return modeOf(state) === "Live" && state.missing.size === 0
         ? knownAsOf(state, Number(input.sentAt) / 1e6, now)
         : state
     case "Lost":
@@ -108,7 +97,7 @@ const onEvents = (
   const next: ReducerState = {
     ...state,
     view,
-    missing: without(state.missing, named),
+    missing: withoutNamed(state.missing, named),
     status: { ...state.status, lastEventAt: now.wall },
     list:
       list === undefined || named.length === 0
@@ -123,14 +112,6 @@ const onEvents = (
     { ...next, activated: addAll(state.activated, activated.slice(0, Math.max(0, room))) },
     now.mono + wait
   )
-}
-
-/** An event is newer than the lists that lacked its tenant: they no longer count. */
-const without = (missing: MissingCounts, named: ReadonlyArray<TenantId>): MissingCounts => {
-  if (!named.some((id) => missing.has(id))) return missing
-  const left = new Map(missing)
-  for (const id of named) left.delete(id)
-  return left
 }
 
 const addAll = <A>(set: HashSet.HashSet<A>, values: Iterable<A>): HashSet.HashSet<A> =>
@@ -193,21 +174,4 @@ const settle = (state: ReducerState, now: Moment, commands: Array<Command>): Red
   }
   const since = mode === status.mode ? status.since : now.wall
   return { ...state, view, status: { ...status, mode, since, tenantCount, awaitingRemoval } }
-}
-
-const schedule = ({ commands, now, settings }: Step, state: ReducerState): ReducerState => {
-  const at =
-    state.list === undefined
-      ? Schedule.dueAt(state.schedule, settings, {
-          now: now.mono,
-          urgent: state.waiters.length > 0
-        })
-      : undefined
-  if (at !== undefined && at <= now.mono) {
-    commands.push({ _tag: "StartList" })
-    return startList(state, now)
-  }
-  if (at === state.timerAt) return state
-  commands.push({ _tag: "ArmTimer", at })
-  return { ...state, timerAt: at }
 }

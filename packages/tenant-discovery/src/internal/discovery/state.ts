@@ -1,14 +1,14 @@
 /** The state of the discovery, its inputs and its commands: immutable values. */
 import { type Deferred, HashSet } from "effect"
-import type { DiscoveryError, DiscoveryStatus } from "../../DiscoveryStatus.js"
+import type { DiscoveryStatus } from "../../DiscoveryStatus.js"
 import type { TenantId } from "../../Tenant.js"
 import type { LostCause } from "../../TenantEvents.js"
 import type { TenantListing } from "../../TenantManager.js"
 import type { TenantManagerError } from "../../TenantManagerError.js"
-import { type DiscoveryMode, TenantView } from "../../TenantView.js"
+import { TenantView } from "../../TenantView.js"
 import type { AppliedEvent } from "../event/eventReader.js"
 import type { Moment } from "../moment.js"
-import { initialSchedule, type ListSchedule, want } from "./listSchedule.js"
+import { initialSchedule, type ListSchedule } from "./listSchedule.js"
 import type { MissingCounts } from "./massRemovalGuard.js"
 import type { DiscoverySettings } from "./settings.js"
 
@@ -54,9 +54,8 @@ export interface ReducerState extends DiscoveryState {
   readonly waitersForConfirmation: ReadonlyArray<RefreshWaiter>
   /** Tenants that `tenant.activated` named since the last list began. */
   readonly activated: HashSet.HashSet<TenantId>
+  /** While there are any, the view may be wrong about them. */
   readonly missing: MissingCounts
-  /** A list lacked tenants that are still present: the view may be wrong about them. */
-  readonly inDoubt: boolean
   /** The reason why the last list removed no tenant, or a warning about it. */
   readonly listProblem: string | undefined
   readonly schedule: ListSchedule
@@ -137,46 +136,7 @@ export const initialState = (service: string, now: Moment): ReducerState => ({
   waitersForConfirmation: [],
   activated: HashSet.empty(),
   missing: new Map(),
-  inDoubt: false,
   listProblem: undefined,
   schedule: initialSchedule,
   timerAt: undefined
 })
-
-/** What a step of the reducer works with. */
-export interface Step {
-  readonly settings: DiscoverySettings
-  readonly now: Now
-  readonly commands: Array<Command>
-}
-
-export const log = (
-  commands: Array<Command>,
-  level: "Info" | "Warning",
-  message: string,
-  fields: Readonly<Record<string, unknown>> = {}
-): void => {
-  commands.push({ _tag: "Log", level, message, fields })
-}
-
-export const modeOf = ({ reconciled, subscribed }: ReducerState): DiscoveryMode =>
-  subscribed ? (reconciled ? "Live" : "Resyncing") : "BootstrapOnly"
-
-export const wantList = (state: ReducerState, at: number): ReducerState => ({
-  ...state,
-  schedule: want(state.schedule, at)
-})
-
-export const withError = (state: ReducerState, lastError: DiscoveryError): ReducerState => ({
-  ...state,
-  status: { ...state.status, lastError }
-})
-
-export const jittered = ({ now, settings }: Step, interval: number): number =>
-  interval * (1 + settings.reconcileJitter * (2 * now.random - 1))
-
-/** The view was right at `mono`, as a list or a heartbeat proves. */
-export const knownAsOf = (state: ReducerState, mono: number, now: Moment): ReducerState =>
-  mono <= state.asOf
-    ? state
-    : { ...state, asOf: mono, view: state.view.with({ asOf: now.wall - (now.mono - mono) }) }

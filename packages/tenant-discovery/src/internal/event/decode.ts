@@ -2,9 +2,11 @@
  * From a raw message to an event. A prefilter drops most messages of other services unparsed;
  * one schema decodes the rest. The reason of a refusal never shows a value of the payload.
  */
-import { Either, Schema } from "effect"
+import { Either, identity, Schema } from "effect"
 import { TenantId } from "../../Tenant.js"
 import { eventTypes, type TenantEvent, TenantEventSchema } from "./eventSchema.js"
+
+const NAMES_A_SERVICE = /"service_name"\s*:\s*"[^"]/
 
 const CONCERNS_EVERY_SERVICE =
   /"tenant\.(?:suspended|deleted|activated|created|updated|cache\.invalidate)"/
@@ -15,10 +17,11 @@ const CONCERNS_EVERY_SERVICE =
  * that concerns every service. So it never answers `false` for one of ours.
  */
 export const makePrefilter = (service: string): ((raw: string) => boolean) => {
-  const quoted = JSON.stringify(service)
+  // A name that JSON must escape comes with an escape.
+  const quoted = `"${service}"`
   return (raw) =>
     raw.includes(quoted) ||
-    !raw.includes('"service_name"') ||
+    !NAMES_A_SERVICE.test(raw) ||
     raw.includes("\\") ||
     CONCERNS_EVERY_SERVICE.test(raw)
 }
@@ -49,7 +52,11 @@ const decodeEither = Schema.decodeUnknownEither(Schema.parseJson(TenantEventSche
 
 /** Decodes one raw message. Total: any input gives an event or a reason. */
 export const decode = (raw: string): Either.Either<TenantEvent, Undecodable> =>
-  Either.mapLeft(decodeEither(raw), () => undecodable(raw))
+  // The schema throws where `event_type` is an object that cannot become a text.
+  Either.try(() => decodeEither(raw)).pipe(
+    Either.flatMap(identity),
+    Either.mapLeft(() => undecodable(raw))
+  )
 
 type JsonObject = { readonly [key: string]: unknown }
 

@@ -1,5 +1,6 @@
-/** What the reducer does with the answer of a list. */
+/** Lists: when one starts, and what its answer does to the state. */
 import { Duration, HashSet } from "effect"
+import type { DiscoveryError } from "../../DiscoveryStatus.js"
 import type { Tenant } from "../../Tenant.js"
 import type { TenantListing } from "../../TenantManager.js"
 import {
@@ -8,20 +9,66 @@ import {
   TenantManagerMalformedBody
 } from "../../TenantManagerError.js"
 import { TenantView } from "../../TenantView.js"
+import type { Moment } from "../moment.js"
 import { applyList } from "../view/edit.js"
 import { type ListProblem, problemOf } from "./listProblem.js"
 import * as Schedule from "./listSchedule.js"
 import { judge, type MissingCounts } from "./massRemovalGuard.js"
-import {
-  jittered,
-  knownAsOf,
-  type ListInFlight,
-  log,
-  type ReducerState,
-  type Step,
-  wantList,
-  withError
-} from "./state.js"
+import type { DiscoverySettings } from "./settings.js"
+import type { Command, ListInFlight, Now, ReducerState } from "./state.js"
+
+/** What a step of the reducer works with. */
+export interface Step {
+  readonly settings: DiscoverySettings
+  readonly now: Now
+  readonly commands: Array<Command>
+}
+
+export const log = (
+  commands: Array<Command>,
+  level: "Info" | "Warning",
+  message: string,
+  fields: Readonly<Record<string, unknown>> = {}
+): void => {
+  commands.push({ _tag: "Log", level, message, fields })
+}
+
+export const wantList = (state: ReducerState, at: number): ReducerState => ({
+  ...state,
+  schedule: Schedule.want(state.schedule, at)
+})
+
+export const withError = (state: ReducerState, lastError: DiscoveryError): ReducerState => ({
+  ...state,
+  status: { ...state.status, lastError }
+})
+
+export const jittered = ({ now, settings }: Step, interval: number): number =>
+  interval * (1 + settings.reconcileJitter * (2 * now.random - 1))
+
+/** The view was right at `mono`, as a list or a heartbeat proves. */
+export const knownAsOf = (state: ReducerState, mono: number, now: Moment): ReducerState =>
+  mono <= state.asOf
+    ? state
+    : { ...state, asOf: mono, view: state.view.with({ asOf: now.wall - (now.mono - mono) }) }
+
+/** A list is requested now: what arrives from here on is newer than it. */
+export const startList = (state: ReducerState, now: Moment): ReducerState => ({
+  ...state,
+  schedule: Schedule.started(state.schedule, now.mono),
+  timerAt: undefined,
+  list: {
+    startedAt: now.mono,
+    subscription: state.subscribed ? state.subscription : undefined,
+    wasLive: state.status.mode === "Live",
+    named: HashSet.empty(),
+    activated: state.activated,
+    waiters: [...state.waitersForConfirmation, ...state.waiters]
+  },
+  waiters: [],
+  waitersForConfirmation: [],
+  activated: HashSet.empty()
+})
 
 interface Applied {
   readonly view: TenantView
@@ -60,7 +107,8 @@ export const onListed = (
 ): ReducerState => {
   const { commands, now, settings } = step
   if (state.schedule.failures > 0) log(commands, "Info", "the tenant manager lists tenants again")
-  const problem = problemOf(listing)
+  const isWhole = listing.skipped === 0 && listing.inactive.size === 0
+  const problem = isWhole ? undefined : problemOf(listing)
   const canRemove = problem?.removesNone !== true
   const applied = applyListing(step, state, listing.tenants, list, canRemove)
   countDrift(step, state, applied.view, list)
@@ -68,7 +116,6 @@ export const onListed = (
     ...noteProblem(step, state, problem),
     view: applied.view,
     missing: applied.missing,
-    inDoubt: applied.missing.size > 0,
     list: undefined,
     lastListDuration: now.mono - list.startedAt,
     schedule: Schedule.succeeded(state.schedule)
@@ -78,12 +125,14 @@ export const onListed = (
     commands.push({ _tag: "Settle", waiters: list.waiters, error: incomplete(problem) })
     return wantNext(step, listed)
   }
-  log(
-    commands,
-    "Warning",
-    `the list would remove ${applied.missing.size} of ${state.view.size} tenants; waiting for another list to confirm`,
-    { missing: applied.missing.size, tenants: state.view.size }
-  )
+  if (state.missing.size === 0) {
+    log(
+      commands,
+      "Warning",
+      `the list would remove ${applied.missing.size} of ${state.view.size} tenants; waiting for another list to confirm`,
+      { missing: applied.missing.size, tenants: state.view.size }
+    )
+  }
   return wantList(
     { ...listed, waitersForConfirmation: list.waiters },
     now.mono + settings.confirmAfter
@@ -179,4 +228,25 @@ export const onListFailed = (
     },
     { _tag: "ListFailed", at: now.wall, error }
   )
+}
+
+/** Starts the list that is due, or arms the timer for it. */
+export const scheduleList = (
+  { commands, now, settings }: Step,
+  state: ReducerState
+): ReducerState => {
+  const at =
+    state.list === undefined
+      ? Schedule.dueAt(state.schedule, settings, {
+          now: now.mono,
+          urgent: state.waiters.length > 0
+        })
+      : undefined
+  if (at !== undefined && at <= now.mono) {
+    commands.push({ _tag: "StartList" })
+    return startList(state, now)
+  }
+  if (at === state.timerAt) return state
+  commands.push({ _tag: "ArmTimer", at })
+  return { ...state, timerAt: at }
 }
