@@ -29,21 +29,21 @@ const CLIENT_TIMEOUT = 30_000
 /** How long a throttling tenant manager or an open circuit allows no call. */
 const RETRY_AFTER = 10_000
 
+export const SERVICE = "ledger"
 const operation = "GET /v1/tenants/active"
 const message = "as the story says"
 const retryAfter = Duration.millis(RETRY_AFTER)
 
-const failures: Record<Failure, () => Effect.Effect<never, TenantManagerError>> = {
-  Outage: () => Effect.fail(outage()),
-  Throttled: () =>
-    Effect.fail(new TenantManagerRejected({ operation, message, status: 429, retryAfter })),
-  CircuitOpen: () => Effect.fail(new TenantManagerCircuitOpen({ operation, message, retryAfter })),
-  Unauthorized: () => Effect.fail(new TenantManagerUnauthorized({ operation, message })),
-  Hangs: () =>
-    Effect.fail(
-      new TenantManagerTimedOut({ operation, message, timeout: Duration.millis(CLIENT_TIMEOUT) })
-    ),
-  Defect: () => Effect.die(new Error("the client threw"))
+const outOfTime = { operation, message, timeout: Duration.millis(CLIENT_TIMEOUT) }
+const failures: Record<Failure, Effect.Effect<never, TenantManagerError>> = {
+  Outage: Effect.fail(outage()),
+  Throttled: Effect.fail(
+    new TenantManagerRejected({ operation, message, status: 429, retryAfter })
+  ),
+  CircuitOpen: Effect.fail(new TenantManagerCircuitOpen({ operation, message, retryAfter })),
+  Unauthorized: Effect.fail(new TenantManagerUnauthorized({ operation, message })),
+  Hangs: Effect.fail(new TenantManagerTimedOut(outOfTime)),
+  Defect: Effect.die(new Error("the client threw"))
 }
 
 const statuses: { readonly [How in Omission]?: string } = {
@@ -52,14 +52,14 @@ const statuses: { readonly [How in Omission]?: string } = {
 }
 
 const listingOf = (
-  ids: Iterable<TenantId>,
-  omitted = 0,
-  omission: Omission = "Absent"
+  ids: ReadonlyArray<TenantId>,
+  omitted: number,
+  omission: Omission
 ): TenantListing => {
   const skipped = omission === "Unreadable" ? omitted : 0
   const status = omitted > 0 ? statuses[omission] : undefined
   return {
-    tenants: Array.from(ids, (id) => ({ id, name: undefined })),
+    tenants: ids.map((id) => ({ id, name: undefined })),
     skipped,
     firstSkipped: skipped > 0 ? { index: 0, reason: "expected an object" } : undefined,
     inactive: new Map(status === undefined ? [] : [[status, omitted]])
@@ -85,7 +85,11 @@ export class ListServer {
   starting = true
   /** A caller of `refresh` waits for the next list. */
   urgent = false
-  readonly manager: TenantManager["Type"]
+  readonly manager: TenantManager["Type"] = {
+    service: SERVICE,
+    listActiveTenants: Effect.suspend(() => this.list()),
+    getConnections: () => Effect.fail(new TenantManagerNotFound({ operation, message }))
+  }
 
   private faults: Array<Fault> = []
   private delay = 0
@@ -95,15 +99,8 @@ export class ListServer {
   constructor(
     private readonly model: Model,
     private readonly time: VirtualTime,
-    private readonly currentView: () => TenantView | undefined,
-    service: string
-  ) {
-    this.manager = {
-      service,
-      listActiveTenants: Effect.suspend(() => this.list()),
-      getConnections: () => Effect.fail(new TenantManagerNotFound({ operation, message }))
-    }
-  }
+    private readonly currentView: () => TenantView | undefined
+  ) {}
 
   addFault(fault: Fault): void {
     for (let i = 0; i < fault.times; i++) this.faults.push(fault)
@@ -169,7 +166,7 @@ export class ListServer {
   }
 
   private failing(call: ListCall, failure: Failure): ListEffect {
-    return Effect.tapErrorCause(failures[failure](), (cause) =>
+    return Effect.tapErrorCause(failures[failure], (cause) =>
       Effect.sync(() => {
         if (!Cause.isInterrupted(cause)) call.end = this.endNow(undefined, failure)
       })

@@ -22,14 +22,12 @@ import { makeDiscovery } from "../../src/internal/discovery/listener.js"
 import type { Reducer } from "../../src/internal/discovery/state.js"
 import { TestEvent } from "../../src/testing.js"
 import { Freshness, type Observation } from "./Freshness.js"
-import { ListServer } from "./ListServer.js"
+import { ListServer, SERVICE } from "./ListServer.js"
 import { MessageBus } from "./MessageBus.js"
 import { idOf, Model } from "./Model.js"
 import { Readers } from "./Readers.js"
 import type { Channel, Delivery, Start, Step } from "./story.js"
 import { VirtualTime } from "./VirtualTime.js"
-
-const SERVICE = "ledger"
 
 export interface Edges {
   readonly events: TenantEvents["Type"]
@@ -92,7 +90,7 @@ export class Simulation {
     if (start.acknowledged) this.model.subscribe()
     this.bus = new MessageBus(this.model, time)
     const viewNow = () => this.discovery && Effect.runSync(this.discovery.view.get)
-    this.lists = new ListServer(this.model, time, viewNow, SERVICE)
+    this.lists = new ListServer(this.model, time, viewNow)
     this.freshness = new Freshness(time, this.lists)
     if (start.firstLists === "Slow") this.lists.delayBy(500, "Request")
     if (start.firstLists === "Failing") {
@@ -270,10 +268,9 @@ export class Simulation {
 
   private refresh(): void {
     if (this.discovery === undefined) return
-    const { now } = this.time
-    const { seq } = this.model
+    const [at, seq] = [this.time.now, this.model.seq]
     this.lists.urgent = true
     const fiber = this.time.start(Effect.either(this.discovery.refresh))
-    this.refreshes.push({ at: now, seq, fiber })
+    this.refreshes.push({ at, seq, fiber })
   }
 }

@@ -22,7 +22,8 @@ interface Timer {
 
 export class VirtualTime {
   private millis = 1_000_000
-  private timers: ReadonlyArray<Timer> = []
+  /** Fibers that sleep, and calls of `at` that are due later, in the order of their start. */
+  readonly timers = new Set<Timer>()
   private tasks: Array<() => void> = []
   /** How far the wall clock is ahead of the monotonic one. */
   private wallOffset = 0
@@ -43,7 +44,7 @@ export class VirtualTime {
     sleep: (duration) =>
       Effect.async<void>((resume) => {
         const timer = this.at(this.millis + Duration.toMillis(duration), () => resume(Effect.void))
-        return Effect.sync(() => this.clear(timer))
+        return Effect.sync(() => this.timers.delete(timer))
       })
   }
 
@@ -69,13 +70,8 @@ export class VirtualTime {
   /** Calls `fire` at that time. */
   at(time: number, fire: () => void): Timer {
     const timer = { at: time, fire }
-    this.timers = [...this.timers, timer]
+    this.timers.add(timer)
     return timer
-  }
-
-  /** Fibers that sleep, and calls of `at` that are due later. */
-  get pendingTimers(): number {
-    return this.timers.length
   }
 
   /** Starts an effect and runs every fiber until nothing can run. */
@@ -111,22 +107,15 @@ export class VirtualTime {
   pass(millis: number, check: () => void): void {
     const end = this.millis + millis
     for (;;) {
-      const next = this.timers.reduce<Timer | undefined>(
-        (first, timer) => (first === undefined || timer.at < first.at ? timer : first),
-        undefined
-      )
+      const [next] = [...this.timers].sort((a, b) => a.at - b.at)
       if (next === undefined || next.at > end) break
       this.millis = Math.max(this.millis, next.at)
-      this.clear(next)
+      this.timers.delete(next)
       next.fire()
       this.settle()
       check()
     }
     this.millis = end
     check()
-  }
-
-  private clear(timer: Timer): void {
-    this.timers = this.timers.filter((one) => one !== timer)
   }
 }

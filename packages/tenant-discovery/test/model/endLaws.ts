@@ -95,6 +95,6 @@ export const checkSilence = (simulation: Simulation): void => {
   })
   const view = simulation.observe()?.view
   silent(view?.ids === last?.ids, () => `the view has ${sorted(view?.ids ?? [])}`)
-  silent(time.pendingTimers === 0, () => `${time.pendingTimers} timers are left`)
+  silent(time.timers.size === 0, () => `${time.timers.size} timers are left`)
   readers?.close()
 }

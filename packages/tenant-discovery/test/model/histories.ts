@@ -3,7 +3,7 @@ import { FastCheck as fc } from "effect"
 import { checkLaws, checkRequireFresh } from "./laws.js"
 import type { Model } from "./Model.js"
 import type { Simulation } from "./Simulation.js"
-import { describeStep, type Start, type Step, TENANTS } from "./story.js"
+import { type Start, type Step, TENANTS } from "./story.js"
 
 const MAX_STEPS = 30
 
@@ -99,10 +99,6 @@ export class TakeStep implements fc.Command<Model, Simulation> {
     simulation.takenSteps.push(this.step)
     simulation.take(this.step, () => checkLaws(simulation))
     checkRequireFresh(simulation)
-  }
-
-  toString(): string {
-    return describeStep(this.step)
   }
 }
 

@@ -1,6 +1,11 @@
 /** The laws of lists: when they begin, and what they may do to the view. */
 import { Duration } from "effect"
-import { defaultDiscoveryOptions, type TenantId, TenantView } from "../../src/index.js"
+import {
+  defaultDiscoveryOptions,
+  type TenantChange,
+  type TenantId,
+  TenantView
+} from "../../src/index.js"
 import type { UncheckedAnswer } from "./ListServer.js"
 import type { ListCall } from "./Model.js"
 import { driftCount, type Simulation } from "./Simulation.js"
@@ -129,20 +134,12 @@ export const checkListEffects = (simulation: Simulation, view: TenantView): void
   for (const [i, { before, ...rest }] of unchecked.entries()) {
     if (before === undefined) continue
     const changes = TenantView.diff(before, unchecked[i + 1]?.before ?? view)
-    const removed = changes.filter(
-      (change) => change._tag === "Removed" && change.cause._tag === "Listing"
-    )
-    checkRemovals(
-      simulation,
-      { ...rest, before },
-      removed.map(({ tenant }) => tenant.id)
-    )
-    const transitions = changes.filter(({ _tag }) => _tag === "Added" || _tag === "Removed")
-    simulation.expectedDrift += driftOf(
-      simulation,
-      rest.call,
-      transitions.map(({ tenant }) => tenant.id)
-    )
+    const idsOf = (keep: (change: TenantChange) => boolean) =>
+      changes.filter(keep).map(({ tenant }) => tenant.id)
+    const removed = idsOf((one) => one._tag === "Removed" && one.cause._tag === "Listing")
+    checkRemovals(simulation, { ...rest, before }, removed)
+    const transitions = idsOf(({ _tag }) => _tag === "Added" || _tag === "Removed")
+    simulation.expectedDrift += driftOf(simulation, rest.call, transitions)
   }
   const counted = driftCount()
   require("Drift", counted === simulation.expectedDrift, () => {

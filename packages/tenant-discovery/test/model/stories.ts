@@ -2,7 +2,7 @@
  * Kept stories, each named after a fault that it reveals. The fault was in the core once, or is
  * one of its kind; the mutant puts it back.
  */
-import { Effect, HashSet, Stream } from "effect"
+import { HashSet, Stream } from "effect"
 import { outage } from "../../src/testing.js"
 import type { Variant } from "./Simulation.js"
 import type { Start, Step, Story } from "./story.js"
@@ -18,8 +18,8 @@ import {
   listBeforeSubscribing,
   listInFlight,
   listing,
-  lists,
-  replaceInput,
+  replaceInputs,
+  twoListsAtOnce,
   withoutEventIds,
   withSettings
 } from "./variants.js"
@@ -91,11 +91,7 @@ export const stories: ReadonlyArray<KeptStory> = [
     listInFlight((_, { mono }) => ({ startedAt: mono })),
     [slow, refresh, wait(600)]
   ),
-  story(
-    "requests two lists at once",
-    lists((list) => Effect.zipLeft(list, list, { concurrent: true })),
-    [slow, refresh, wait(600)]
-  ),
+  story("requests two lists at once", twoListsAtOnce, [slow, refresh, wait(600)]),
   story(
     "does not list at an interval",
     withSettings("Listed", { reconcileInterval: 0, bootstrapOnlyInterval: 0 }),
@@ -119,7 +115,7 @@ export const stories: ReadonlyArray<KeptStory> = [
   ),
   story(
     "stays subscribed after a loss",
-    replaceInput("Lost", () => []),
+    replaceInputs((input) => (input._tag === "Lost" ? [] : [input])),
     [lose]
   ),
   story(
@@ -158,7 +154,7 @@ export const stories: ReadonlyArray<KeptStory> = [
   ]),
   story(
     "ignores Retry-After",
-    replaceInput("ListFailed", (input) => [{ ...input, error: outage() }]),
+    replaceInputs((input) => [input._tag === "ListFailed" ? { ...input, error: outage() } : input]),
     [{ ...outageOnce, failure: "Throttled" }, refresh, wait(9000)]
   ),
   // The slower channel repeats the event after the one that reverses it.

@@ -1,6 +1,6 @@
 /**
  * What can happen to a discovery: a start and the steps after it, as plain data that can be
- * kept in `stories.ts`, and their description in words.
+ * kept in `stories.ts`.
  */
 
 /** The tenants are `t-0` to `t-(TENANTS - 1)`. */
@@ -106,14 +106,6 @@ export interface Story {
   readonly steps: ReadonlyArray<Step>
 }
 
-const detailsOf = (details: object): string =>
-  Object.entries(details)
-    .map(([name, value]) => `${name}=${String(value)}`)
-    .join(" ")
-
-/** A step in words. */
-export const describeStep = ({ _tag, ...details }: Step): string => `${_tag} ${detailsOf(details)}`
-
-/** The whole story in words. */
+/** The story as data, a step a line, to be kept in `stories.ts`. */
 export const describeStory = ({ start, steps }: Story): string =>
-  [detailsOf(start), ...steps.map((step, i) => `${i + 1}. ${describeStep(step)}`)].join("\n")
+  [start, ...steps].map((part) => JSON.stringify(part)).join("\n")

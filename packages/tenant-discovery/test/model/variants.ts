@@ -19,7 +19,6 @@ import type {
 import type { Edges, Variant } from "./Simulation.js"
 
 type Tag = Input["_tag"]
-type List = Edges["manager"]["listActiveTenants"]
 
 /** Changes the call of the reducer where such an input is among the inputs. */
 const wrap = (tag: Tag, call: (...given: Parameters<Reducer>) => ReturnType<Reducer>): Variant => ({
@@ -47,18 +46,9 @@ export const listInFlight = (
 export const withSettings = (tag: Tag, changed: Partial<DiscoverySettings>): Variant =>
   wrap(tag, (settings, ...rest) => reduce({ ...settings, ...changed }, ...rest))
 
-/** Replaces the inputs of that kind. */
-export const replaceInput = <T extends Tag>(
-  tag: T,
-  replace: (input: Extract<Input, { readonly _tag: T }>) => ReadonlyArray<Input>
-): Variant => {
-  const isOfTag = (input: Input): input is Extract<Input, { readonly _tag: T }> =>
-    input._tag === tag
-  return wrap(tag, (settings, state, inputs, now) => {
-    const replaced = inputs.flatMap((input) => (isOfTag(input) ? replace(input) : [input]))
-    return reduce(settings, state, replaced, now)
-  })
-}
+export const replaceInputs = (replace: (input: Input) => ReadonlyArray<Input>): Variant => ({
+  reducer: (settings, state, inputs, now) => reduce(settings, state, inputs.flatMap(replace), now)
+})
 
 /** Changes the state after such an input; may add commands. */
 export const after = (
@@ -76,7 +66,9 @@ export const after = (
 
 /** Changes what the lists seem to have answered. */
 export const listing = (change: Partial<TenantListing>): Variant =>
-  replaceInput("Listed", (input) => [{ ...input, listing: { ...input.listing, ...change } }])
+  replaceInputs((input) =>
+    input._tag === "Listed" ? [{ ...input, listing: { ...input.listing, ...change } }] : [input]
+  )
 
 /** Every present tenant counts as missing in the last list. */
 export const allMissing = ({ view }: ReducerState) => ({
@@ -100,12 +92,17 @@ const twiceIfAdded = (change: TenantChange): ReadonlyArray<TenantChange> =>
 
 export const addedTwice = changes(Stream.mapConcat(twiceIfAdded))
 
-export const lists = (change: (list: List) => List): Variant => ({
-  edges: ({ events, manager }) => ({
-    events,
-    manager: { ...manager, listActiveTenants: change(manager.listActiveTenants) }
-  })
+const events = (change: (events: Edges["events"]) => Edges["events"]): Variant => ({
+  edges: ({ events, manager }) => ({ events: change(events), manager })
 })
+
+export const twoListsAtOnce: Variant = {
+  edges: ({ events, manager }) => {
+    const list = manager.listActiveTenants
+    const listActiveTenants = Effect.zipLeft(list, list, { concurrent: true })
+    return { events, manager: { ...manager, listActiveTenants } }
+  }
+}
 
 /** Changes each message before the discovery receives it. */
 const receiving = (
@@ -115,12 +112,9 @@ const receiving = (
   subscribe: (sink) => subscribe({ ...sink, message: (raw) => receive(sink, raw) })
 })
 
-export const withoutEventIds: Variant = {
-  edges: ({ events, manager }) => ({
-    manager,
-    events: receiving(events, (sink, raw) => sink.message(raw.replace(/"event_id":"[^"]*",/, "")))
-  })
-}
+export const withoutEventIds = events((events) =>
+  receiving(events, (sink, raw) => sink.message(raw.replace(/"event_id":"[^"]*",/, "")))
+)
 
 /** The first list is requested and answered before the subscription. */
 export const listBeforeSubscribing: Variant = {
@@ -151,12 +145,6 @@ export const delayMessagesOfTheStart: Variant = {
   }
 }
 
-export const keepSubscription: Variant = {
-  edges: ({ events, manager }) => ({
-    manager,
-    events: {
-      subscribe: (sink) =>
-        Effect.flatMap(Scope.make(), (scope) => Scope.extend(events.subscribe(sink), scope))
-    }
-  })
-}
+export const keepSubscription = events(({ subscribe }) => ({
+  subscribe: (sink) => Effect.flatMap(Scope.make(), (scope) => Scope.extend(subscribe(sink), scope))
+}))
