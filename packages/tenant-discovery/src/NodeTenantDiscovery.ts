@@ -19,6 +19,7 @@ import type { Tenant, TenantId } from "./Tenant.js"
 import { TenantDiscovery } from "./TenantDiscovery.js"
 import * as TenantDiscoveryConfig from "./TenantDiscoveryConfig.js"
 import type { TenantDiscoveryOptions } from "./TenantDiscoveryOptions.js"
+import { TenantListing } from "./TenantListing.js"
 import { TenantManager, type TenantManagerOptions } from "./TenantManager.js"
 import { TenantManagerNotFound, type TenantManagerError } from "./TenantManagerError.js"
 
@@ -113,7 +114,7 @@ export const layerSingleTenant = (options?: {
     TenantDiscovery.layerSingleTenant({ tenants, service: options?.service }),
     Layer.succeed(TenantManager, {
       service: options?.service ?? "",
-      listActiveTenants: Effect.succeed({ tenants, skipped: 0 }),
+      listActiveTenants: Effect.succeed(TenantListing.of(tenants)),
       getConnections: () =>
         new TenantManagerNotFound({
           operation: "get connections",

@@ -4,16 +4,9 @@
 import type * as HttpClient from "@effect/platform/HttpClient"
 import { Context, Duration, Effect, Layer, type Redacted } from "effect"
 import type { TenantSettings } from "./internal/connections/schema.js"
-import type { Tenant, TenantId } from "./Tenant.js"
+import type { TenantId } from "./Tenant.js"
+import type { TenantListing } from "./TenantListing.js"
 import type { TenantManagerError } from "./TenantManagerError.js"
-
-/** The active tenants of the service, as one answer of the tenant manager had them. */
-export interface TenantListing {
-  /** Canonical, in the answer's order. One that the answer repeats is repeated here; the first is believed. */
-  readonly tenants: ReadonlyArray<Tenant>
-  /** How many elements were passed over because they were null, no object, or had an invalid ID. */
-  readonly skipped: number
-}
 
 /** How the tenant manager is reached. */
 export interface TenantManagerOptions {

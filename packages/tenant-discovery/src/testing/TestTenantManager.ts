@@ -14,7 +14,8 @@ import {
 } from "effect"
 import type { Tenant, TenantId } from "../Tenant.js"
 import type { TenantSettings } from "../TenantConnections.js"
-import { type TenantListing, TenantManager } from "../TenantManager.js"
+import { TenantListing } from "../TenantListing.js"
+import { TenantManager } from "../TenantManager.js"
 import {
   TenantManagerNotFound,
   type TenantManagerError,
@@ -111,8 +112,6 @@ const notFound = (): TenantManagerError =>
     message: "the test has set no connections for this tenant: see setConnections"
   })
 
-const listing = (tenants: ReadonlyArray<Tenant>): TenantListing => ({ tenants, skipped: 0 })
-
 class Desk {
   tenants: ReadonlyMap<TenantId, Tenant> = new Map()
   /** What the next lists do, the first of them first. */
@@ -128,7 +127,7 @@ class Desk {
     this.tenants = new Map(Array.from(tenants, (tenant) => [tenant.id, tenant]))
   }
 
-  readonly truth = (): Answer => Effect.succeed(listing([...this.tenants.values()]))
+  readonly truth = (): Answer => Effect.succeed(TenantListing.of([...this.tenants.values()]))
 
   next(): Answer {
     return (this.script.shift() ?? this.standing ?? this.truth)()
@@ -222,7 +221,7 @@ const make = (options: TestTenantManagerOptions | undefined) =>
       answer: (inputs, count = 1) => {
         const tenants = tenantsOf(inputs)
         return Effect.sync(() => {
-          repeat(() => Effect.succeed(listing(tenants)), count)
+          repeat(() => Effect.succeed(TenantListing.of(tenants)), count)
         })
       },
       hold,

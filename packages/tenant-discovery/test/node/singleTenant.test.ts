@@ -3,6 +3,7 @@ import { Effect, Exit } from "effect"
 import { NodeTenantDiscovery } from "../../src/node.js"
 import { type Tenant, TenantId } from "../../src/Tenant.js"
 import { refusedUrl } from "../manager/support/server.js"
+import { TenantListing } from "../../src/TenantListing.js"
 import { build, type Line, networkUseOf } from "./support.js"
 
 const tenant = (id: string, name?: string): Tenant => ({ id: TenantId.make(id), name })
@@ -34,10 +35,7 @@ describe("single-tenant mode", () => {
           expect(yield* Effect.flip(manager.getConnections(TenantId.make("acme")))).toMatchObject({
             _tag: "TenantManagerNotFound"
           })
-          expect(yield* manager.listActiveTenants).toEqual({
-            tenants: tenants.slice(0, 2),
-            skipped: 0
-          })
+          expect(yield* manager.listActiveTenants).toEqual(TenantListing.of(tenants.slice(0, 2)))
         })
       )
       expect(network).toEqual([])

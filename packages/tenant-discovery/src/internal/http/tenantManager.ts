@@ -5,8 +5,8 @@
 import * as HttpClient from "@effect/platform/HttpClient"
 import { type Context, Duration, Effect, Option } from "effect"
 import type { TenantId } from "../../Tenant.js"
+import type { TenantListing } from "../../TenantListing.js"
 import {
-  type TenantListing,
   type TenantManager,
   tenantManagerDefaults,
   type TenantManagerOptions
@@ -22,26 +22,15 @@ const listActiveTenants = (
   call: Caller,
   options: { readonly service: string; readonly prefix: string; readonly limit: number }
 ): Effect.Effect<TenantListing, TenantManagerError> =>
-  Effect.map(
-    call({
-      operation: `GET ${options.prefix}/tenants/active`,
-      path: `${options.prefix}/tenants/active`,
-      query: { service: options.service },
-      spanName: "tenantmanager.client.get_active_tenants",
-      limit: options.limit,
-      showBody: true,
-      decode: (body) =>
-        Effect.tap(decodeListing(body), ({ firstSkipped, skipped }) => {
-          if (skipped === 0) return Effect.void
-          const told = firstSkipped.map(({ index, reason }) => `[${index}] ${reason}`).join("; ")
-          const more = skipped - firstSkipped.length
-          return Effect.logWarning(
-            `skipped ${skipped} elements of the tenant list: ${told}${more > 0 ? `; and ${more} more` : ""}`
-          )
-        })
-    }),
-    ({ skipped, tenants }) => ({ tenants, skipped })
-  )
+  call({
+    operation: `GET ${options.prefix}/tenants/active`,
+    path: `${options.prefix}/tenants/active`,
+    query: { service: options.service },
+    spanName: "tenantmanager.client.get_active_tenants",
+    limit: options.limit,
+    showBody: true,
+    decode: decodeListing
+  })
 
 const getConnections =
   (call: Caller, options: { readonly service: string; readonly prefix: string }) =>
