@@ -18,12 +18,8 @@ export const certificates = (pem: string): ReadonlyArray<string> => {
 }
 
 /**
- * PEM, or base64 of PEM, wrapped or not. Line breaks written as `\n`, as some
- * environment files have them, are read as line breaks. Only the certificates
- * are kept: a private key that came along goes no further.
- *
- * That each block is a certificate and not only looks like one is for who can
- * parse X.509: this module runs anywhere.
+ * PEM, or base64 of PEM, wrapped or not. `\n` in the text counts as a line break. Only the
+ * certificates are kept, no private key beside them. `NodeTenantDiscovery` parses them as X.509.
  */
 export const caCertificates: Parse<string> = (text) => {
   const trimmed = text.trim()
