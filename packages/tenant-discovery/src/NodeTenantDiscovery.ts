@@ -120,7 +120,6 @@ const wire = (
     noProxy: transport?.proxy === undefined ? undefined : transport.noProxy
   })
   const events = layerRedis({
-    naming: origin.naming,
     ...options.events,
     redis,
     channel: options.channel ?? channelFor(environment)
@@ -242,6 +241,10 @@ const fromSettings = (
         }
       },
       redis,
+      events: {
+        naming: options.redis === undefined ? "environment" : "options",
+        ...options.events
+      },
       allEnvironments: options.allEnvironments ?? settings.allEnvironments,
       discovery: {
         ...options.discovery,

@@ -1,45 +1,70 @@
 /**
- * The event side of the house: a subscription to what the tenant manager
- * publishes, whatever carries it.
+ * The subscription to what the tenant manager publishes, whatever transport carries it.
  */
-import { Chunk, Context, Effect, type Scope, Stream } from "effect"
-import { Inbox } from "./internal/inbox.js"
-import type { Signal, SignalSink } from "./internal/signals.js"
-import { defaultDiscoveryOptions } from "./TenantDiscoveryOptions.js"
+import { Context, type Effect, type Scope } from "effect"
 
-export type { LostCause, MessageSieve, Signal, SignalSink } from "./internal/signals.js"
+/**
+ * Why a subscription ended, or could not start. `message` is for people and holds no secret.
+ *
+ * - `ConnectFailed`: no connection, or refused credentials.
+ * - `SubscribeFailed`: connected, but SUBSCRIBE was refused or not acknowledged in time.
+ * - `ConnectionLost`: an established subscription ended, or the server answered a heartbeat with
+ *   an error that does not prove delivery.
+ * - `HeartbeatTimedOut`: an established subscription did not answer a heartbeat in time.
+ * - `Overflow`: messages arrived faster than the receiver took them, and some were dropped; the
+ *   subscription itself continues.
+ */
+export type LostCause =
+  | { readonly _tag: "ConnectFailed"; readonly message: string }
+  | { readonly _tag: "ConnectionLost"; readonly message: string }
+  | { readonly _tag: "HeartbeatTimedOut"; readonly message: string }
+  | { readonly _tag: "SubscribeFailed"; readonly message: string }
+  | { readonly _tag: "Overflow"; readonly message: string }
+
+/** The signals of a {@link SignalSink} as values; `Messages` holds messages in a row, oldest first. */
+export type Signal =
+  | { readonly _tag: "Subscribed" }
+  | { readonly _tag: "Messages"; readonly messages: ReadonlyArray<string> }
+  | { readonly _tag: "Alive"; readonly sentAt: bigint }
+  | { readonly _tag: "Lost"; readonly cause: LostCause }
+
+/**
+ * Receives a subscription's signals, synchronously and in the order in which they happen. No
+ * method may block. A method that throws ends the connection; the adapter reports the defect and
+ * subscribes again.
+ */
+export interface SignalSink {
+  /**
+   * The server acknowledged the subscription. Everything published from here on arrives, until
+   * `lost`. What was published before may be missing.
+   */
+  subscribed(): void
+  /** One raw message. */
+  message(raw: string): void
+  /**
+   * The server answered a heartbeat on the subscription's own connection: everything it published
+   * before `sentAt` (`Clock.currentTimeNanos` when the heartbeat was sent) has arrived.
+   */
+  alive(sentAt: bigint): void
+  /**
+   * Messages may be missing from here on, until the next `subscribed`. Called again before that
+   * when the reason that prevents a new subscription changes.
+   */
+  lost(cause: LostCause): void
+}
 
 /** The subscription to tenant events, provided by an adapter such as `RedisTenantEvents`. */
 export class TenantEvents extends Context.Tag("tenant-discovery/TenantEvents")<
   TenantEvents,
   {
     /**
-     * Starts a subscription of its own that lives until the scope closes, and
-     * keeps it up: it connects, subscribes, notices when it is lost, and starts
-     * again with a backoff of its own, for ever.
+     * Starts a subscription that lives until the scope closes. The adapter connects, subscribes,
+     * detects a loss, and subscribes again with its own backoff, without end.
      *
-     * Returns at once, without waiting for the first `Subscribed` or `Lost`; one
-     * of the two always comes, within the adapter's connect timeout. The sink is
-     * told nothing after the scope closed, and the close is bounded even when the
-     * server hangs.
+     * Returns at once, without waiting for the first `subscribed` or `lost`; one of the two
+     * always follows within the adapter's connect timeout. The sink receives nothing after the
+     * scope has closed. Closing is bounded even when the server hangs.
      */
     readonly subscribe: (sink: SignalSink) => Effect.Effect<void, never, Scope.Scope>
   }
->() {
-  /**
-   * A subscription of its own as a stream: it begins when the stream is run and ends
-   * with it. What waits for a slow reader is bounded; past it the messages are let
-   * go, and `Lost(Overflow)` and `Subscribed` say so. Messages in a row are one batch.
-   */
-  static readonly signals: Stream.Stream<Signal, never, TenantEvents> = Stream.unwrapScoped(
-    Effect.gen(function* () {
-      const { subscribe } = yield* TenantEvents
-      const { bufferCharacters, bufferMessages } = defaultDiscoveryOptions
-      const inbox = new Inbox<Signal>({ messages: bufferMessages, characters: bufferCharacters })
-      yield* subscribe(inbox)
-      return Stream.repeatEffectChunk(
-        Effect.map(inbox.notEmpty, () => Chunk.unsafeFromArray(inbox.drain()))
-      )
-    })
-  )
-}
+>() {}

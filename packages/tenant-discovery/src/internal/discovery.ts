@@ -31,9 +31,8 @@ import { Latest } from "./latest.js"
 import { type Effects, type Input, Machine, type Now } from "./machine.js"
 import * as Metrics from "./metrics.js"
 import { logNotices, type Notice } from "./notice.js"
-import { byteSieve, mayConcern } from "./relevance.js"
+import { mayConcern } from "./relevance.js"
 import { settingsOf } from "./settings.js"
-import type { MessageSieve } from "./signals.js"
 import { waitBeforeRetry } from "./startRetry.js"
 import { type DiscoveryState, makeSurface } from "./surface.js"
 
@@ -87,23 +86,6 @@ const listInto = (manager: TenantManager["Type"], inbox: Inbox<Own>): Effect.Eff
     })
   )
 
-/** Counts what is not wanted, a text at a time. */
-const countingSieve = (sieve: MessageSieve): MessageSieve => {
-  let foreign = 0
-  return {
-    begin: (text) => {
-      if (foreign > 0) Metrics.countForeign(foreign)
-      foreign = 0
-      sieve.begin(text)
-    },
-    wanted: (from, to) => {
-      if (sieve.wanted(from, to)) return true
-      foreign++
-      return false
-    }
-  }
-}
-
 /** A discovery that lives until the scope closes. The fields of the machine are read, never written, here. */
 export const make = (
   options?: TenantDiscoveryOptions
@@ -130,8 +112,7 @@ export const make = (
         const wanted = relevant(raw)
         if (!wanted) Metrics.countForeign(1)
         return wanted
-      },
-      countingSieve(byteSieve(manager.service))
+      }
     )
     let closed = false
     const stateNow = (): DiscoveryState => ({

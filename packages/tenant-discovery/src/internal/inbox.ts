@@ -7,7 +7,7 @@
  * messages are let go and a `Lost(Overflow)` says so, which a list makes good.
  */
 import { Effect } from "effect"
-import type { LostCause, MessageSieve, Signal, SignalSink } from "./signals.js"
+import type { LostCause, Signal, SignalSink } from "../TenantEvents.js"
 
 export interface InboxLimits {
   readonly messages: number
@@ -42,8 +42,7 @@ export class Inbox<Own extends { readonly _tag: string }> implements SignalSink 
    */
   constructor(
     private readonly limits: InboxLimits,
-    private readonly admit: (raw: string) => boolean = everything,
-    readonly sieve?: MessageSieve
+    private readonly admit: (raw: string) => boolean = everything
   ) {}
 
   subscribed = (): void => {
@@ -58,8 +57,8 @@ export class Inbox<Own extends { readonly _tag: string }> implements SignalSink 
     this.put({ _tag: "Lost", cause })
   }
 
-  message = (raw: string, sifted = false): void => {
-    if (!sifted && !this.admit(raw)) return
+  message = (raw: string): void => {
+    if (!this.admit(raw)) return
     this.messages++
     this.characters += raw.length
     if (this.messages > this.limits.messages || this.characters > this.limits.characters) {

@@ -4,7 +4,7 @@ import { EventReader } from "../../src/internal/eventReader.js"
 import { readCompact } from "../../src/internal/compactEvent.js"
 import { decodeEvent, Refused } from "../../src/internal/decodeEvent.js"
 import { summaryOf } from "../../src/internal/eventSummary.js"
-import { byteSieve, mayConcern } from "../../src/internal/relevance.js"
+import { mayConcern } from "../../src/internal/relevance.js"
 import { TenantEvent, TenantId } from "../../src/index.js"
 import { anyId, encode, encoding, eventLike, hostileText, runs, validId } from "./arbitraries.js"
 
@@ -308,43 +308,6 @@ describe("the check before the parse", () => {
               TenantEvent.directiveFor(known, name)._tag !== "Ignore"
           })
           expect(mayConcern(name)(raw) || !concerns).toBe(true)
-        }
-      ),
-      runs(800)
-    )
-  })
-
-  it("says the same of each of many in one text of bytes", () => {
-    fc.assert(
-      fc.property(
-        service.chain((name) =>
-          fc.tuple(
-            fc.constant(name),
-            fc.array(
-              fc.oneof(
-                fc
-                  .tuple(eventLike(fc.constantFrom(name, "other")), encoding)
-                  .map(([event, how]) => encode(event, how)),
-                hostileText
-              ),
-              { maxLength: 6 }
-            ),
-            fc.constantFrom("", "\r\n", '"event_type":"tenant.created"', "$5\r\n")
-          )
-        ),
-        ([name, raws, between]) => {
-          const sieve = byteSieve(name)
-          const bytes = Buffer.from(raws.map((raw) => raw + between).join(""))
-          sieve.begin(bytes.toString("latin1"))
-          let at = 0
-          for (const raw of raws) {
-            const to = at + Buffer.byteLength(raw)
-            const received = bytes.toString("utf8", at, to)
-            const wanted = sieve.wanted(at, to)
-            // It may be less sure than of the text itself, and never hold back what that lets through.
-            expect(wanted || !mayConcern(name)(received)).toBe(true)
-            at = to + Buffer.byteLength(between)
-          }
         }
       ),
       runs(800)

@@ -78,7 +78,7 @@ export class World {
     const edges = time.run(
       Layer.buildWithScope(
         Layer.mergeAll(
-          TestTenantEvents.layer({ auto: start.acknowledged }),
+          TestTenantEvents.layer({ auto: start.acknowledged, heartbeatInterval: Infinity }),
           TestTenantManager.layer({ service: SERVICE, tenants: start.initial.map(idOf) })
         ),
         this.scope
