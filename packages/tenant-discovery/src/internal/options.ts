@@ -86,7 +86,8 @@ export const parsed = <A, I>(
     strict: true,
     decode: (input, _, ast) => {
       const text = input instanceof URL ? input.href : input
-      return Either.mapLeft(parse(typeof text === "string" ? text : ""), (expected) => {
+      const result = typeof text === "string" ? parse(text) : Either.left("a text")
+      return Either.mapLeft(result, (expected) => {
         const got = visibility === "shown" ? `, got ${show(input)}` : ""
         return new ParseResult.Type(ast, input, `expected ${expected}${got}`)
       })
