@@ -5,7 +5,7 @@
  * error names each variable that is missing or wrong and what was expected, all at once, and
  * never repeats a value.
  */
-import { Config, type Duration, Either, Redacted } from "effect"
+import { Config, type Duration, Either, type Redacted } from "effect"
 import { isLoopback } from "./internal/config/host.js"
 import {
   collect,

@@ -145,7 +145,7 @@ describe("decodeListing", () => {
       ]
     )
     const many = withStatus(
-      ...Array.from({ length: 26 }, (_, index) => `${String.fromCharCode(97 + index)}`)
+      ...Array.from({ length: 26 }, (_, index) => String.fromCharCode(97 + index))
     )
     assert.strictEqual(many.inactive.size, 17)
     assert.strictEqual(many.inactive.get("other"), 10)

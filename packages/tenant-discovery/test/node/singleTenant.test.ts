@@ -11,7 +11,7 @@ const tenant = (id: string, name?: string): Tenant => ({ id: TenantId.make(id), 
 const off = { MULTI_TENANT_ENABLED: "off" }
 
 describe("single-tenant mode", () => {
-  it.scopedLive("has the tenants of the option, and touches no network", () =>
+  it.scopedLive("has the tenants of the option, and uses no network", () =>
     Effect.gen(function* () {
       const tenants = [tenant("acme", "Acme"), tenant("globex"), tenant("acme", "again")]
       const lines: Array<Line> = []
@@ -43,7 +43,7 @@ describe("single-tenant mode", () => {
     })
   )
 
-  it.scopedLive("has no tenant without the option, whatever else is set", () =>
+  it.scopedLive("has no tenant without the option, with any other variables", () =>
     Effect.gen(function* () {
       const [ids, network] = yield* networkUseOf(
         build(NodeTenantDiscovery.layerConfig, {
@@ -58,10 +58,11 @@ describe("single-tenant mode", () => {
     })
   )
 
-  it.scopedLive("is what makes the difference: multi-tenant mode is seen to use the network", () =>
+  it.scopedLive("differs from multi-tenant mode, which uses the network", () =>
     Effect.gen(function* () {
       const variables = {
         APPLICATION_NAME: "ledger",
+        ENVIRONMENT_NAME: "test",
         MULTI_TENANT_URL: yield* refusedUrl,
         MULTI_TENANT_SERVICE_API_KEY: "key",
         MULTI_TENANT_REDIS_HOST: "127.0.0.1:1"

@@ -21,7 +21,7 @@ const makeClient = (
 ): Effect.Effect<HttpClient.HttpClient, never, Scope.Scope> => {
   const { caCert } = options
   const ca = caCert === undefined ? {} : { ca: caCert }
-  // An empty text keeps undici from reading `process.env` itself.
+  // Given an empty text, undici does not read the variables of the process itself.
   const proxy = options.proxy === undefined ? "" : Redacted.value(options.proxy)
   return Effect.map(
     Effect.acquireRelease(
