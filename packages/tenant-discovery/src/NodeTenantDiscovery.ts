@@ -53,23 +53,18 @@ export interface NodeTenantDiscoveryOptions {
   readonly transport?: TransportOptions | undefined
 }
 
-/** What {@link layerConfigWith} takes besides the environment variables. */
-export interface LayerConfigOptions {
+/**
+ * What {@link layerConfigWith} takes besides the environment variables. Each option wins over its
+ * variables: with `redis`, those about Redis are not read.
+ */
+export interface LayerConfigOptions extends Partial<
+  Omit<NodeTenantDiscoveryOptions, "tenantManager" | "transport" | "redis">
+> {
   /** The tenants in single-tenant mode. Default: none. */
   readonly tenants?: ReadonlyArray<Tenant> | undefined
-  /** Takes the place of the variables about Redis, none of which is then read. */
   readonly redis?: RedisTenantEventsOptions["redis"] | undefined
-  /** Takes the place of the channel that the environment's name picks. */
-  readonly channel?: Channel | undefined
-  /** As `MULTI_TENANT_ALL_ENVIRONMENTS`. */
-  readonly allEnvironments?: boolean | undefined
-  readonly events?: EventsOptions | undefined
-  /** Each one that is set wins over its variable. */
-  readonly discovery?: TenantDiscoveryOptions | undefined
   /** What no variable says about the calls to the tenant manager. */
   readonly tenantManager?: Pick<TenantManagerOptions, "listBodyLimit" | "maxRetryAfter"> | undefined
-  /** Takes the place of undici with the proxy and the roots of the variables. */
-  readonly httpClient?: Layer.Layer<HttpClient.HttpClient> | undefined
 }
 
 const Options = Schema.Struct({
@@ -200,7 +195,7 @@ const isCertificate = (pem: string): boolean => {
 
 /** A PEM block may hold anything: an error here is clearer than a handshake that fails. */
 const checkCertificates = (
-  variable: typeof Variables.caCert,
+  variable: typeof Variables.redis.caCert,
   pem: string | undefined
 ): Effect.Effect<void, ConfigError.ConfigError> => {
   const blocks = certificates(pem ?? "")
@@ -224,21 +219,15 @@ const fromSettings = (
   redis: NodeTenantDiscoveryOptions["redis"],
   options: LayerConfigOptions
 ) => {
-  const { apiPrefix, caCert, noProxy, proxy, timeout, url } = settings.tenantManager
+  const { apiKey, transport, ...client } = settings.tenantManager
   return wire(
     {
       ...options,
       tenantManager: {
         ...options.tenantManager,
+        ...client,
         service: settings.service,
-        url,
-        apiKey: credential(settings.tenantManager.apiKey),
-        apiPrefix,
-        timeout,
-        circuitBreaker: {
-          threshold: settings.tenantManager.circuitBreakerThreshold,
-          resetAfter: settings.tenantManager.circuitBreakerTimeout
-        }
+        apiKey: credential(apiKey)
       },
       redis,
       events: {
@@ -251,7 +240,7 @@ const fromSettings = (
         environment: options.discovery?.environment ?? settings.environment,
         reconcileInterval: options.discovery?.reconcileInterval ?? settings.reconcileInterval
       },
-      transport: { caCert, proxy, noProxy }
+      transport
     },
     { naming: "environment", warnings: settings.warnings }
   )
@@ -276,8 +265,11 @@ export const layerConfigWith = (
         if (settings._tag === "SingleTenant") {
           return layerSingleTenant({ tenants: options.tenants, service: settings.service })
         }
-        yield* checkCertificates(Variables.caCert, settings.tenantManager.caCert)
-        yield* checkCertificates(Variables.redisCaCert, caOf(settings.redis))
+        yield* checkCertificates(
+          Variables.tenantManager.caCert,
+          settings.tenantManager.transport.caCert
+        )
+        yield* checkCertificates(Variables.redis.caCert, caOf(settings.redis))
         return fromSettings(settings, redisOf(settings.redis), options)
       })
     )

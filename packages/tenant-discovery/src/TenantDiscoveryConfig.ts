@@ -35,9 +35,7 @@ export interface VariableDescription {
 }
 
 /** Every environment variable that the library reads, in the order of `.env.reference`. */
-export const variables: ReadonlyArray<VariableDescription> = Object.entries(
-  Variables.groups
-).flatMap(([group, members]) => members.map((variable) => ({ ...variable, group })))
+export const variables: ReadonlyArray<VariableDescription> = Variables.all
 
 /** How to reach the tenant manager. */
 export interface TenantManagerSettings {
@@ -48,16 +46,20 @@ export interface TenantManagerSettings {
   readonly apiPrefix: string
   /** The limit of one call; more than zero. */
   readonly timeout: Duration.Duration
-  /** Outages in a row that open a circuit breaker; 0: there is none. */
-  readonly circuitBreakerThreshold: number
-  readonly circuitBreakerTimeout: Duration.Duration
+  readonly circuitBreaker: {
+    /** Outages in a row that open a circuit breaker; 0: there is none. */
+    readonly threshold: number
+    readonly resetAfter: Duration.Duration
+  }
   readonly allowInsecureHttp: boolean
-  /** PEM: the only trusted roots when given. */
-  readonly caCert: string | undefined
-  /** The proxy for the URL's scheme. */
-  readonly proxy: Redacted.Redacted | undefined
-  /** Hosts that are reached without the proxy, separated by commas. */
-  readonly noProxy: string | undefined
+  readonly transport: {
+    /** PEM: the only trusted roots when given. */
+    readonly caCert: string | undefined
+    /** The proxy for the URL's scheme. */
+    readonly proxy: Redacted.Redacted | undefined
+    /** Hosts that are reached without the proxy, separated by commas. */
+    readonly noProxy: string | undefined
+  }
 }
 
 export interface HostAndPort {
@@ -124,23 +126,23 @@ const firstOf = <A>(first: Result<A | undefined>, second: () => Result<A>): Resu
   Either.flatMap(first, (value) => (value === undefined ? second() : Either.right(value)))
 
 const service = (texts: Texts): Result<string> =>
-  firstOf(read(texts, Variables.serviceName), () => read(texts, Variables.applicationName))
+  firstOf(read(texts, Variables.service.name), () => read(texts, Variables.service.application))
 
 const environment = (texts: Texts, isRequired: boolean): Result<string | undefined> => {
-  const { name } = Variables.environmentName
+  const { name } = Variables.service.environmentName
   return texts.has(name)
-    ? read(texts, Variables.environmentName)
-    : firstOf<string | undefined>(read(texts, Variables.envName), () =>
+    ? read(texts, Variables.service.environmentName)
+    : firstOf<string | undefined>(read(texts, Variables.service.envName), () =>
         // Where the opt-in itself is wrong, that alone is reported.
-        isRequired && !Either.getOrElse(read(texts, Variables.allEnvironments), () => true)
-          ? read(texts, Variables.environmentName)
+        isRequired && !Either.getOrElse(read(texts, Variables.service.allEnvironments), () => true)
+          ? read(texts, Variables.service.environmentName)
           : Either.right(undefined)
       )
 }
 
 const url = (texts: Texts, allowInsecureHttp: Result<boolean>): Result<URL> =>
   Either.filterOrLeft(
-    read(texts, Variables.url),
+    read(texts, Variables.tenantManager.url),
     (url) =>
       url.protocol === "https:" ||
       isLoopback(url.hostname) ||
@@ -148,46 +150,53 @@ const url = (texts: Texts, allowInsecureHttp: Result<boolean>): Result<URL> =>
       Either.getOrElse(allowInsecureHttp, () => true),
     () =>
       invalid(
-        Variables.url,
-        `https; http to a host that is not loopback needs ${Variables.allowInsecureHttp.name}=true`
+        Variables.tenantManager.url,
+        `https; http to a host that is not loopback needs ${Variables.tenantManager.allowInsecureHttp.name}=true`
       )
   )
 
 const tenantManager = (texts: Texts): Result<TenantManagerSettings> => {
-  const allowInsecureHttp = read(texts, Variables.allowInsecureHttp)
-  const httpProxy = read(texts, Variables.httpProxy)
-  const httpsProxy = read(texts, Variables.httpsProxy)
+  const variables = Variables.tenantManager
+  const allowInsecureHttp = read(texts, variables.allowInsecureHttp)
+  const proxies = collect({
+    "http:": read(texts, variables.httpProxy),
+    "https:": read(texts, variables.httpsProxy)
+  })
   const base = url(texts, allowInsecureHttp)
   return Either.map(
     collect({
       url: base,
       allowInsecureHttp,
-      apiKey: readSecret(texts, Variables.apiKey),
-      apiPrefix: read(texts, Variables.apiPrefix),
-      timeout: read(texts, Variables.timeout),
-      circuitBreakerThreshold: read(texts, Variables.breakerThreshold),
-      circuitBreakerTimeout: read(texts, Variables.breakerTimeout),
-      caCert: read(texts, Variables.caCert),
-      httpProxy,
-      httpsProxy,
-      noProxy: read(texts, Variables.noProxy)
+      apiKey: readSecret(texts, variables.apiKey),
+      apiPrefix: read(texts, variables.apiPrefix),
+      timeout: read(texts, variables.timeout),
+      threshold: read(texts, variables.breakerThreshold),
+      resetAfter: read(texts, variables.breakerTimeout),
+      caCert: read(texts, variables.caCert),
+      proxies,
+      noProxy: read(texts, variables.noProxy)
     }),
-    ({ httpProxy, httpsProxy, ...others }) => ({
+    ({ caCert, noProxy, proxies, resetAfter, threshold, ...others }) => ({
       ...others,
-      proxy: others.url.protocol === "https:" ? httpsProxy : httpProxy
+      circuitBreaker: { threshold, resetAfter },
+      transport: {
+        caCert,
+        proxy: proxies[others.url.protocol === "https:" ? "https:" : "http:"],
+        noProxy
+      }
     })
   )
 }
 
 const oneHost = (texts: Texts): Result<HostAndPort> =>
   Either.flatMap(
-    collect({ given: read(texts, Variables.redisHost), port: read(texts, Variables.redisPort) }),
+    collect({ given: read(texts, Variables.redis.host), port: read(texts, Variables.redis.port) }),
     ({ given, port }): Result<HostAndPort> =>
       given.port !== undefined && port !== undefined && given.port !== port
         ? Either.left(
             invalid(
-              Variables.redisHost,
-              `one port: this variable says ${given.port}, ${Variables.redisPort.name} says ${port}; ` +
+              Variables.redis.host,
+              `one port: this variable says ${given.port}, ${Variables.redis.port.name} says ${port}; ` +
                 "set it in one of the two"
             )
           )
@@ -195,24 +204,22 @@ const oneHost = (texts: Texts): Result<HostAndPort> =>
   )
 
 const redisAddress = (texts: Texts): Result<RedisAddress> => {
-  const { redisClusterNodes, redisHost, redisSentinelName, redisSentinels } = Variables
-  const [first, second] = [redisHost, redisSentinels, redisClusterNodes].filter(({ name }) =>
-    texts.has(name)
-  )
+  const { clusterNodes, host, sentinelName, sentinels } = Variables.redis
+  const [first, second] = [host, sentinels, clusterNodes].filter(({ name }) => texts.has(name))
   if (first !== undefined && second !== undefined) {
     return Either.left(invalid(second, `that only one of it and ${first.name} is set`))
   }
-  if (texts.has(redisSentinels.name)) {
+  if (texts.has(sentinels.name)) {
     return collect({
-      sentinels: Either.map(read(texts, redisSentinels), (hosts) => hosts ?? []),
-      name: firstOf(read(texts, redisSentinelName), () =>
-        Either.left(invalid(redisSentinelName, "the name of the master that the sentinels know"))
+      sentinels: Either.map(read(texts, sentinels), (hosts) => hosts ?? []),
+      name: firstOf(read(texts, sentinelName), () =>
+        Either.left(invalid(sentinelName, "the name of the master that the sentinels know"))
       ),
-      sentinelPassword: read(texts, Variables.redisSentinelPassword)
+      sentinelPassword: read(texts, Variables.redis.sentinelPassword)
     })
   }
-  return texts.has(redisClusterNodes.name)
-    ? collect({ cluster: Either.map(read(texts, redisClusterNodes), (hosts) => hosts ?? []) })
+  return texts.has(clusterNodes.name)
+    ? collect({ cluster: Either.map(read(texts, clusterNodes), (hosts) => hosts ?? []) })
     : oneHost(texts)
 }
 
@@ -220,14 +227,14 @@ const hostsOf = (address: RedisAddress): ReadonlyArray<HostAndPort> =>
   "host" in address ? [address] : "cluster" in address ? address.cluster : address.sentinels
 
 const redisTls = (texts: Texts, address: Result<RedisAddress>): Result<RedisLogin["tls"]> =>
-  Either.flatMap(read(texts, Variables.redisTls), (given): Result<RedisLogin["tls"]> => {
+  Either.flatMap(read(texts, Variables.redis.tls), (given): Result<RedisLogin["tls"]> => {
     // With an address that is wrong, a certificate that is wrong is still reported.
     const isLocal = Either.match(address, {
       onLeft: () => false,
       onRight: (it) => hostsOf(it).every(({ host }) => isLoopback(host))
     })
     return (given ?? !isLocal)
-      ? Either.map(read(texts, Variables.redisCaCert), (ca) => ({ ca }))
+      ? Either.map(read(texts, Variables.redis.caCert), (ca) => ({ ca }))
       : Either.right(false)
   })
 
@@ -236,8 +243,8 @@ const redis = (texts: Texts): Result<RedisSettings> => {
   return Either.map(
     collect({
       address,
-      username: read(texts, Variables.redisUsername),
-      password: readSecret(texts, Variables.redisPassword),
+      username: read(texts, Variables.redis.username),
+      password: readSecret(texts, Variables.redis.password),
       tls: redisTls(texts, address)
     }),
     ({ address, ...login }) => ({ ...address, ...login })
@@ -259,14 +266,14 @@ const make = <Redis>(
       collect({
         service: service(texts),
         environment: environment(texts, given.environment !== true),
-        allEnvironments: read(texts, Variables.allEnvironments),
+        allEnvironments: read(texts, Variables.service.allEnvironments),
         tenantManager: tenantManager(texts),
         redis: redis(texts),
         reconcileInterval: read(texts, Variables.reconcileInterval),
-        connectionsCacheTtl: read(texts, Variables.cacheTtl),
-        connectionsCheckInterval: read(texts, Variables.checkInterval),
-        maxTenantPools: read(texts, Variables.maxTenantPools),
-        idleTimeout: read(texts, Variables.idleTimeout)
+        connectionsCacheTtl: read(texts, Variables.resources.cacheTtl),
+        connectionsCheckInterval: read(texts, Variables.resources.checkInterval),
+        maxTenantPools: read(texts, Variables.resources.maxTenantPools),
+        idleTimeout: read(texts, Variables.resources.idleTimeout)
       }),
       (settings) => ({ _tag: "MultiTenant", ...settings, warnings: secretWarnings(texts) })
     )
@@ -300,15 +307,17 @@ export const configWithoutRedis = (given: Given): Config.Config<Settings<undefin
 export const config: Config.Config<Settings> = configWith({})
 
 /** `MULTI_TENANT_CACHE_TTL_SEC`, default 2 minutes: how long connection settings count as fresh. */
-export const connectionsCacheTtl: Config.Config<Duration.Duration> = single(Variables.cacheTtl)
+export const connectionsCacheTtl: Config.Config<Duration.Duration> = single(
+  Variables.resources.cacheTtl
+)
 
 /** `MULTI_TENANT_CONNECTIONS_CHECK_INTERVAL_SEC`, default 30 s, zero is off: how often settings in use are read again. */
 export const connectionsCheckInterval: Config.Config<Duration.Duration> = single(
-  Variables.checkInterval
+  Variables.resources.checkInterval
 )
 
 /** `MULTI_TENANT_MAX_TENANT_POOLS`, default 100, 0 is no limit: tenants that may hold resources at once. */
-export const maxTenantPools: Config.Config<number> = single(Variables.maxTenantPools)
+export const maxTenantPools: Config.Config<number> = single(Variables.resources.maxTenantPools)
 
 /** `MULTI_TENANT_IDLE_TIMEOUT_SEC`, default 5 minutes, zero is never: when an unused tenant's resources are released. */
-export const idleTimeout: Config.Config<Duration.Duration> = single(Variables.idleTimeout)
+export const idleTimeout: Config.Config<Duration.Duration> = single(Variables.resources.idleTimeout)

@@ -41,12 +41,9 @@ describe("the settings", () => {
           apiKey: Redacted.make("key-1"),
           apiPrefix: "/v1",
           timeout: Duration.seconds(30),
-          circuitBreakerThreshold: 5,
-          circuitBreakerTimeout: Duration.seconds(30),
+          circuitBreaker: { threshold: 5, resetAfter: Duration.seconds(30) },
           allowInsecureHttp: false,
-          caCert: undefined,
-          proxy: undefined,
-          noProxy: undefined
+          transport: { caCert: undefined, proxy: undefined, noProxy: undefined }
         },
         redis: {
           host: "redis.example",
@@ -72,8 +69,8 @@ describe("the settings", () => {
         apiPrefix: tenantManager.apiPrefix,
         timeout: Duration.toMillis(tenantManager.timeout),
         circuitBreaker: {
-          threshold: tenantManager.circuitBreakerThreshold,
-          resetAfter: Duration.toMillis(tenantManager.circuitBreakerTimeout)
+          threshold: tenantManager.circuitBreaker.threshold,
+          resetAfter: Duration.toMillis(tenantManager.circuitBreaker.resetAfter)
         }
       }).toEqual({
         apiPrefix: tenantManagerDefaults.apiPrefix,
@@ -128,12 +125,13 @@ describe("the settings", () => {
           apiKey: Redacted.make("key-2"),
           apiPrefix: "/v2",
           timeout: Duration.millis(250),
-          circuitBreakerThreshold: 0,
-          circuitBreakerTimeout: Duration.millis(1500),
+          circuitBreaker: { threshold: 0, resetAfter: Duration.millis(1500) },
           allowInsecureHttp: true,
-          caCert: `${block("AAAA")}\n`,
-          proxy: Redacted.make("http://user:hidden@proxy.example:3128/"),
-          noProxy: "localhost"
+          transport: {
+            caCert: `${block("AAAA")}\n`,
+            proxy: Redacted.make("http://user:hidden@proxy.example:3128/"),
+            noProxy: "localhost"
+          }
         },
         redis: {
           host: "redis_1",

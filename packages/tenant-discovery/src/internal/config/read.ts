@@ -30,7 +30,7 @@ export const read = <A>(texts: Texts, variable: Variable<A>): Result<A> => {
       { name: variable.name, isMissing: true, expected }
     ])
   }
-  return !variable.isSecret && isQuoted(text)
+  return variable.isSecret !== true && isQuoted(text)
     ? Either.left(invalid(variable, "a value without quotes around it: remove them"))
     : Either.mapLeft(variable.parse(text), (expected) => invalid(variable, expected))
 }
@@ -62,7 +62,7 @@ export const collect = <const R extends Readonly<Record<string, Result<unknown>>
 /** What is accepted in a secret but is probably a mistake. */
 export const secretWarnings = (texts: Texts): ReadonlyArray<string> =>
   all
-    .filter(({ isSecret }) => isSecret)
+    .filter(({ isSecret }) => isSecret === true)
     .flatMap(({ name }) => {
       const text = texts.get(name) ?? ""
       return [
@@ -79,17 +79,15 @@ export const configError = (problems: ReadonlyArray<Problem>): ConfigError.Confi
   const make = problems.every(({ isMissing }) => isMissing)
     ? ConfigError.MissingData
     : ConfigError.InvalidData
-  const lines =
-    first !== undefined && others.length === 0
-      ? [`expected ${first.expected}`]
-      : problems.map(
-          ({ expected, isMissing, name }) =>
-            `${name} is ${isMissing ? "missing" : "invalid"}: expected ${expected}`
-        )
-  const hint = problems.some(({ isMissing }) => isMissing) ? [SINGLE_TENANT] : []
-  return first !== undefined && others.length === 0
-    ? make([first.name], [...lines, ...hint].join("\n"))
-    : make(["environment variables"], ["", ...lines, ...hint].join("\n"))
+  const hint = problems.some(({ isMissing }) => isMissing) ? `\n${SINGLE_TENANT}` : ""
+  if (first !== undefined && others.length === 0) {
+    return make([first.name], `expected ${first.expected}${hint}`)
+  }
+  const lines = problems.map(
+    ({ expected, isMissing, name }) =>
+      `\n${name} is ${isMissing ? "missing" : "invalid"}: expected ${expected}`
+  )
+  return make(["environment variables"], `${lines.join("")}${hint}`)
 }
 
 /** Blank counts as unset: an orchestrator writes an empty value where a template has none. */
@@ -97,7 +95,7 @@ const textOf = (variable: Variable<unknown>): Config.Config<Option.Option<string
   Config.string(variable.name).pipe(
     Config.withDescription(`${variable.type}; default: ${variable.default}; ${variable.meaning}`),
     Config.option,
-    Config.map(Option.filter((text) => variable.emptyIsValue || text.trim() !== ""))
+    Config.map(Option.filter((text) => variable.emptyIsValue === true || text.trim() !== ""))
   )
 
 const textsOf = (variables: ReadonlyArray<Variable<unknown>>): Config.Config<Texts> =>

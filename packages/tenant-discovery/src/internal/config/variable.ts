@@ -2,76 +2,75 @@
 import { Either } from "effect"
 import * as Parse from "./parse.js"
 
-interface Description {
+/** The texts that a variable accepts. */
+export interface Kind<out A> {
   readonly type: string
-  readonly meaning: string
-  /** A value that parses, for the reference. */
-  readonly example: string
-  /** For people: the default, or the rule for it. */
-  readonly default?: string
+  readonly parse: Parse.Parse<A>
   readonly isSecret?: boolean
   /** Whether an empty text is a value of its own; otherwise blank is unset. */
   readonly emptyIsValue?: boolean
 }
 
-export interface Variable<out A> extends Required<Description> {
+export interface Variable<out A> extends Kind<A> {
   readonly name: string
-  readonly parse: Parse.Parse<A>
+  /** A value that parses, for the reference. */
+  readonly example: string
+  readonly meaning: string
+  /** For people: the default, or the rule for it. */
+  readonly default: string
   /** The value where the variable is unset, or what the error says was expected. */
   readonly unset: Either.Either<A, string>
+  /** Of a secret: the variable that names a file in its place. */
+  readonly file?: Variable<string | undefined>
 }
 
-/** A secret, and the variable that names a file in its place. */
-export interface SecretVariable<out A> extends Variable<A> {
-  readonly file: Variable<string | undefined>
-}
-
-const define = <A>(
-  name: string,
-  parse: Parse.Parse<A>,
-  unset: Either.Either<A, string>,
-  description: Description
-): Variable<A> => ({
-  default: "none",
-  isSecret: false,
-  emptyIsValue: false,
-  ...description,
-  name,
-  parse,
-  unset
-})
+export type SecretVariable<A> = Variable<A> & Required<Pick<Variable<A>, "file">>
 
 /** `missing` completes the sentence "expected ...". */
 export const required = <A>(
   name: string,
-  parse: Parse.Parse<A>,
+  kind: Kind<A>,
+  example: string,
+  meaning: string,
   missing: string,
-  description: Description
-): Variable<A> =>
-  define(name, parse, Either.left(missing), {
-    default: "none: required, unless MULTI_TENANT_ENABLED is false",
-    ...description
-  })
+  rule = "none: required, unless MULTI_TENANT_ENABLED is false"
+): Variable<A> => ({ ...kind, name, example, meaning, default: rule, unset: Either.left(missing) })
 
 export const optional = <A>(
   name: string,
-  parse: Parse.Parse<A>,
-  description: Description
-): Variable<A | undefined> =>
-  define<A | undefined>(name, parse, Either.right(undefined), description)
+  kind: Kind<A>,
+  example: string,
+  meaning: string,
+  rule = "none"
+): Variable<A | undefined> => ({
+  ...kind,
+  name,
+  example,
+  meaning,
+  default: rule,
+  unset: Either.right(undefined)
+})
 
 export const withDefault = <A>(
   name: string,
-  parse: Parse.Parse<A>,
-  description: Description & { readonly default: string }
-): Variable<A> => define(name, parse, parse(description.default), description)
+  kind: Kind<A>,
+  value: string,
+  meaning: string
+): Variable<A> => ({
+  ...kind,
+  name,
+  example: value,
+  meaning,
+  default: value,
+  unset: kind.parse(value)
+})
 
 export const withFile = <A>(variable: Variable<A>, example: string): SecretVariable<A> => ({
   ...variable,
-  isSecret: true,
-  file: optional(`${variable.name}_FILE`, Parse.text, {
-    type: "path",
-    meaning: `A file with the value of ${variable.name}, in place of that variable. It is read at each use; a line feed at its end is not part of the secret.`,
-    example
-  })
+  file: optional(
+    `${variable.name}_FILE`,
+    { type: "path", parse: Parse.text },
+    example,
+    `A file with the value of ${variable.name}, in place of that variable. It is read at each use; a line feed at its end is not part of the secret.`
+  )
 })

@@ -29,7 +29,7 @@ export const warnings = (wiring: Wiring): ReadonlyArray<string> => {
   }
   const remote = redis?.hosts.find((host) => !isLoopback(host))
   if (redis !== undefined && !redis.tls && remote !== undefined) {
-    const on = naming === "environment" ? `${Variables.redisTls.name}=true` : "redis.tls: {}"
+    const on = naming === "environment" ? `${Variables.redis.tls.name}=true` : "redis.tls: {}"
     found.push(
       `Redis at ${remote} is reached without TLS: its password and the tenant events cross the ` +
         `network unencrypted; ${on} turns TLS on`
@@ -38,13 +38,13 @@ export const warnings = (wiring: Wiring): ReadonlyArray<string> => {
   if (everyEnvironment) {
     found.push(
       "no environment is set: receiving the tenant events of all environments; set " +
-        `${option("discovery.environment", Variables.environmentName)} to receive those of one`
+        `${option("discovery.environment", Variables.service.environmentName)} to receive those of one`
     )
   }
   const networks = wiring.noProxy?.split(/[,\s]+/).filter((entry) => entry.includes("/")) ?? []
   if (networks.length > 0) {
     found.push(
-      `${option("transport.noProxy", Variables.noProxy)} has networks, which are not supported ` +
+      `${option("transport.noProxy", Variables.tenantManager.noProxy)} has networks, which are not supported ` +
         `and match no host: ${networks.join(", ")}`
     )
   }
