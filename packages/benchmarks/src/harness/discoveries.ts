@@ -7,6 +7,7 @@ import {
   type TenantDiscoveryService,
   TenantEvents,
   TenantId,
+  TenantListing,
   TenantManager
 } from "tenant-discovery"
 import { NodeTenantDiscovery } from "tenant-discovery/node"
@@ -68,7 +69,7 @@ export const inMemory = (
     })
     const manager = Layer.succeed(TenantManager, {
       service: SERVICE,
-      listActiveTenants: Effect.succeed({ tenants, skipped: 0 }),
+      listActiveTenants: Effect.succeed(TenantListing.of(tenants)),
       getConnections: () => Effect.dieMessage("a benchmark asks for no connections")
     })
     return serviceOf(
