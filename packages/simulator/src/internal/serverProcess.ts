@@ -29,6 +29,7 @@ const keptOutput = 8192
 
 /** The first of `redis-server` and `valkey-server` that is on the PATH. */
 export const findNative = (): string | undefined => {
+  if (process.env["SIMULATOR_REDIS"] === "embedded") return undefined
   if (process.platform === "win32") return undefined
   const directories = (process.env["PATH"] ?? "").split(delimiter).filter((path) => path !== "")
   return ["redis-server", "valkey-server"]
