@@ -38,6 +38,8 @@ const project = (name: string, kind: "library" | "tool" | "program" = "tool") =>
     include:
       suite === "rest" && kind !== "program" ? [...restOnly, ...both] : ["test/**/*.test.ts"],
     exclude: suite === "quick" ? (kind === "program" ? ["**"] : restOnly) : [],
+    // The quick suite loads Effect once per worker: with a process per file it takes twice the time.
+    isolate: suite !== "quick",
     testTimeout: 30_000,
     hookTimeout: 30_000
   }
