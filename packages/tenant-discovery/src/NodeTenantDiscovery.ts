@@ -113,7 +113,12 @@ export const layerSingleTenant = (options?: {
     TenantDiscovery.layerSingleTenant({ tenants, service: options?.service }),
     Layer.succeed(TenantManager, {
       service: options?.service ?? "",
-      listActiveTenants: Effect.succeed({ tenants, skipped: 0 }),
+      listActiveTenants: Effect.succeed({
+        tenants,
+        skipped: 0,
+        firstSkipped: undefined,
+        inactive: new Map()
+      }),
       getConnections: () =>
         new TenantManagerNotFound({
           operation: "get connections",

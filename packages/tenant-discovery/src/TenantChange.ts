@@ -1,15 +1,15 @@
 /**
- * What changes are told of, and why.
+ * Changes of the active set, and their causes.
  */
+import type { ConnectionsReason, EventCause } from "./internal/event/directive.js"
 import type { Tenant } from "./Tenant.js"
-import type { ConnectionsReason, EventCause } from "./TenantEvent.js"
 
 /**
  * Why a tenant left the active set.
  *
- * - `Event`: an event said so; it names its type and ID.
+ * - `Event`: an event removed it; the cause names the event's type and ID.
  * - `Listing`: a list of the tenant manager no longer has it.
- * - `Forgotten`: the reader fell so far behind that the cause is no longer kept.
+ * - `Forgotten`: the reader is too far behind; the cause is no longer kept.
  */
 export type RemovalCause =
   | EventCause
@@ -18,8 +18,9 @@ export type RemovalCause =
 
 /**
  * A transition of one tenant. `Added` and `Removed` alternate for a tenant.
- * `ConnectionsChanged` says that connection settings held elsewhere are out of
- * date, `Updated` that what is known of the tenant is.
+ *
+ * - `ConnectionsChanged`: connection settings that were read before are out of date.
+ * - `Updated`: what is known of the tenant is out of date.
  */
 export type TenantChange =
   | { readonly _tag: "Added"; readonly tenant: Tenant }

@@ -1,10 +1,12 @@
 /**
- * The tag, and the layers that provide it.
+ * The tag of the discovery, and its layers.
  */
-import { Context, Effect, Layer } from "effect"
-import { make } from "./internal/discovery.js"
-import { Latest } from "./internal/latest.js"
-import { type DiscoveryState, makeSurface } from "./internal/surface.js"
+import { Context, Effect, Layer, SubscriptionRef } from "effect"
+import { makeDiscovery } from "./internal/discovery/listener.js"
+import { makeService } from "./internal/discovery/service.js"
+import type { DiscoveryState } from "./internal/discovery/state.js"
+import { currentMoment } from "./internal/moment.js"
+import { addTenants } from "./internal/view/edit.js"
 import type { Tenant } from "./Tenant.js"
 import type { TenantDiscoveryOptions } from "./TenantDiscoveryOptions.js"
 import type { TenantDiscoveryService } from "./TenantDiscoveryService.js"
@@ -13,23 +15,37 @@ import type { TenantManager } from "./TenantManager.js"
 import type { TenantManagerError } from "./TenantManagerError.js"
 import { TenantView } from "./TenantView.js"
 
+/**
+ * Which tenants are active, now. See {@link TenantDiscoveryService} for the interface.
+ *
+ * @example
+ * const program = Effect.gen(function* () {
+ *   const discovery = yield* TenantDiscovery
+ *   for (const id of yield* discovery.activeTenantIds) yield* syncBalances(id)
+ * })
+ */
 export class TenantDiscovery extends Context.Tag("tenant-discovery/TenantDiscovery")<
   TenantDiscovery,
   TenantDiscoveryService
 >() {
   /**
-   * The discovery over the two edges. Built when the first list is in; fails with
-   * that list's error, after a short retry where it was an outage, and leaves
-   * nothing running then. Without events it starts all the same, in mode
-   * `BootstrapOnly`. Bind it to a constant: called twice, it is two of them.
+   * The discovery over the two edges. It is built when the first list is applied. The layer
+   * fails with the error of that list, after a short retry of an outage, and leaves nothing
+   * running then. Without events it starts in mode `BootstrapOnly`. Bind the layer to a
+   * constant: two calls make two discoveries.
+   *
+   * @throws RangeError for a bad option, which it names.
    */
   static layer(
     options?: TenantDiscoveryOptions
   ): Layer.Layer<TenantDiscovery, TenantManagerError, TenantManager | TenantEvents> {
-    return Layer.scoped(TenantDiscovery, make(options))
+    return Layer.scoped(TenantDiscovery, makeDiscovery(options))
   }
 
-  /** A fixed set of tenants, mode `SingleTenant`: no network, no change, always fresh. */
+  /**
+   * A fixed set of tenants, mode `SingleTenant`: no network, no change, always fresh.
+   * `tenants`: default none. `service`: its name in `status`, default empty.
+   */
   static layerSingleTenant(options?: {
     readonly tenants?: ReadonlyArray<Tenant> | undefined
     readonly service?: string | undefined
@@ -43,10 +59,9 @@ export class TenantDiscovery extends Context.Tag("tenant-discovery/TenantDiscove
 
 const makeSingleTenant = (tenants: ReadonlyArray<Tenant>, service: string) =>
   Effect.gen(function* () {
-    const now = (yield* Effect.clock).unsafeCurrentTimeMillis()
-    const listed = TenantView.applyListing(TenantView.empty, tenants).view
-    const view = TenantView.as(listed, "SingleTenant", now)
-    const state = new Latest<DiscoveryState>({
+    const now = (yield* currentMoment).wall
+    const view = addTenants(TenantView.make(), tenants).with({ mode: "SingleTenant", asOf: now })
+    const ref = yield* SubscriptionRef.make<DiscoveryState>({
       view,
       status: {
         service,
@@ -55,13 +70,14 @@ const makeSingleTenant = (tenants: ReadonlyArray<Tenant>, service: string) =>
         lastListedAt: undefined,
         lastEventAt: undefined,
         lastError: undefined,
-        tenantCount: view.size
+        tenantCount: view.size,
+        awaitingRemoval: 0
       },
       asOf: Number.POSITIVE_INFINITY,
       closed: false
     })
     yield* Effect.addFinalizer(() =>
-      Effect.sync(() => state.set({ ...state.current, closed: true }))
+      SubscriptionRef.update(ref, (state) => ({ ...state, closed: true }))
     )
-    return makeSurface(state, Effect.void)
+    return makeService(ref, Effect.void)
   })

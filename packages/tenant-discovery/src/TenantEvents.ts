@@ -1,45 +1,48 @@
 /**
- * The event side of the house: a subscription to what the tenant manager
- * publishes, whatever carries it.
+ * The event edge: a subscription to the events that the tenant manager publishes.
  */
-import { Chunk, Context, Effect, type Scope, Stream } from "effect"
-import { Inbox } from "./internal/inbox.js"
-import type { Signal, SignalSink } from "./internal/signals.js"
-import { defaultDiscoveryOptions } from "./TenantDiscoveryOptions.js"
+import { Context, type Effect, type Scope } from "effect"
 
-export type { LostCause, MessageSieve, Signal, SignalSink } from "./internal/signals.js"
+/**
+ * Why a subscription ended or never began. `message` is for people and holds no secret.
+ *
+ * - `Overflow`: messages came faster than the listener took them, and some were dropped. The
+ *   subscription itself goes on.
+ */
+export type LostCause =
+  | { readonly _tag: "ConnectFailed"; readonly message: string }
+  | { readonly _tag: "ConnectionLost"; readonly message: string }
+  | { readonly _tag: "HeartbeatTimedOut"; readonly message: string }
+  | { readonly _tag: "SubscribeFailed"; readonly message: string }
+  | { readonly _tag: "Overflow"; readonly message: string }
 
-/** The subscription to tenant events, provided by an adapter such as `RedisTenantEvents`. */
+/**
+ * What receives the signals of a subscription, in the order in which they happen. The adapter
+ * calls it synchronously; it neither blocks nor throws.
+ */
+export interface SignalSink {
+  /** The server acknowledged the subscription: from here on nothing is missed. */
+  readonly subscribed: () => void
+  /** One message, and the channel that carried it. */
+  readonly message: (raw: string, channel?: string) => void
+  /** The server answered a heartbeat that was sent then, in monotonic nanoseconds. */
+  readonly alive: (sentAt: bigint) => void
+  /** There is no subscription any more, or there is none yet. */
+  readonly lost: (cause: LostCause) => void
+}
+
+/** The subscription to tenant events. An adapter such as `RedisTenantEvents` provides it. */
 export class TenantEvents extends Context.Tag("tenant-discovery/TenantEvents")<
   TenantEvents,
   {
     /**
-     * Starts a subscription of its own that lives until the scope closes, and
-     * keeps it up: it connects, subscribes, notices when it is lost, and starts
-     * again with a backoff of its own, for ever.
+     * Starts a subscription that lives until the scope closes. It connects, subscribes, detects
+     * a loss and starts again, with a backoff and without end.
      *
-     * Returns at once, without waiting for the first `Subscribed` or `Lost`; one
-     * of the two always comes, within the adapter's connect timeout. The sink is
-     * told nothing after the scope closed, and the close is bounded even when the
-     * server hangs.
+     * Returns at once. The first signal is `subscribed` or `lost`, within the adapter's connect
+     * timeout. No signal follows the close of the scope, which is bounded even if the server
+     * hangs.
      */
     readonly subscribe: (sink: SignalSink) => Effect.Effect<void, never, Scope.Scope>
   }
->() {
-  /**
-   * A subscription of its own as a stream: it begins when the stream is run and ends
-   * with it. What waits for a slow reader is bounded; past it the messages are let
-   * go, and `Lost(Overflow)` and `Subscribed` say so. Messages in a row are one batch.
-   */
-  static readonly signals: Stream.Stream<Signal, never, TenantEvents> = Stream.unwrapScoped(
-    Effect.gen(function* () {
-      const { subscribe } = yield* TenantEvents
-      const { bufferCharacters, bufferMessages } = defaultDiscoveryOptions
-      const inbox = new Inbox<Signal>({ messages: bufferMessages, characters: bufferCharacters })
-      yield* subscribe(inbox)
-      return Stream.repeatEffectChunk(
-        Effect.map(inbox.notEmpty, () => Chunk.unsafeFromArray(inbox.drain()))
-      )
-    })
-  )
-}
+>() {}

@@ -11,8 +11,12 @@ import type { TenantManagerError } from "./TenantManagerError.js"
 export interface TenantListing {
   /** Canonical, in the answer's order. One that the answer repeats is repeated here; the first is believed. */
   readonly tenants: ReadonlyArray<Tenant>
-  /** How many elements were passed over because they were null, no object, or had an invalid ID. */
+  /** How many elements are unreadable: null, no object, or without a valid ID. */
   readonly skipped: number
+  /** The first unreadable element. */
+  readonly firstSkipped: { readonly index: number; readonly reason: string } | undefined
+  /** How many elements are left out by their status, for each status as it was written. */
+  readonly inactive: ReadonlyMap<string, number>
 }
 
 /** How the tenant manager is reached. */

@@ -1,55 +1,54 @@
-/** What is counted, and under which names. Updated where the thing happens. */
+/** The metrics of the discovery. */
 import { Metric } from "effect"
-import type { Tally } from "./eventReader.js"
+import type { Outcome } from "./event/eventReader.js"
+import type { Labelled } from "./metricLabels.js"
 
 const events = Metric.counter("tenant_discovery_events_total", {
-  description: "Messages received, by what became of them",
+  description: "Messages received, by outcome",
   incremental: true
 })
-
-const outcomes = {
-  ignored: Metric.tagged(events, "outcome", "ignored"),
-  otherEnvironment: Metric.tagged(events, "outcome", "other_environment"),
-  duplicate: Metric.tagged(events, "outcome", "duplicate"),
-  unknownType: Metric.tagged(events, "outcome", "unknown_type"),
-  malformed: Metric.tagged(events, "outcome", "malformed"),
-  applied: Metric.tagged(events, "outcome", "applied")
-} as const
-
-const keys = [
-  "ignored",
-  "otherEnvironment",
-  "duplicate",
-  "unknownType",
-  "malformed",
-  "applied"
-] as const
-
-/** Synchronous, a few counters a batch: an effect a message would cost more than the message. */
-export const countEvents = (tally: Tally): void => {
-  for (const key of keys) {
-    if (tally[key] > 0) outcomes[key].unsafeUpdate(tally[key], [])
-  }
-}
-
-/** Messages about another service, told before they were kept. */
-export const countForeign = (messages: number): void => {
-  outcomes.ignored.unsafeUpdate(messages, [])
-}
 
 const lists = Metric.counter("tenant_discovery_lists_total", {
-  description: "Re-lists of the tenant manager, by outcome",
-  incremental: true
-})
-export const listsTaken = Metric.tagged(lists, "outcome", "taken")
-export const listsFailed = Metric.tagged(lists, "outcome", "failed")
-
-/** Transitions that a list found and no event had told, while all seemed well. */
-export const drift = Metric.counter("tenant_discovery_drift_total", {
-  description: "Transitions that only a list found",
+  description: "Lists requested from the tenant manager, by outcome",
   incremental: true
 })
 
-export const tenants = Metric.gauge("tenant_discovery_tenants", {
-  description: "Active tenants"
+const drift = Metric.counter("tenant_discovery_drift_total", {
+  description: "Changes that a list found and that no event reported",
+  incremental: true
 })
+
+const tenants = Metric.gauge("tenant_discovery_tenants", { description: "Active tenants" })
+
+const outcomes: ReadonlyArray<Outcome> = [
+  "applied",
+  "ignored",
+  "other_environment",
+  "duplicate",
+  "unknown_type",
+  "malformed"
+]
+
+export interface DiscoveryMetrics {
+  readonly countEvents: (count: number, outcome: Outcome) => void
+  readonly countList: (outcome: "taken" | "failed") => void
+  readonly countDrift: (count: number) => void
+  readonly setTenants: (count: number) => void
+}
+
+/** The metrics with the labels of one discovery. */
+export const discoveryMetrics = (labelled: Labelled): DiscoveryMetrics => {
+  const byOutcome = new Map(
+    outcomes.map((outcome) => [outcome, labelled(Metric.tagged(events, "outcome", outcome))])
+  )
+  const taken = labelled(Metric.tagged(lists, "outcome", "taken"))
+  const failed = labelled(Metric.tagged(lists, "outcome", "failed"))
+  const ownDrift = labelled(drift)
+  const ownTenants = labelled(tenants)
+  return {
+    countEvents: (count, outcome) => byOutcome.get(outcome)?.unsafeUpdate(count, []),
+    countList: (outcome) => (outcome === "taken" ? taken : failed).unsafeUpdate(1, []),
+    countDrift: (count) => ownDrift.unsafeUpdate(count, []),
+    setTenants: (count) => ownTenants.unsafeUpdate(count, [])
+  }
+}

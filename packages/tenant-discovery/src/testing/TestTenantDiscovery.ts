@@ -1,11 +1,12 @@
 /**
- * A double of the discovery itself, for specs of what uses it: no edges, no
- * waiting, and the real semantics, since it runs on the real view and surface.
+ * A test double of the discovery itself, for specs of programs that use it: no edges, no
+ * waiting, and the behaviour of the real one, since it runs on the same view and service.
  */
-import { Clock, Context, Duration, Effect, Layer } from "effect"
-import type { DiscoveryStatus } from "../DiscoveryStatus.js"
-import { Latest } from "../internal/latest.js"
-import { type DiscoveryState, makeSurface, monotonicMillis } from "../internal/surface.js"
+import { Clock, Context, Duration, Effect, Layer, SubscriptionRef } from "effect"
+import { makeService } from "../internal/discovery/service.js"
+import type { DiscoveryState } from "../internal/discovery/state.js"
+import { currentMoment, type Moment } from "../internal/moment.js"
+import { addTenants, applyChanges } from "../internal/view/edit.js"
 import type { RemovalCause, TenantChange } from "../TenantChange.js"
 import { TenantDiscovery } from "../TenantDiscovery.js"
 import type { ConnectionsReason, TenantEventType } from "../TenantEvent.js"
@@ -25,41 +26,42 @@ export type RemovalEventType = Extract<
 >
 
 /**
- * What a test does to the tenants. IDs may be given in any valid spelling; an
- * invalid one throws a `RangeError` when it is given. Readers are told as by the
- * real discovery: of transitions alone, each in their own time.
+ * What a test does to the tenants. IDs may have any valid spelling; an invalid one throws a
+ * `RangeError` at the call. Readers get transitions only, as from the real discovery.
  */
 export interface TestTenantDiscoveryControls {
-  /** Active from now on. Nothing is told where it was active already. */
+  /** Adds a tenant. Nothing happens if it is active. */
   readonly add: (tenant: TenantInput) => Effect.Effect<void>
-  /** Active no more. `cause`: an event's type stands for that event. Default `tenant.service.disassociated`. */
+  /**
+   * Removes a tenant. The name of an event type as `cause` stands for an event of that type.
+   * Default `tenant.service.disassociated`.
+   */
   readonly remove: (id: string, cause?: RemovalCause | RemovalEventType) => Effect.Effect<void>
-  /** The connections of a tenant that is active are out of date. Default `CredentialsRotated`. */
+  /** The connections of an active tenant are out of date. Default `CredentialsRotated`. */
   readonly rotate: (id: string, reason?: ConnectionsReason) => Effect.Effect<void>
-  /** What is known of the tenant is out of date; with a name, that is its name from now on. */
+  /** What is known of an active tenant is out of date; `name` is its new name. */
   readonly update: (id: string, name?: string) => Effect.Effect<void>
-  /** `Live` keeps the view fresh, as heartbeats do; in any other mode it grows old from now on. */
+  /** Sets the mode. `Live` keeps the view fresh, as heartbeats do; otherwise it ages from now on. */
   readonly setStatus: (mode: DiscoveryMode) => Effect.Effect<void>
-  /** The view was last known to be right so long ago, and grows older, until a refresh or `setStatus("Live")`. */
+  /** Sets the age of the view. It grows until a refresh or `setStatus("Live")`. */
   readonly setAge: (age: Duration.DurationInput) => Effect.Effect<void>
   /** The next refresh fails. Default: `TenantManagerUnavailable`, status 503. */
   readonly failNextRefresh: (error?: TenantManagerError) => Effect.Effect<void>
-  /** How many refreshes were asked for. */
+  /** How often `refresh` was called. */
   readonly refreshes: Effect.Effect<number>
 }
 
 const causeOf = (cause: RemovalCause | RemovalEventType): RemovalCause =>
   typeof cause === "string" ? { _tag: "Event", eventType: cause, eventId: undefined } : cause
 
-/** Fresh for as long as nothing else is said. */
+/** The monotonic time of a view that is always fresh. */
 const ALWAYS = Number.POSITIVE_INFINITY
 
 const make = (initial: ReadonlyArray<TenantInput>) =>
   Effect.gen(function* () {
     const now = yield* Clock.currentTimeMillis
-    const listed = TenantView.applyListing(TenantView.empty, tenantsOf(initial)).view
-    const view = TenantView.as(listed, "Live", now)
-    const state = new Latest<DiscoveryState>({
+    const view = addTenants(TenantView.make(), tenantsOf(initial)).with({ mode: "Live", asOf: now })
+    const ref = yield* SubscriptionRef.make<DiscoveryState>({
       view,
       status: {
         service: "test-service",
@@ -68,83 +70,79 @@ const make = (initial: ReadonlyArray<TenantInput>) =>
         lastListedAt: now,
         lastEventAt: undefined,
         lastError: undefined,
-        tenantCount: view.size
+        tenantCount: view.size,
+        awaitingRemoval: 0
       },
       asOf: ALWAYS,
       closed: false
     })
     yield* Effect.addFinalizer(() =>
-      Effect.sync(() => state.set({ ...state.current, closed: true }))
+      SubscriptionRef.update(ref, (state) => ({ ...state, closed: true }))
     )
     let failures: ReadonlyArray<TenantManagerError> = []
     let refreshes = 0
 
-    /** Mode and time of the last state, and what else `set` says. */
-    const amend = (
-      set: (last: DiscoveryState, wall: number, mono: number) => DiscoveryState
+    const update = (
+      next: (state: DiscoveryState, now: Moment) => DiscoveryState
     ): Effect.Effect<void> =>
-      Effect.map(Effect.all([Clock.currentTimeMillis, monotonicMillis]), ([wall, mono]) => {
-        if (!state.current.closed) state.set(set(state.current, wall, mono))
+      Effect.flatMap(currentMoment, (moment) =>
+        SubscriptionRef.update(ref, (state) => (state.closed ? state : next(state, moment)))
+      )
+
+    const apply = (change: TenantChange): Effect.Effect<void> =>
+      update((state, { wall }) => {
+        const next = applyChanges(state.view, [change])
+        const status = { ...state.status, lastEventAt: wall, tenantCount: next.size }
+        return { ...state, view: next, status }
       })
 
-    const tell = (change: TenantChange): Effect.Effect<void> =>
-      amend((last, wall) => {
-        const next = TenantView.applyChanges(last.view, [change])
-        const status: DiscoveryStatus = {
-          ...last.status,
-          lastEventAt: wall,
-          tenantCount: next.size
-        }
-        return { ...last, view: next, status }
-      })
-
-    const known = (last: DiscoveryState, asOf: number, wallAsOf: number): DiscoveryState => ({
-      ...last,
-      asOf,
-      view: TenantView.as(last.view, last.view.mode, wallAsOf)
+    const knownAsOf = (state: DiscoveryState, mono: number, wall: number): DiscoveryState => ({
+      ...state,
+      asOf: mono,
+      view: state.view.with({ asOf: wall })
     })
 
     const refresh: Effect.Effect<void, TenantManagerError> = Effect.gen(function* () {
-      if (state.current.closed) return yield* Effect.fail(closedError())
+      if ((yield* SubscriptionRef.get(ref)).closed) return yield* closedError
       refreshes++
       const [error, ...rest] = failures
       failures = rest
       if (error !== undefined) {
-        yield* amend((last, at) => ({
-          ...last,
-          status: { ...last.status, lastError: { _tag: "ListFailed", at, error } }
+        yield* update((state, { wall: at }) => ({
+          ...state,
+          status: { ...state.status, lastError: { _tag: "ListFailed", at, error } }
         }))
         return yield* Effect.fail(error)
       }
-      yield* amend((last, wall, mono) => ({
-        ...known(last, last.view.mode === "Live" ? ALWAYS : mono, wall),
-        status: { ...last.status, lastListedAt: wall }
+      yield* update((state, { mono, wall }) => ({
+        ...knownAsOf(state, state.view.mode === "Live" ? ALWAYS : mono, wall),
+        status: { ...state.status, lastListedAt: wall }
       }))
     })
 
     const controls: TestTenantDiscoveryControls = {
-      add: (input) => tell({ _tag: "Added", tenant: tenantOf(input) }),
+      add: (input) => apply({ _tag: "Added", tenant: tenantOf(input) }),
       remove: (id, cause = "tenant.service.disassociated") =>
-        tell({ _tag: "Removed", tenant: tenantOf(id), cause: causeOf(cause) }),
+        apply({ _tag: "Removed", tenant: tenantOf(id), cause: causeOf(cause) }),
       rotate: (id, reason = "CredentialsRotated") =>
-        tell({ _tag: "ConnectionsChanged", tenant: tenantOf(id), reason }),
-      update: (id, name) => tell({ _tag: "Updated", tenant: tenantOf({ id, name }) }),
+        apply({ _tag: "ConnectionsChanged", tenant: tenantOf(id), reason }),
+      update: (id, name) => apply({ _tag: "Updated", tenant: tenantOf({ id, name }) }),
       setStatus: (mode) =>
-        amend((last, wall, mono) => {
-          const since = mode === last.status.mode ? last.status.since : wall
-          // From a mode that kept it fresh it has just been right; else it grows older still.
-          const asOf = mode === "Live" ? ALWAYS : Math.min(last.asOf, mono)
+        update((state, { mono, wall }) => {
+          const since = mode === state.status.mode ? state.status.since : wall
+          // A view that was always fresh was right until now.
+          const asOf = mode === "Live" ? ALWAYS : Math.min(state.asOf, mono)
           const wallAsOf = asOf === ALWAYS ? wall : wall - (mono - asOf)
           return {
-            ...last,
+            ...state,
             asOf,
-            status: { ...last.status, mode, since },
-            view: TenantView.as(last.view, mode, wallAsOf)
+            status: { ...state.status, mode, since },
+            view: state.view.with({ mode, asOf: wallAsOf })
           }
         }),
       setAge: (input) => {
         const age = Duration.toMillis(input)
-        return amend((last, wall, mono) => known(last, mono - age, wall - age))
+        return update((state, { mono, wall }) => knownAsOf(state, mono - age, wall - age))
       },
       failNextRefresh: (error) =>
         Effect.sync(() => {
@@ -152,26 +150,28 @@ const make = (initial: ReadonlyArray<TenantInput>) =>
         }),
       refreshes: Effect.sync(() => refreshes)
     }
-    return Context.make(TenantDiscovery, makeSurface(state, refresh)).pipe(
+    return Context.make(TenantDiscovery, makeService(ref, refresh)).pipe(
       Context.add(TestTenantDiscovery, controls)
     )
   })
 
-const closedError = (): TenantManagerError =>
-  new TenantManagerUnavailable({
-    operation: "list active tenants",
-    message: "the tenant discovery is closed",
-    status: undefined,
-    retryAfter: undefined,
-    cause: undefined
-  })
+const closedError = Effect.suspend(() =>
+  Effect.fail(
+    new TenantManagerUnavailable({
+      operation: "list active tenants",
+      message: "the tenant discovery is closed",
+      status: undefined,
+      retryAfter: undefined,
+      cause: undefined
+    })
+  )
+)
 
 /**
  * A discovery that a test controls.
  *
- * How to prove that your worker stops for a suspended tenant:
- *
  * @example
+ * // A worker stops for a suspended tenant:
  * const discovery = TestTenantDiscovery.layer(["acme", "globex"])
  *
  * Effect.gen(function* () {
@@ -185,9 +185,9 @@ export class TestTenantDiscovery extends Context.Tag("tenant-discovery/TestTenan
   TestTenantDiscoveryControls
 >() {
   /**
-   * Live, with these tenants, as IDs in any valid spelling or as tenants.
+   * Live, with these tenants: IDs in any valid spelling, or tenants. Default none.
    *
-   * @throws RangeError where an ID is not valid.
+   * @throws RangeError for an invalid ID.
    */
   static readonly layer = (
     initial: Iterable<TenantInput> = []

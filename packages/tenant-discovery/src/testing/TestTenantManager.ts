@@ -111,7 +111,12 @@ const notFound = (): TenantManagerError =>
     message: "the test has set no connections for this tenant: see setConnections"
   })
 
-const listing = (tenants: ReadonlyArray<Tenant>): TenantListing => ({ tenants, skipped: 0 })
+const listing = (tenants: ReadonlyArray<Tenant>): TenantListing => ({
+  tenants,
+  skipped: 0,
+  firstSkipped: undefined,
+  inactive: new Map()
+})
 
 class Desk {
   tenants: ReadonlyMap<TenantId, Tenant> = new Map()

@@ -31,7 +31,7 @@ export const edges = (options: WorldOptions = {}) =>
 
 /** The edges, and the discovery over them. Jitter is the same at each run. */
 export const world = (options: WorldOptions = {}) =>
-  Layer.provideMerge(TenantDiscovery.layer(options.discovery), edges(options)).pipe(
+  Layer.provideMerge(TenantDiscovery.layer({ resubscribeJitter: 0, ...options.discovery }), edges(options)).pipe(
     Layer.provideMerge(Layer.setRandom(Random.make("the same jitter each time")))
   )
 

@@ -40,7 +40,12 @@ const listActiveTenants = (
           )
         })
     }),
-    ({ skipped, tenants }) => ({ tenants, skipped })
+    ({ firstSkipped, skipped, tenants }) => ({
+      tenants,
+      skipped,
+      firstSkipped: firstSkipped[0],
+      inactive: new Map()
+    })
   )
 
 const getConnections =

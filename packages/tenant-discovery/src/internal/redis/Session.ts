@@ -56,8 +56,11 @@ export class Session {
     const closed = () => this.#fail(undefined)
     this.#listeners = [
       place.channel._tag === "Exact"
-        ? ["message", (_channel: string, raw: string) => this.#deliver(raw)]
-        : ["pmessage", (_pattern: string, _channel: string, raw: string) => this.#deliver(raw)],
+        ? ["message", (channel: string, raw: string) => this.#deliver(raw, channel)]
+        : [
+            "pmessage",
+            (_pattern: string, channel: string, raw: string) => this.#deliver(raw, channel)
+          ],
       ["ready", () => this.#subscribe()],
       ["error", (error: unknown) => this.#erred(error)],
       ["close", closed],
@@ -67,9 +70,6 @@ export class Session {
       ["-node", () => (this.#phase === "Subscribed" ? closed() : undefined)]
     ]
     for (const [event, listener] of this.#listeners) connection.on(event, listener)
-    if (sink.sieve !== undefined) {
-      connection.sift?.({ sieve: sink.sieve, take: (raw) => this.#deliver(raw, true) })
-    }
   }
 
   /** Fails when the session ends, with why. Dies with what the sink threw. */
@@ -150,7 +150,6 @@ export class Session {
     // An `error` nobody listens to would be printed or thrown.
     connection.on("error", ignore)
     for (const [event, listener] of this.#listeners) connection.removeListener(event, listener)
-    connection.sift?.(undefined)
     try {
       const stream = connection.stream
       // On a connection that has ended it would only leave a timer behind.
@@ -162,12 +161,12 @@ export class Session {
     }
   }
 
-  #deliver(raw: string, sifted = false): void {
+  #deliver(raw: string, channel: string): void {
     try {
       // A message and the acknowledgement before it may arrive in one piece, and then the
       // promise of the latter is settled after this call.
       if (this.#phase !== "Subscribed") this.#acknowledge()
-      this.#sink.message(raw, sifted)
+      this.#sink.message(raw, channel)
     } catch (defect) {
       this.#die(defect)
     }

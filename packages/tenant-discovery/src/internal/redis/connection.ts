@@ -4,8 +4,6 @@
 import { Redis } from "ioredis"
 import { isIP } from "node:net"
 import { Redacted } from "effect"
-import type { MessageSieve } from "../signals.js"
-import { MessageReader } from "./messageReader.js"
 
 /**
  * A connection that can subscribe: `Redis` and `Cluster` of ioredis 5 and 6 are such.
@@ -23,15 +21,6 @@ export interface SubscriberConnection {
   ping(): Promise<unknown>
   on(event: string, listener: SubscriberListener): unknown
   removeListener(event: string, listener: SubscriberListener): unknown
-  /** On connections of our own: messages go there, and not to listeners. */
-  sift?(into: Sifted | undefined): void
-}
-
-/** Where messages go that have been sifted. */
-export interface Sifted {
-  readonly sieve: MessageSieve
-  /** One that was wanted. */
-  readonly take: (raw: string) => void
 }
 
 /** Messages come as texts; `error` has one argument of any type, the other events none. */
@@ -92,46 +81,7 @@ export const open = (settings: RedisConnection): SubscriberConnection => {
     // INFO needs a permission of its own, and a server that is loading takes subscribers.
     enableReadyCheck: false
   })
-  let sifted: Sifted | undefined
-  redis.on("connect", () => readOurselves(redis, () => sifted))
-  return Object.assign(redis, {
-    sift: (into: Sifted | undefined) => {
-      sifted = into
-    }
-  })
-}
-
-/**
- * Messages are read straight off the socket, and sifted, or emitted as ioredis would but
- * for the names of channels, which nobody asks for; ioredis reads everything else.
- *
- * ioredis 5 reads a reply within a reply by recursion: one that is deep enough throws
- * in the socket's listener, where nobody catches it, and would end the process. Here it
- * ends the connection.
- */
-const readOurselves = (redis: Redis, sifted: () => Sifted | undefined): void => {
-  const { stream } = redis
-  const readers = stream.listeners("data")
-  const messages = new MessageReader({
-    sieve: () => sifted()?.sieve,
-    message: (kind, raw) => {
-      const into = sifted()
-      if (into !== undefined) into.take(raw)
-      else if (kind === "message") redis.emit(kind, "", raw)
-      else redis.emit(kind, "", "", raw)
-    },
-    rest: (bytes) => {
-      for (const reader of readers) reader.call(stream, bytes)
-    }
-  })
-  stream.removeAllListeners("data")
-  stream.on("data", (chunk: Buffer) => {
-    try {
-      messages.read(chunk)
-    } catch (error) {
-      stream.destroy(error instanceof Error ? error : new Error("a reply could not be read"))
-    }
-  })
+  return redis
 }
 
 type Tls = Exclude<RedisConnection["tls"], false | undefined>

@@ -108,13 +108,12 @@ const UNEXPECTED: LostCause = {
 
 /** The sink as a session sees it; the way of a message stays the straight one. */
 const gated = (sink: SignalSink, state: State, clock: Clock.Clock): SignalSink => ({
-  sieve: sink.sieve,
   subscribed: () => {
     state.reason = undefined
     state.subscribedAt = clock.unsafeCurrentTimeNanos()
     sink.subscribed()
   },
-  message: (raw) => sink.message(raw),
+  message: (raw, channel) => sink.message(raw, channel),
   alive: (sentAt) => sink.alive(sentAt),
   lost: (cause) => sink.lost(cause)
 })

@@ -1,0 +1,129 @@
+/**
+ * The mailbox of the listener, and the sink that fills it. Messages that wait are bounded in
+ * number and in characters. One that does not fit is dropped, and `Lost(Overflow)` and
+ * `Subscribed` follow, so that a list makes up for it. Control inputs are never dropped: the
+ * sources of each kind bound them.
+ */
+import { Chunk, Effect, Mailbox } from "effect"
+import type { LostCause, SignalSink } from "../../TenantEvents.js"
+import { makePrefilter } from "../event/decode.js"
+import type { RawMessage } from "../event/eventReader.js"
+import type { Input } from "./state.js"
+
+type Arrival = ({ readonly _tag: "Message" } & RawMessage) | Input
+
+/** Messages in a row, or a control input. */
+export type Run = { readonly messages: Array<RawMessage> } | { readonly input: Input }
+
+/** What the listener works through before timers and sockets are served again. */
+export type Turn = ReadonlyArray<Run>
+
+/** At most so many arrivals a turn. */
+const TURN = 512
+
+export interface Inputs {
+  readonly sink: SignalSink
+  /** Waits for the first `Subscribed` or `Lost`. */
+  readonly firstSignal: Effect.Effect<void>
+  /** Adds a control input; `false` once closed. */
+  readonly offer: (input: Input) => boolean
+  /** Waits until something is there, then takes everything. */
+  readonly take: Effect.Effect<ReadonlyArray<Turn>>
+  /** Takes what is there. */
+  readonly takeWaiting: Effect.Effect<ReadonlyArray<Turn>>
+  /** How many messages of other services were dropped since the last call. */
+  readonly takeIgnored: () => number
+  readonly close: Effect.Effect<void>
+}
+
+interface Limits {
+  readonly bufferMessages: number
+  readonly bufferCharacters: number
+}
+
+const runsOf = (arrivals: ReadonlyArray<Arrival>): Turn => {
+  const runs: Array<Run> = []
+  for (const arrival of arrivals) {
+    const last = runs.at(-1)
+    if (arrival._tag !== "Message") runs.push({ input: arrival })
+    else if (last !== undefined && "messages" in last) last.messages.push(arrival)
+    else runs.push({ messages: [arrival] })
+  }
+  return runs
+}
+
+const turnsOf = (arrivals: ReadonlyArray<Arrival>): ReadonlyArray<Turn> =>
+  Array.from({ length: Math.ceil(arrivals.length / TURN) }, (_, i) =>
+    runsOf(arrivals.slice(i * TURN, (i + 1) * TURN))
+  )
+
+const overflow = ({ bufferCharacters, bufferMessages }: Limits): LostCause => ({
+  _tag: "Overflow",
+  message:
+    `more than ${bufferMessages} messages or ${bufferCharacters} characters waited; ` +
+    "dropping messages and relisting"
+})
+
+export const makeInputs = (service: string, limits: Limits): Effect.Effect<Inputs> =>
+  Effect.map(Mailbox.make<Arrival>(), (mailbox) => {
+    const firstSignal = Effect.unsafeMakeLatch(false)
+    const mayConcern = makePrefilter(service)
+    let messages = 0
+    let characters = 0
+    let overflowed = false
+    let ignored = 0
+
+    const offer = (input: Input): boolean => mailbox.unsafeOffer(input)
+
+    const taken = (all: Chunk.Chunk<Arrival>): ReadonlyArray<Turn> => {
+      messages = 0
+      characters = 0
+      overflowed = false
+      return turnsOf(Chunk.toReadonlyArray(all))
+    }
+
+    const message = (raw: string, channel = ""): void => {
+      if (!mayConcern(raw)) {
+        ignored++
+        return
+      }
+      if (messages >= limits.bufferMessages || characters + raw.length > limits.bufferCharacters) {
+        if (overflowed) return
+        overflowed = true
+        offer({ _tag: "Lost", cause: overflow(limits) })
+        offer({ _tag: "Subscribed" })
+        return
+      }
+      if (overflowed) return
+      messages++
+      characters += raw.length
+      mailbox.unsafeOffer({ _tag: "Message", raw, channel })
+    }
+
+    return {
+      offer,
+      firstSignal: firstSignal.await,
+      sink: {
+        subscribed: () => {
+          offer({ _tag: "Subscribed" })
+          firstSignal.unsafeOpen()
+        },
+        lost: (cause) => {
+          offer({ _tag: "Lost", cause })
+          firstSignal.unsafeOpen()
+        },
+        alive: (sentAt) => {
+          offer({ _tag: "Alive", sentAt })
+        },
+        message
+      },
+      take: Effect.map(mailbox.takeAll, ([all]) => taken(all)),
+      takeWaiting: Effect.map(mailbox.clear, taken),
+      takeIgnored: () => {
+        const count = ignored
+        ignored = 0
+        return count
+      },
+      close: mailbox.shutdown
+    }
+  })

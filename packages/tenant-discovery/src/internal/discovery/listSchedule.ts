@@ -1,0 +1,93 @@
+/**
+ * When the next list is due: one at a time, never earlier than the backoff or the tenant
+ * manager's `Retry-After` allow. An immutable value; times are monotonic milliseconds.
+ */
+export interface ListScheduleSettings {
+  readonly relistDebounce: number
+  readonly relistBackoff: number
+  readonly relistBackoffCap: number
+}
+
+export interface ListSchedule {
+  readonly wantedAt: number | undefined
+  readonly backoffUntil: number
+  /** No call at all before this: the tenant manager asked for it. */
+  readonly notBefore: number
+  readonly startedAt: number
+  /** Failed lists in a row. */
+  readonly failures: number
+}
+
+export const initialSchedule: ListSchedule = {
+  wantedAt: undefined,
+  backoffUntil: 0,
+  notBefore: 0,
+  startedAt: Number.NEGATIVE_INFINITY,
+  failures: 0
+}
+
+/** Wants a list at `at` or earlier. */
+export const want = (schedule: ListSchedule, at: number): ListSchedule =>
+  schedule.wantedAt !== undefined && schedule.wantedAt <= at
+    ? schedule
+    : { ...schedule, wantedAt: at }
+
+/** When to list. A list that a caller waits for (`urgent`) does not wait for the backoff. */
+export const dueAt = (
+  schedule: ListSchedule,
+  settings: ListScheduleSettings,
+  options: { readonly now: number; readonly urgent: boolean }
+): number | undefined => {
+  if (options.urgent) return Math.max(options.now, schedule.notBefore)
+  if (schedule.wantedAt === undefined) return undefined
+  return Math.max(
+    schedule.wantedAt,
+    // A subscription that comes and goes does not cause a storm of lists.
+    schedule.startedAt + settings.relistDebounce,
+    schedule.backoffUntil,
+    schedule.notBefore
+  )
+}
+
+export const started = (schedule: ListSchedule, now: number): ListSchedule => ({
+  ...schedule,
+  wantedAt: undefined,
+  startedAt: now
+})
+
+export const succeeded = (schedule: ListSchedule): ListSchedule => ({
+  ...schedule,
+  failures: 0,
+  backoffUntil: 0,
+  notBefore: 0
+})
+
+/**
+ * Backs off with full jitter over a bound that doubles. `retryAfter`: the tenant manager wants
+ * no call for so long. `circuitOpenFor`: a call would be refused without being sent; a caller
+ * that waits may try and learn that.
+ */
+export const failed = (
+  schedule: ListSchedule,
+  settings: ListScheduleSettings,
+  options: {
+    readonly now: number
+    readonly random: number
+    readonly retryAfter: number
+    readonly circuitOpenFor: number
+  }
+): ListSchedule => {
+  const { now, random } = options
+  const bound = Math.min(settings.relistBackoffCap, settings.relistBackoff * 2 ** schedule.failures)
+  // A retry in step with the circuit breaker would take each of its probes.
+  const refused = options.circuitOpenFor > 0 ? options.circuitOpenFor + bound * random : 0
+  return want(
+    {
+      ...schedule,
+      failures: schedule.failures + 1,
+      backoffUntil: now + Math.max(bound * random, refused),
+      notBefore: now + options.retryAfter
+    },
+    now
+  )
+}

@@ -1,0 +1,299 @@
+/**
+ * The discovery: subscribes, lists, then forks the listener fiber. The listener takes what has
+ * arrived, lets the reducer decide, publishes the state and runs the commands. It decides
+ * nothing itself.
+ */
+import {
+  Cause,
+  Deferred,
+  Effect,
+  Either,
+  FiberHandle,
+  LogLevel,
+  Option,
+  Random,
+  type Scope,
+  SubscriptionRef
+} from "effect"
+import type { TenantDiscoveryOptions } from "../../TenantDiscoveryOptions.js"
+import type { TenantDiscoveryService } from "../../TenantDiscoveryService.js"
+import { TenantEvents } from "../../TenantEvents.js"
+import { TenantManager } from "../../TenantManager.js"
+import { type TenantManagerError, TenantManagerUnavailable } from "../../TenantManagerError.js"
+import { makeEventReader, type RawMessage } from "../event/eventReader.js"
+import { makeEventSpans } from "../event/spans.js"
+import { metricLabels } from "../metricLabels.js"
+import { type DiscoveryMetrics, discoveryMetrics } from "../metrics.js"
+import { currentMoment } from "../moment.js"
+import { makeInputs, type Turn } from "./inputs.js"
+import { startList } from "./lists.js"
+import { closeState, reduce } from "./reducer.js"
+import { makeService } from "./service.js"
+import { decodeSettings } from "./settings.js"
+import { waitBeforeRetry } from "./startRetry.js"
+import {
+  type Command,
+  initialState,
+  type Input,
+  type Now,
+  type Reduced,
+  type Reducer,
+  type ReducerState,
+  type RefreshWaiter
+} from "./state.js"
+
+const currentNow: Effect.Effect<Now> = Effect.zipWith(
+  currentMoment,
+  Random.next,
+  (moment, random) => ({ ...moment, random })
+)
+
+/** An error of the discovery itself, as a failed list. */
+const unavailable = (message: string): TenantManagerError =>
+  new TenantManagerUnavailable({
+    operation: "list active tenants",
+    message,
+    status: undefined,
+    retryAfter: undefined,
+    cause: undefined
+  })
+
+/** A logger, a tracer or a metric that throws costs its own effect alone. */
+const guarded = <R>(effect: Effect.Effect<unknown, never, R>): Effect.Effect<void, never, R> =>
+  Effect.catchAllCause(Effect.asVoid(effect), () => Effect.void)
+
+const logDefect = (message: string, cause: Cause.Cause<unknown>): Effect.Effect<void> =>
+  guarded(Effect.logError(message, cause))
+
+/** One call; a client that dies or interrupts itself counts as an outage. */
+const listOnce = (manager: TenantManager["Type"], metrics: DiscoveryMetrics) =>
+  manager.listActiveTenants.pipe(
+    Effect.catchAllCause((cause) =>
+      Option.match(Cause.failureOption(cause), {
+        onSome: Effect.fail,
+        onNone: () =>
+          Effect.zipRight(
+            logDefect("list failed: the tenant manager's client died; retrying", cause),
+            Effect.fail(unavailable("the tenant manager's client died; the log has the defect"))
+          )
+      })
+    ),
+    Effect.tapBoth({
+      onSuccess: () => guarded(Effect.sync(() => metrics.countList("taken"))),
+      onFailure: () => guarded(Effect.sync(() => metrics.countList("failed")))
+    })
+  )
+
+/** The smallest inputs that an input consists of. */
+const single = (input: Input): ReadonlyArray<Input> =>
+  input._tag === "Events"
+    ? input.events.map((event) => ({ _tag: "Events" as const, events: [event] }))
+    : [input]
+
+/** What takes the place of an input that cannot be reduced: a list in flight still ends. */
+const insteadOf = (input: Input): Input =>
+  input._tag === "Listed"
+    ? { _tag: "ListFailed", error: unavailable("the list could not be applied") }
+    : { _tag: "Distrust" }
+
+/**
+ * A discovery that lives until the scope closes. Options are decoded at once.
+ *
+ * @throws RangeError for a bad option. `reducer` is replaced by tests of the model.
+ */
+export const makeDiscovery = (
+  options?: TenantDiscoveryOptions,
+  reducer: Reducer = reduce
+): Effect.Effect<
+  TenantDiscoveryService,
+  TenantManagerError,
+  TenantManager | TenantEvents | Scope.Scope
+> => {
+  const settings = decodeSettings("TenantDiscovery.layer", options)
+  return Effect.gen(function* () {
+    const manager = yield* TenantManager
+    const { subscribe } = yield* TenantEvents
+    const { service } = manager
+    const metrics = discoveryMetrics(yield* metricLabels({ service }))
+    const recordSpans = yield* makeEventSpans(service)
+    const began = yield* currentMoment
+    const ref = yield* SubscriptionRef.make(startList(initialState(service, began), began))
+    const inputs = yield* makeInputs(service, settings)
+    const readEvents = makeEventReader({ ...settings, service })
+    const pending = new Set<RefreshWaiter>()
+
+    // Finalizers run from the last to the first: the listener, the lists and the subscription
+    // have ended when this one runs.
+    yield* Effect.addFinalizer(() =>
+      Effect.gen(function* () {
+        yield* inputs.close
+        const now = yield* currentMoment
+        yield* SubscriptionRef.update(ref, (state) => closeState(state, now))
+        const closed = unavailable("the tenant discovery is closed")
+        yield* Effect.forEach(pending, (waiter) => Deferred.fail(waiter, closed))
+        yield* guarded(Effect.sync(() => metrics.setTenants(0)))
+      })
+    )
+    const listFiber = yield* FiberHandle.make<void>()
+    const timerFiber = yield* FiberHandle.make<void>()
+
+    const list = Effect.match(listOnce(manager, metrics), {
+      onSuccess: (listing) => void inputs.offer({ _tag: "Listed", listing }),
+      onFailure: (error) => void inputs.offer({ _tag: "ListFailed", error })
+    })
+
+    const fire = Effect.sync(() => void inputs.offer({ _tag: "TimerFired" }))
+
+    const armTimer = (at: number | undefined): Effect.Effect<unknown> =>
+      at === undefined
+        ? FiberHandle.clear(timerFiber)
+        : Effect.flatMap(currentMoment, ({ mono }) =>
+            FiberHandle.run(
+              timerFiber,
+              Effect.interruptible(Effect.delay(fire, Math.ceil(Math.max(0, at - mono))))
+            )
+          )
+
+    const run = (command: Command): Effect.Effect<unknown> => {
+      switch (command._tag) {
+        case "StartList":
+          return Effect.zipRight(
+            FiberHandle.clear(timerFiber),
+            FiberHandle.run(listFiber, Effect.interruptible(list))
+          )
+        case "ArmTimer":
+          return armTimer(command.at)
+        case "Log":
+          return Effect.logWithLevel(LogLevel.fromLiteral(command.level), command.message).pipe(
+            Effect.annotateLogs({ service: manager.service, ...command.fields })
+          )
+        case "CountDrift":
+          return Effect.sync(() => metrics.countDrift(command.count))
+        case "Settle": {
+          const { error, waiters } = command
+          const exit = error === undefined ? Effect.void : Effect.fail(error)
+          return Effect.forEach(waiters, (waiter) => Deferred.complete(waiter, exit), {
+            discard: true
+          })
+        }
+      }
+    }
+
+    const runCommand = (command: Command): Effect.Effect<void> =>
+      Effect.catchAllCause(Effect.asVoid(run(command)), (cause) =>
+        command._tag === "Log" ? Effect.void : logDefect(`${command._tag} failed`, cause)
+      )
+
+    /** One input that throws costs itself alone. */
+    const reduceOne = (state: ReducerState, input: Input, now: Now): Effect.Effect<Reduced> =>
+      Effect.catchAllDefect(
+        Effect.sync(() => reducer(settings, state, [input], now)),
+        (defect) =>
+          Effect.as(
+            logDefect(`input ${input._tag} could not be applied; relisting`, Cause.die(defect)),
+            reduce(settings, state, [insteadOf(input)], now)
+          )
+      )
+
+    const reduceEach = (state: ReducerState, all: ReadonlyArray<Input>, now: Now) =>
+      Effect.reduce(all.flatMap(single), { state, commands: [] }, (reduced: Reduced, input) =>
+        Effect.map(reduceOne(reduced.state, input, now), (next) => ({
+          state: next.state,
+          commands: [...reduced.commands, ...next.commands]
+        }))
+      )
+
+    const step = (all: ReadonlyArray<Input>): Effect.Effect<void> =>
+      Effect.gen(function* () {
+        const now = yield* currentNow
+        const state = yield* SubscriptionRef.get(ref)
+        const reduced = yield* Effect.catchAllDefect(
+          Effect.sync(() => reducer(settings, state, all, now)),
+          () => reduceEach(state, all, now)
+        )
+        yield* SubscriptionRef.set(ref, reduced.state)
+        yield* Effect.forEach(reduced.commands, runCommand, { discard: true })
+        yield* guarded(Effect.sync(() => metrics.setTenants(reduced.state.view.size)))
+      })
+
+    /** What messages in a row come to. */
+    const readMessages = (
+      messages: ReadonlyArray<RawMessage>
+    ): Effect.Effect<ReadonlyArray<Input>> =>
+      Effect.gen(function* () {
+        const { events, logs, outcomes } = readEvents(messages)
+        yield* guarded(Effect.sync(() => outcomes.forEach(metrics.countEvents)))
+        for (const { fields, level, message } of logs) {
+          yield* guarded(
+            Effect.annotateLogs(Effect.logWithLevel(LogLevel.fromLiteral(level), message), fields)
+          )
+        }
+        if (events.length === 0) return []
+        if (recordSpans !== undefined) yield* guarded(recordSpans(events))
+        return [{ _tag: "Events", events }]
+      })
+
+    const runTurn = (turn: Turn): Effect.Effect<void> =>
+      Effect.forEach(turn, (run) =>
+        "messages" in run ? readMessages(run.messages) : Effect.succeed([run.input])
+      ).pipe(Effect.flatMap((all) => step(all.flat())))
+
+    const listen = Effect.gen(function* () {
+      const turns = yield* inputs.take
+      yield* guarded(Effect.sync(() => metrics.countEvents(inputs.takeIgnored(), "ignored")))
+      for (const turn of turns) {
+        yield* runTurn(turn)
+        if (turns.length > 1) yield* Effect.sleep(0)
+      }
+    }).pipe(
+      Effect.catchAllCause((cause) =>
+        Effect.zipRight(
+          logDefect("the listener failed on an input; relisting", cause),
+          step([{ _tag: "Distrust" }])
+        )
+      ),
+      Effect.forever
+    )
+
+    /** One try of the first list. What arrived before is older than the list. */
+    const tryToList = Effect.gen(function* () {
+      yield* Effect.forEach(yield* inputs.takeWaiting, runTurn, { discard: true })
+      const now = yield* currentMoment
+      yield* SubscriptionRef.update(ref, (state) => startList(state, now))
+      return yield* listOnce(manager, metrics)
+    })
+
+    const listAtStart = Effect.gen(function* () {
+      for (let retries = 0; ; retries++) {
+        const listed = yield* Effect.either(tryToList)
+        if (Either.isRight(listed)) return listed.right
+        const elapsed = (yield* currentMoment).mono - began.mono
+        const random = yield* Random.next
+        const wait = waitBeforeRetry(listed.left, { retries, elapsed, random, settings })
+        if (wait === undefined) return yield* Effect.fail(listed.left)
+        yield* Effect.sleep(wait)
+      }
+    })
+
+    yield* subscribe(inputs.sink)
+    // The first signal is `Subscribed` or `Lost`; the list begins after it.
+    yield* Effect.timeoutOption(inputs.firstSignal, settings.subscribeTimeout)
+    const listing = yield* listAtStart
+    yield* step([{ _tag: "Listed", listing }, { _tag: "Started" }])
+    yield* Effect.forkScoped(Effect.interruptible(listen))
+
+    const refresh = Effect.gen(function* () {
+      const waiter: RefreshWaiter = yield* Deferred.make<void, TenantManagerError>()
+      pending.add(waiter)
+      if (!inputs.offer({ _tag: "Refresh", waiter })) {
+        yield* Deferred.fail(waiter, unavailable("the tenant discovery is closed"))
+      }
+      return yield* Effect.ensuring(
+        Deferred.await(waiter),
+        Effect.sync(() => pending.delete(waiter))
+      )
+    })
+
+    return makeService(ref, refresh)
+  })
+}
