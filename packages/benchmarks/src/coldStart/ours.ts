@@ -1,6 +1,6 @@
 /** A program over `NodeTenantDiscovery`. It answers the number of its tenants over IPC. */
 import { NodeRuntime } from "@effect/platform-node"
-import { Effect, Redacted } from "effect"
+import { Effect, Logger, LogLevel, Redacted } from "effect"
 import { TenantDiscovery } from "tenant-discovery"
 import { NodeTenantDiscovery } from "tenant-discovery/node"
 
@@ -20,5 +20,5 @@ NodeRuntime.runMain(
       redis: { host, port: Number(port) },
       discovery: { environment: "production" }
     })
-  )
+  ).pipe(Logger.withMinimumLogLevel(LogLevel.None))
 )
