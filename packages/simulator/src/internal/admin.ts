@@ -55,6 +55,14 @@ const Nothing = Schema.Struct({})
 
 type Run = (body: unknown) => Effect.Effect<unknown, SimulatorError>
 
+/** The first wrong field in one line. */
+const firstIssue = (error: ParseResult.ParseError): string => {
+  const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
+  const path = issue?.path.join(".") ?? ""
+  const message = (issue?.message ?? "invalid").split("\n")[0] ?? ""
+  return `${path === "" ? "the body" : path}: ${message}`.slice(0, 300)
+}
+
 const operation = <A, I>(
   schema: Schema.Schema<A, I>,
   run: (input: A) => Effect.Effect<unknown, SimulatorError>
@@ -66,7 +74,7 @@ const operation = <A, I>(
         (error) =>
           new SimulatorError({
             reason: "InvalidRequest",
-            message: ParseResult.TreeFormatter.formatErrorSync(error)
+            message: firstIssue(error)
           })
       ),
       Effect.flatMap(run)

@@ -9,9 +9,10 @@ export interface Answer {
   readonly headers?: Readonly<Record<string, string>>
 }
 
+/** Ends with a line feed, for a terminal. */
 export const jsonAnswer = (status: number, value: unknown): Answer => ({
   status,
-  body: Buffer.from(JSON.stringify(value))
+  body: Buffer.from(`${JSON.stringify(value)}\n`)
 })
 
 export const errorAnswer = (status: number, code: string, error: string): Answer =>

@@ -29,6 +29,7 @@ const keptOutput = 8192
 
 /** The first of `redis-server` and `valkey-server` that is on the PATH. */
 export const findNative = (): string | undefined => {
+  if (process.env["SIMULATOR_REDIS"] === "embedded") return undefined
   if (process.platform === "win32") return undefined
   const directories = (process.env["PATH"] ?? "").split(delimiter).filter((path) => path !== "")
   return ["redis-server", "valkey-server"]
@@ -77,6 +78,12 @@ const watchdog = (pid: number): ChildProcess | undefined => {
   return child
 }
 
+// One listener for all servers: Node warns of more than ten.
+const running = new Set<ChildProcess>()
+process.on("exit", () => {
+  for (const child of running) child.kill("SIGKILL")
+})
+
 const isStopped = (pid: number): boolean => {
   if (process.platform !== "linux") return true
   try {
@@ -110,20 +117,17 @@ const launch = (
     if (options.keepStdin) child.stdin.write(options.input)
     else child.stdin.end(options.input)
 
-    const killNow = () => {
-      child.kill("SIGKILL")
-    }
-    process.on("exit", killNow)
+    running.add(child)
     let guard: ChildProcess | undefined
     child.once("exit", () => {
       exited = true
-      process.off("exit", killNow)
+      running.delete(child)
       guard?.kill("SIGKILL")
       child.stdin.destroy()
     })
     child.once("error", (cause) => {
       exited = true
-      process.off("exit", killNow)
+      running.delete(child)
       resume(
         Effect.fail(
           new ServerProcessError({ message: `Cannot run ${executable}: ${cause.message}`, output })

@@ -105,7 +105,7 @@ export class Store {
   listBody(service: string): Buffer {
     const known = this.bodies.get(service)
     if (known !== undefined) return known
-    const body = Buffer.from(`[${this.activeRecords(service).map(listElement).join(",")}]`)
+    const body = Buffer.from(`[${this.activeRecords(service).map(listElement).join(",")}]\n`)
     this.bodies.set(service, body)
     return body
   }
