@@ -206,7 +206,7 @@ describe("work that fails or ends", () => {
       yield* settle
       const resting = (yield* status).get(a)
       expect(resting?.state).toBe("BackingOff")
-      expect(JSON.stringify(resting?.lastFailure?.cause)).toContain("no luck")
+      expect(resting?.lastFailure?.message).toContain("no luck")
       yield* TestClock.adjust("1 second")
       yield* settle
       expect(probe.startsOf("a")).toBe(4)
@@ -237,7 +237,6 @@ describe("work that fails or ends", () => {
   it.scoped("begins again with `restartOnEnd`, after the delay", () =>
     Effect.gen(function* () {
       const { control, probe } = yield* setUp([], {
-        restartOnEnd: true,
         restart: Schedule.spaced("10 seconds")
       })
       probe.otherwise = Effect.void
