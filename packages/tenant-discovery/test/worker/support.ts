@@ -3,9 +3,9 @@
  * double, and waits without sleeping.
  */
 import {
-  Clock,
   Context,
   Data,
+  type Duration,
   Effect,
   Exit,
   Layer,
@@ -157,26 +157,40 @@ export const buildWorker = (
     }
   })
 
-/** Runs `effect` with a wall clock that the test moves; the monotonic one is the test clock's. */
-export const withWallClock = <A, E, R>(
-  effect: (move: (millis: number) => void) => Effect.Effect<A, E, R>
+/** The test clock with a wall clock that the test moves, and a count of the sleeping fibers. */
+export const withTestedClock = <A, E, R>(
+  effect: (clock: {
+    readonly moveWallClock: (millis: number) => void
+    readonly sleeping: () => number
+  }) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
   Effect.flatMap(Effect.clock, (clock) => {
     let offset = 0
+    let sleeping = 0
     const wall = () => clock.unsafeCurrentTimeMillis() + offset
-    const moved: Clock.Clock = {
-      [Clock.ClockTypeId]: Clock.ClockTypeId,
+    const changed: Readonly<Record<PropertyKey, unknown>> = {
       unsafeCurrentTimeMillis: wall,
-      unsafeCurrentTimeNanos: () => clock.unsafeCurrentTimeNanos(),
       currentTimeMillis: Effect.sync(wall),
-      currentTimeNanos: clock.currentTimeNanos,
-      sleep: (duration) => clock.sleep(duration)
+      sleep: (duration: Duration.Duration) =>
+        Effect.acquireUseRelease(
+          Effect.sync(() => sleeping++),
+          () => clock.sleep(duration),
+          () => Effect.sync(() => sleeping--)
+        )
     }
     return Effect.withClock(
-      effect((millis) => {
-        offset += millis
+      effect({
+        moveWallClock: (millis) => {
+          offset += millis
+        },
+        sleeping: () => sleeping
       }),
-      moved
+      new Proxy(clock, {
+        get: (target, key) => {
+          const own: unknown = Reflect.get(target, key)
+          return changed[key] ?? (typeof own === "function" ? own.bind(target) : own)
+        }
+      })
     )
   })
 

@@ -238,13 +238,12 @@ export const scheduled = <E, R, RS>(
     )
     // The scope closes in reverse: first the loops end, then the runs, last the reader of the view.
     yield* supervisor.follow(yield* discovery.view.get, ({ _tag, tenant: { id } }, revision) => {
-      if (_tag !== "Removed") return Effect.void
-      failures.forget(id)
+      if (_tag === "Removed") failures.forget(id)
       const run = running.get(id)
       // A run of a later view belongs to a tenant that came back.
-      return run === undefined || run.revision >= revision
-        ? Effect.void
-        : supervisor.end(run, "Removed", removalGrace)
+      if (run === undefined || run.revision >= revision) return Effect.void
+      if (_tag === "Removed") return supervisor.end(run, "Removed", removalGrace)
+      return _tag === "Added" ? supervisor.keep(run) : Effect.void
     })
     yield* Effect.addFinalizer(() => supervisor.stop)
     yield* supervisor.forkLoop(dispatch)

@@ -37,6 +37,8 @@ export interface Run {
   /** Revision of the view in which the tenant was active when the run began. */
   readonly revision: number
   ending: { readonly reason: EndReason; readonly since: number } | undefined
+  /** Interrupts the run when its grace has passed. */
+  grace: Fiber.Fiber<void> | undefined
   longRunning: boolean
 }
 
@@ -119,6 +121,7 @@ export const makeSupervisor = <E, R>({
           startedAt: momentOf(clock),
           revision: view.revision,
           ending: undefined,
+          grace: undefined,
           longRunning: false
         }
         running.set(id, run)
@@ -143,14 +146,6 @@ export const makeSupervisor = <E, R>({
         runFork(inRun(run)(Effect.zipRight(warning, ended(run, Exit.interrupt(FiberId.none)))))
       })
 
-    const endAfter = (run: Run, grace: number): Effect.Effect<void> =>
-      Effect.gen(function* () {
-        if (Option.isSome(yield* Effect.timeoutOption(Fiber.await(run.fiber), grace))) return
-        const view = yield* discovery.view.get
-        if (view.has(run.tenant.id)) run.ending = undefined
-        else yield* interrupt(run)
-      })
-
     /** Forks an effect that is interrupted when the worker has closed. */
     const fork = (effect: Effect.Effect<void>) => FiberSet.run(fibers, Effect.interruptible(effect))
 
@@ -164,7 +159,25 @@ export const makeSupervisor = <E, R>({
         const since = momentOf(clock).wall
         // A removal decides what follows, also when the run was to end before.
         if (run.ending === undefined || reason === "Removed") run.ending = { reason, since }
-        return Effect.asVoid(fork(grace > 0 ? endAfter(run, grace) : interrupt(run)))
+        run.grace = undefined
+        if (grace === 0) return Effect.asVoid(fork(interrupt(run)))
+        const waiting = Effect.flatMap(
+          Effect.timeoutOption(Fiber.await(run.fiber), grace),
+          (ended) => (Option.isSome(ended) ? Effect.void : end(run, reason))
+        )
+        return Effect.map(fork(waiting), (fiber) => {
+          run.grace = fiber
+        })
+      })
+
+    /** Keeps a run whose grace has not passed: its tenant is active again. */
+    const keep = (run: Run): Effect.Effect<void> =>
+      Effect.suspend(() => {
+        const { grace } = run
+        if (grace === undefined) return Effect.void
+        run.grace = undefined
+        run.ending = undefined
+        return Fiber.interruptAsFork(grace, FiberId.none)
       })
 
     const awaitAll = Effect.suspend(() =>
@@ -227,5 +240,5 @@ export const makeSupervisor = <E, R>({
         Effect.forkScoped
       )
 
-    return { running, closing: () => closing, start, end, forkLoop, fork, follow, stop }
+    return { running, closing: () => closing, start, end, keep, forkLoop, fork, follow, stop }
   })
