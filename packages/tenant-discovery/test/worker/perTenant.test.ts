@@ -116,7 +116,7 @@ describe("starting", () => {
       expect([yield* stateOf("c"), yield* stateOf("d")]).toEqual(["Waiting", "Waiting"])
       expect(yield* waiting).toMatchObject([{ value: 2 }])
       expect(logs.texts("WARN")).toEqual([
-        "maxTenants reached: 1 tenants wait until one of 2 running tenants ends; raise maxTenants"
+        "maxTenants reached: 2 running, 1 waiting until one of them ends; raise maxTenants"
       ])
       yield* control.remove("b")
       yield* eventually("c", () => probe.active.size === 2 && probe.startsOf("c") === 1)
@@ -333,10 +333,10 @@ describe("work that fails or ends", () => {
       probe.behaviour.delete("a")
       yield* TestClock.adjust("2 minutes")
       yield* settle
-      expect(logs.texts("INFO")).toEqual(["run recovered after 6 failures"])
+      expect(logs.texts("INFO")).toEqual(["run recovered; failures in a row: 6"])
       expect(logs.texts("WARN")).toEqual([
         "run failed; restarting in 1s",
-        "runs keep failing: 5 failures of 1 tenants in the last minute; for example a: Boom: no"
+        "runs keep failing (failures in the last minute: 5, tenants: 1); for example a: Boom: no"
       ])
     })
   )

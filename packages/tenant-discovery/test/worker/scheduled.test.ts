@@ -126,14 +126,14 @@ describe("a failure", () => {
       const [summary, ...others] = logs.texts("WARN").slice(20)
       expect(others).toEqual([])
       expect(summary).toMatch(
-        /^runs keep failing: 1\d\d\d failures of 20 tenants in the last minute; for example tenant-\d+: Boom: x+$/
+        /^runs keep failing \(failures in the last minute: 1\d\d\d, tenants: 20\); for example tenant-\d+: Boom: x+$/
       )
       expect(summary?.length).toBeLessThan(700)
       probe.otherwise = Effect.void
       yield* TestClock.adjust("1 second")
       yield* settle
       expect(logs.texts("INFO")).toHaveLength(20)
-      expect(logs.texts("INFO")[0]).toMatch(/^run recovered after 6\d failures$/)
+      expect(logs.texts("INFO")[0]).toMatch(/^run recovered; failures in a row: 6\d$/)
     })
   )
 

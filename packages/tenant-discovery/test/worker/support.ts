@@ -30,13 +30,17 @@ export const ids = (count: number): ReadonlyArray<string> =>
 
 class ConditionNotMet extends Data.TaggedError("ConditionNotMet")<{ readonly message: string }> {}
 
-/** Waits until `check` is true; dies after ten seconds of real time. */
-export const eventually = (what: string, check: () => boolean): Effect.Effect<void> =>
+/** Waits until `check` is true; dies after `limit` milliseconds of real time. */
+export const eventually = (
+  what: string,
+  check: () => boolean,
+  limit = 10_000
+): Effect.Effect<void> =>
   Effect.sync(check).pipe(
     Effect.repeat({ until: (met) => met, schedule: Schedule.spaced("1 millis") }),
     Effect.timeoutFail({
-      duration: "10 seconds",
-      onTimeout: () => new ConditionNotMet({ message: `not within 10 s: ${what}` })
+      duration: limit,
+      onTimeout: () => new ConditionNotMet({ message: `not within ${limit} ms: ${what}` })
     }),
     Effect.orDie,
     Effect.asVoid,

@@ -74,13 +74,13 @@ export const makeFailures = <E, R>(
       const before = failing.get(id)
       if (before === undefined) return Effect.void
       failing.delete(id)
-      const log = Effect.logInfo(`run recovered after ${before.count} failures`)
+      const log = Effect.logInfo(`run recovered; failures in a row: ${before.count}`)
       return Effect.annotateLogs(log, "tenant_id", id)
     })
 
   const logSummary = Effect.suspend(() => {
     if (repeats === 0) return Effect.void
-    const text = `runs keep failing: ${repeats} failures of ${repeating.size} tenants in the last minute; for example ${example}`
+    const text = `runs keep failing (failures in the last minute: ${repeats}, tenants: ${repeating.size}); for example ${example}`
     repeats = 0
     repeating = new Set()
     return Effect.logWarning(text)

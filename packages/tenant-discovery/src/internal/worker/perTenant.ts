@@ -255,7 +255,7 @@ export const perTenant = <E, R>(
       isFull = count > 0
       return isFull
         ? Effect.logWarning(
-            `maxTenants reached: ${count} tenants wait until one of ${limit} running tenants ends; raise maxTenants`
+            `maxTenants reached: ${running.size} running, ${count} waiting until one of them ends; raise maxTenants`
           )
         : Effect.logInfo("no tenant waits for a place any more")
     })
