@@ -48,7 +48,10 @@ const start = (
     const lines = () => output.split("\n").filter((line) => line !== "")
     yield* eventually(
       "both workers work",
-      () => lines().filter((line) => line.endsWith("started")).length === 2 * tenants.length,
+      () => {
+        if (child.exitCode !== null) throw new Error(`the program ended:\n${output}`)
+        return lines().filter((line) => line.endsWith("started")).length === 2 * tenants.length
+      },
       TIMEOUT
     )
     return {

@@ -18,13 +18,6 @@ const say = (text: string) => Effect.sync(() => process.stdout.write(`${text}\n`
 
 /** Open: a signal has arrived. */
 const shutdown = Effect.unsafeMakeLatch(false)
-for (const signal of ["SIGTERM", "SIGINT", "SIGUSR2"] as const) {
-  process.once(signal, () => {
-    process.stdout.write(`got ${signal}\n`)
-    shutdown.unsafeOpen()
-  })
-}
-
 class Pool extends Context.Tag("test/Pool")<Pool, (who: string) => Effect.Effect<void>>() {
   static readonly layer = Layer.scoped(
     Pool,
@@ -61,10 +54,26 @@ const work = (worker: string) =>
 
 const schedule = Schedule.spaced("20 millis")
 const options = { drain: Number(drain) }
-const App = Layer.merge(
-  TenantWorker.scheduled({ name: "scheduled", schedule, ...options, run: work("scheduled") }),
-  TenantWorker.perTenant({ name: "perTenant", ...options, run: work("perTenant") })
-).pipe(Layer.provide(Pool.layer), Layer.provide(NodeTenantDiscovery.layerConfig))
+const Scheduled = TenantWorker.scheduled({
+  name: "scheduled",
+  schedule,
+  ...options,
+  run: work("scheduled")
+})
+const PerTenant = TenantWorker.perTenant({
+  name: "perTenant",
+  onEnd: "stop",
+  ...options,
+  run: work("perTenant")
+})
+
+// The scheduled one closes first. Not merged: a merged layer closes in fibers of its own, which the
+// signal does not interrupt.
+const App = Scheduled.pipe(
+  Layer.provide(PerTenant),
+  Layer.provide(Pool.layer),
+  Layer.provide(NodeTenantDiscovery.layerConfig)
+)
 
 NodeRuntime.runMain(
   mode === "main"
@@ -75,3 +84,11 @@ NodeRuntime.runMain(
         yield* Fiber.interrupt(program)
       })
 )
+
+// After `runMain`, whose own listener has then run when this one reports the signal.
+for (const signal of ["SIGTERM", "SIGINT", "SIGUSR2"] as const) {
+  process.once(signal, () => {
+    process.stdout.write(`got ${signal}\n`)
+    shutdown.unsafeOpen()
+  })
+}
