@@ -31,9 +31,10 @@ export const edges = (options: WorldOptions = {}) =>
 
 /** The edges, and the discovery over them. Jitter is the same at each run. */
 export const world = (options: WorldOptions = {}) =>
-  Layer.provideMerge(TenantDiscovery.layer({ resubscribeJitter: 0, ...options.discovery }), edges(options)).pipe(
-    Layer.provideMerge(Layer.setRandom(Random.make("the same jitter each time")))
-  )
+  Layer.provideMerge(
+    TenantDiscovery.layer({ resubscribeJitter: 0, ...options.discovery }),
+    edges(options)
+  ).pipe(Layer.provideMerge(Layer.setRandom(Random.make("the same jitter each time"))))
 
 /** Lets every fiber run until it waits for something. */
 export const settle = TestClock.adjust(0)
