@@ -11,7 +11,10 @@ const MOST_LINES = 350
 /** What hides a dependency's or the runtime's private parts, or work outside of fibers. */
 const FORBIDDEN: ReadonlyArray<readonly [pattern: RegExp, instead: string]> = [
   [/\bremoveAllListeners\b/, "remove the listeners that this code added"],
-  [/\b(?:redis|client|connection)\.stream\b/, "use documented ioredis options; `redis.stream` is private"],
+  [
+    /\b(?:redis|client|connection)\.stream\b/,
+    "use documented ioredis options; `redis.stream` is private"
+  ],
   [/\bisCluster\b/, "use documented ioredis options; `isCluster` is private"],
   [/\bFiberRefs\b/, "use `Effect.locally` or a fork"],
   [/\b(?:queueMicrotask|setImmediate)\b/, "use `Effect.yieldNow`"],
