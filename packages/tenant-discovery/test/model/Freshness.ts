@@ -22,8 +22,6 @@ export class Freshness {
   appliedSeq = 0
   /** The same, leaving out lists of which it is not known whether they were applied. */
   certainSeq = 0
-  /** The last list lacks tenants that are present. */
-  inDoubt = false
   private asOfWall = 0
 
   constructor(
@@ -55,7 +53,7 @@ export class Freshness {
 
   /** An answered heartbeat, before the discovery receives it. */
   heartbeat(sentAt: number, seen: Observation | undefined): void {
-    const live = seen?.status.mode === "Live" && !this.inDoubt
+    const live = seen?.status.mode === "Live" && this.lists.awaitingRemoval(seen.view) === 0
     // During the start the heartbeat waits for the first list; it may count after that.
     if (seen === undefined || live) this.latest = Math.max(this.latest, sentAt)
     if (live) this.earliest = Math.max(this.earliest, sentAt)

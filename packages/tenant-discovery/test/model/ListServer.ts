@@ -13,7 +13,7 @@ import {
   type TenantView
 } from "../../src/index.js"
 import { outage } from "../../src/testing.js"
-import type { ListAnswer, ListCall, ListEnd, Model } from "./Model.js"
+import type { ListAnswer, ListCall, Model } from "./Model.js"
 import type { Failure, Omission, Step } from "./story.js"
 import type { VirtualTime } from "./VirtualTime.js"
 
@@ -27,7 +27,7 @@ interface Answer extends ListAnswer {
 /** The timeout of the client: no list takes longer. */
 const CLIENT_TIMEOUT = 30_000
 /** How long a throttling tenant manager or an open circuit allows no call. */
-const RETRY_AFTER = 10_000
+export const RETRY_AFTER = 10_000
 
 export const SERVICE = "ledger"
 const operation = "GET /v1/tenants/active"
@@ -66,10 +66,9 @@ const listingOf = (
   }
 }
 
-/** An answer, and the tenants before and at its list, to check what it did. */
+/** A call that was answered, and the view before. */
 export interface UncheckedAnswer {
   readonly call: ListCall
-  readonly answer: ListAnswer
   readonly before: TenantView | undefined
 }
 
@@ -125,6 +124,14 @@ export class ListServer {
     this.model.listsWork = true
   }
 
+  /** How many present tenants the last list lacks, without those that an event named since. */
+  awaitingRemoval({ ids }: TenantView): number {
+    const last = this.answered.at(-1)
+    const lacks = (id: TenantId) => last?.end?.answer?.tenants.has(id) === false
+    const isOlder = (id: TenantId) => this.model.of(id).arrivedSeq < (last?.startedSeq ?? 0)
+    return ids.filter((id) => lacks(id) && isOlder(id)).length
+  }
+
   private list(): ListEffect {
     const call: ListCall = {
       startedAt: this.time.now,
@@ -157,8 +164,8 @@ export class ListServer {
     const isLate = !isWrong && this.snapshot === "Answer"
     return Effect.sync(() => {
       const answer = isLate ? this.answerTo(undefined) : atRequest
-      call.end = this.endNow(answer, undefined)
-      this.unchecked.push({ call, answer, before: this.currentView() })
+      call.end = { at: this.time.now, wall: this.time.wall, answer, failure: undefined }
+      this.unchecked.push({ call, before: this.currentView() })
       this.answered.push(call)
       this.model.listAnswered(call, answer)
       return answer.listing
@@ -168,22 +175,10 @@ export class ListServer {
   private failing(call: ListCall, failure: Failure): ListEffect {
     return Effect.tapErrorCause(failures[failure], (cause) =>
       Effect.sync(() => {
-        if (!Cause.isInterrupted(cause)) call.end = this.endNow(undefined, failure)
+        if (Cause.isInterrupted(cause)) return
+        call.end = { at: this.time.now, wall: this.time.wall, answer: undefined, failure }
       })
     )
-  }
-
-  private endNow(answer: ListAnswer | undefined, failure: Failure | undefined): ListEnd {
-    const at = this.time.now
-    const asks = failure === "Throttled" || failure === "CircuitOpen"
-    return {
-      at,
-      wall: this.time.wall,
-      answer,
-      noListBefore: asks
-        ? { until: at + RETRY_AFTER, urgentToo: failure === "Throttled" }
-        : undefined
-    }
   }
 
   private answerTo(fault: Fault | undefined): Answer {

@@ -3,7 +3,7 @@
  * discovery can be wrong without a fault of its own.
  */
 import { TenantId } from "../../src/index.js"
-import { TENANTS } from "./story.js"
+import { type Failure, TENANTS } from "./story.js"
 
 export const idOf = (tenant: number): TenantId => TenantId.make(`t-${tenant}`)
 
@@ -25,8 +25,7 @@ export interface ListEnd {
   readonly wall: number
   /** `undefined` for a list that failed. */
   readonly answer: ListAnswer | undefined
-  /** No list may begin before this; one that a caller waits for only if `urgentToo`. */
-  readonly noListBefore: { readonly until: number; readonly urgentToo: boolean } | undefined
+  readonly failure: Failure | undefined
 }
 
 /** A list as the tenant manager sees it. */

@@ -178,11 +178,6 @@ export class Simulation {
           this.change(idOf(tenant), turn % 2 === 1, { channel: "environment", delivery: "Once" })
         }
       },
-      MalformedMessages: () => {
-        for (const raw of ["malformed", "{}", '{"event_type":7}']) {
-          bus.send({ arrived: () => bus.signal((sink) => sink.message(raw)) })
-        }
-      },
       DelayMessages: ({ millis, queue }) => bus.delay(queue, millis),
       RepairBus: () => bus.repair(),
       LoseSubscription: () => bus.lose(),

@@ -5,7 +5,7 @@ import { commands, start, TakeStep } from "./histories.js"
 import { checkOneList } from "./listLaws.js"
 import type { Model } from "./Model.js"
 import { Simulation, type Variant } from "./Simulation.js"
-import { describeStory, type Story } from "./story.js"
+import type { Story } from "./story.js"
 import { LawViolation } from "./violation.js"
 
 type Commands = Iterable<fc.Command<Model, Simulation>>
@@ -37,7 +37,7 @@ export const violationOf = (story: Story, variant?: Variant): string | undefined
 
 /**
  * Runs random histories. The report of the first violation, `undefined` if there is none: the
- * violation, the shrunk story, and how to repeat it.
+ * violation, the shrunk story as data for `stories.ts`, and how to repeat it.
  */
 export const findViolation = async (
   runs: number,
@@ -60,6 +60,6 @@ export const findViolation = async (
   const details = await fc.check(property, { numRuns: runs, seed, endOnFailure: !shrink })
   if (!details.failed) return undefined
   const where = `(seed ${seed}, history ${details.numRuns}, path ${details.counterexamplePath})`
-  const story = failed === undefined ? "" : `${describeStory(failed)}\n`
-  return `${String(details.errorInstance)}\n${story}${where}`
+  const story = failed && [failed.start, ...failed.steps].map((part) => JSON.stringify(part))
+  return [String(details.errorInstance), ...(story ?? []), where].join("\n")
 }

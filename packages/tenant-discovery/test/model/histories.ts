@@ -50,7 +50,6 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   stepOf(2, "Activate", { tenant }),
   stepOf(1, "RotateCredentials", { tenant }),
   stepOf(1, "Burst", { tenant, rounds: upTo(30) }),
-  stepOf(1, "MalformedMessages", {}),
   stepOf(3, "DelayMessages", {
     queue: oneOf("environment", "tenant", "connection"),
     millis: delay

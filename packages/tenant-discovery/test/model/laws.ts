@@ -2,7 +2,7 @@
 import { Effect, Either } from "effect"
 import type { TenantView } from "../../src/index.js"
 import type { Observation } from "./Freshness.js"
-import { awaitingRemoval, checkListEffects } from "./listLaws.js"
+import { checkListEffects } from "./listLaws.js"
 import { allIds } from "./Model.js"
 import type { Reader, Readers } from "./Readers.js"
 import type { Simulation } from "./Simulation.js"
@@ -15,12 +15,8 @@ const ROUNDING = 0.01
 const checkEvents = ({ model }: Simulation, view: TenantView): void => {
   for (const id of allIds) {
     const { lastEvent } = model.of(id)
-    require("NoLostEvent", lastEvent !== "Added" || view.has(id), () => {
-      return `an event added ${id}, which the view lacks`
-    })
-    require("NoResurrection", lastEvent !== "Removed" || !view.has(id), () => {
-      return `an event removed ${id}, which the view has`
-    })
+    require("NoLostEvent", lastEvent !== "Added" || view.has(id), () => `the view lacks ${id}`)
+    require("NoResurrection", lastEvent !== "Removed" || !view.has(id), () => `the view has ${id}`)
   }
 }
 
@@ -54,7 +50,7 @@ const checkHonesty = (simulation: Simulation, observation: Observation): void =>
       return `${status.mode}, asOf ${ago(asOf)}; ${id} ${tenant.active ? "is missing" : "is not active"}`
     })
   }
-  const awaiting = awaitingRemoval(simulation, view)
+  const awaiting = simulation.lists.awaitingRemoval(view)
   honest(status.awaitingRemoval === awaiting, () => {
     return `${status.awaitingRemoval} tenants await removal; it should be ${awaiting}`
   })

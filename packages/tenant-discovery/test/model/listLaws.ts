@@ -6,7 +6,7 @@ import {
   type TenantId,
   TenantView
 } from "../../src/index.js"
-import type { UncheckedAnswer } from "./ListServer.js"
+import { RETRY_AFTER } from "./ListServer.js"
 import type { ListCall } from "./Model.js"
 import { driftCount, type Simulation } from "./Simulation.js"
 import { require, sorted } from "./violation.js"
@@ -29,10 +29,11 @@ const checkDistance = (call: ListCall, last: ListCall): void => {
   require("OneList", !isOwnAccord(call) || since >= DEBOUNCE - ROUNDING, () => {
     return `a list that no caller waits for began ${since} ms after the last one`
   })
-  const wish = last.end?.noListBefore
-  if (wish === undefined || (call.urgent && !wish.urgentToo)) return
-  require("OneList", call.startedAt >= wish.until - ROUNDING, () => {
-    return `a list began ${wish.until - call.startedAt} ms before the tenant manager allows it`
+  const { at, failure } = last.end ?? { at: 0, failure: undefined }
+  // A caller that waits may learn that the circuit is open.
+  const isRefused = failure === "Throttled" || (failure === "CircuitOpen" && !call.urgent)
+  require("OneList", !isRefused || call.startedAt >= at + RETRY_AFTER - ROUNDING, () => {
+    return `a list began ${call.startedAt - at} ms after ${failure}`
   })
 }
 
@@ -82,10 +83,11 @@ const isMass = (removed: number, size: number): boolean =>
  */
 const checkRemovals = (
   simulation: Simulation,
-  { answer, before, call }: UncheckedAnswer & { readonly before: TenantView },
+  call: ListCall,
+  before: TenantView,
   removed: ReadonlyArray<TenantId>
 ): void => {
-  require("Guarded", removed.length === 0 || !answer.incomplete, () => {
+  require("Guarded", removed.length === 0 || call.end?.answer?.incomplete === false, () => {
     return `an incomplete list removed ${sorted(removed)}`
   })
   const counts = removed.map((id) => lackedInARow(simulation, call, id))
@@ -115,31 +117,20 @@ const driftOf = (
   return call.wasLive ? transitions.filter((id) => model.of(id).activatedSeq < since).length : 0
 }
 
-/** Present tenants that the last list lacks and that no event named since it began. */
-export const awaitingRemoval = ({ lists, model }: Simulation, view: TenantView): number => {
-  const last = lists.answered.at(-1)
-  if (last === undefined) return 0
-  return view.ids.filter(
-    (id) => last.end?.answer?.tenants.has(id) === false && model.of(id).arrivedSeq < last.startedSeq
-  ).length
-}
-
 /** Guarded and Drift: what the lists did to the view since the last check. */
 export const checkListEffects = (simulation: Simulation, view: TenantView): void => {
-  const { freshness, lists } = simulation
-  const { unchecked } = lists
+  const { unchecked } = simulation.lists
   if (unchecked.length === 0) return
-  lists.unchecked = []
-  freshness.inDoubt = awaitingRemoval(simulation, view) > 0
-  for (const [i, { before, ...rest }] of unchecked.entries()) {
+  simulation.lists.unchecked = []
+  for (const [i, { before, call }] of unchecked.entries()) {
     if (before === undefined) continue
     const changes = TenantView.diff(before, unchecked[i + 1]?.before ?? view)
     const idsOf = (keep: (change: TenantChange) => boolean) =>
       changes.filter(keep).map(({ tenant }) => tenant.id)
     const removed = idsOf((one) => one._tag === "Removed" && one.cause._tag === "Listing")
-    checkRemovals(simulation, { ...rest, before }, removed)
+    checkRemovals(simulation, call, before, removed)
     const transitions = idsOf(({ _tag }) => _tag === "Added" || _tag === "Removed")
-    simulation.expectedDrift += driftOf(simulation, rest.call, transitions)
+    simulation.expectedDrift += driftOf(simulation, call, transitions)
   }
   const counted = driftCount()
   require("Drift", counted === simulation.expectedDrift, () => {

@@ -14,6 +14,7 @@ import {
   before,
   changes,
   delayMessagesOfTheStart,
+  heartbeatProvesInDoubt,
   keepSubscription,
   listBeforeSubscribing,
   listInFlight,
@@ -131,11 +132,12 @@ export const stories: ReadonlyArray<KeptStory> = [
     [suspend, { ...associate, delivery: "Lost" }, wait(3000)],
     { firstLists: "Failing" }
   ),
-  story(
-    "takes a heartbeat as proof while a list awaits confirmation",
-    before("Alive", () => ({ inDoubt: false })),
-    [empty, refresh, wait(500), { _tag: "Heartbeat" }]
-  ),
+  story("takes a heartbeat as proof while a list awaits confirmation", heartbeatProvesInDoubt, [
+    empty,
+    refresh,
+    wait(500),
+    { _tag: "Heartbeat" }
+  ]),
   story(
     "serves a refresh without confirmation",
     after("Listed", ({ commands, state }) => {

@@ -45,7 +45,6 @@ export type Step =
   | { readonly _tag: "RotateCredentials"; readonly tenant: number }
   /** One tenant is suspended and associated, many times. */
   | { readonly _tag: "Burst"; readonly tenant: number; readonly rounds: number }
-  | { readonly _tag: "MalformedMessages" }
   /** The latency of a queue, for messages from now on. */
   | { readonly _tag: "DelayMessages"; readonly queue: QueueName; readonly millis: number }
   | { readonly _tag: "RepairBus" }
@@ -105,7 +104,3 @@ export interface Story {
   readonly start: Start
   readonly steps: ReadonlyArray<Step>
 }
-
-/** The story as data, a step a line, to be kept in `stories.ts`. */
-export const describeStory = ({ start, steps }: Story): string =>
-  [start, ...steps].map((part) => JSON.stringify(part)).join("\n")

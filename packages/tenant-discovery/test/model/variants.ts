@@ -83,6 +83,12 @@ export const assumeReconciled = wrap("Subscribed", (settings, state, inputs, now
     : reduce(settings, { ...state, subscribed: true, subscription, reconciled: true }, [], now)
 })
 
+export const heartbeatProvesInDoubt = wrap("Alive", (settings, given, inputs, now) => {
+  const { commands, state } = reduce(settings, { ...given, missing: new Map() }, inputs, now)
+  const status = { ...state.status, awaitingRemoval: given.missing.size }
+  return { commands, state: { ...state, missing: given.missing, status } }
+})
+
 export const changes = (
   change: (stream: Stream.Stream<TenantChange>) => Stream.Stream<TenantChange>
 ): Variant => ({ service: (service) => ({ ...service, changes: change(service.changes) }) })
