@@ -3,7 +3,7 @@
  */
 import type * as HttpClient from "@effect/platform/HttpClient"
 import { Context, Duration, Effect, Layer, type Redacted } from "effect"
-import type { TenantSettings } from "./internal/connections/schema.js"
+import type { TenantSettings } from "./internal/connections/connectionSchema.js"
 import type { Tenant, TenantId } from "./Tenant.js"
 import type { TenantManagerError } from "./TenantManagerError.js"
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Either, FastCheck as fc, Redacted } from "effect"
 import { inspect } from "node:util"
-import { makeConnections } from "../../src/internal/connections/Connections.js"
-import { type ConnectionSettings, decodeSettings } from "../../src/internal/connections/schema.js"
+import { makeConnections } from "../../src/internal/connections/accessors.js"
+import { type ConnectionSettings, decodeSettings } from "../../src/internal/connections/connectionSchema.js"
 import { TenantId } from "../../src/Tenant.js"
 
 const SECRET = "MARKED-s3cr3t"

@@ -12,7 +12,7 @@ import {
   type TenantManagerOptions
 } from "../../TenantManager.js"
 import type { TenantManagerError } from "../../TenantManagerError.js"
-import { decodeSettings, type TenantSettings } from "../connections/schema.js"
+import { decodeSettings, type TenantSettings } from "../connections/connectionSchema.js"
 import { baseUrl, headerValue, normalizePrefix } from "./address.js"
 import { type Caller, makeCaller } from "./call.js"
 import * as CircuitBreaker from "./circuitBreaker.js"

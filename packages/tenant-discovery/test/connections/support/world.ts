@@ -3,7 +3,7 @@
  * all of it under the test clock.
  */
 import { Deferred, Effect, Layer, Stream } from "effect"
-import { decodeSettings } from "../../../src/internal/connections/schema.js"
+import { decodeSettings } from "../../../src/internal/connections/connectionSchema.js"
 import { TenantId } from "../../../src/Tenant.js"
 import { TenantDiscovery } from "../../../src/TenantDiscovery.js"
 import { type SignalSink, TenantEvents } from "../../../src/TenantEvents.js"
