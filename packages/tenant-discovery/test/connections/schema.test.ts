@@ -2,7 +2,10 @@ import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Either, FastCheck as fc, Redacted } from "effect"
 import { inspect } from "node:util"
 import { makeConnections } from "../../src/internal/connections/accessors.js"
-import { type ConnectionSettings, decodeSettings } from "../../src/internal/connections/connectionSchema.js"
+import {
+  type ConnectionSettings,
+  decodeSettings
+} from "../../src/internal/connections/connectionSchema.js"
 import { TenantId } from "../../src/Tenant.js"
 
 const SECRET = "MARKED-s3cr3t"

@@ -17,7 +17,7 @@ export const dropNulls = (value: unknown): unknown => {
 /** The value without the field at `path`; the same value where there is no such field. */
 export const without = (value: unknown, path: ReadonlyArray<PropertyKey>): unknown => {
   const [key, ...rest] = path
-  if (typeof value !== "object" || value === null || key === undefined) return value
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value
   const fields = Object.entries(value)
   return Object.fromEntries(
     rest.length === 0
