@@ -125,7 +125,10 @@ export const scenario = (
   )
 
 /** A use of a tenant's resource that lasts until it is released; built by a fiber that ends, as a merged layer is. */
-export const use = (id: TenantId, pool = TenantDb.get(id)) =>
+export const use = (
+  id: TenantId,
+  pool: Layer.Layer<Db, unknown, TenantDb | AdjustableDb> = TenantDb.get(id)
+) =>
   Effect.gen(function* () {
     const scope = yield* Scope.make()
     const context = yield* Fiber.join(yield* Effect.fork(Layer.buildWithScope(pool, scope)))
@@ -141,5 +144,3 @@ export const forever = (started: () => void) =>
     Effect.tap(Db, () => Effect.sync(started)),
     Effect.never
   )
-
-export type Running = Fiber.RuntimeFiber<unknown, unknown>
