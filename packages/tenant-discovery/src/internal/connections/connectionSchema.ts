@@ -206,14 +206,15 @@ const decodeParts = (
     onRight: (settings) =>
       Either.right(unreadable.length === 0 ? settings : { ...settings, unreadable }),
     onLeft: (error) => {
-      const found: Array<UnreadablePart> = []
+      const found = new Map<string, UnreadablePart>()
       for (const issue of bodyIssues(error)) {
         const part = partOf(issue.path)
-        if (part === undefined) return Either.left(describeIssue(issue))
-        found.push({ part, message: describeIssue(issue) })
+        const message = describeIssue(issue)
+        if (part === undefined) return Either.left(message)
+        if (!found.has(part.join())) found.set(part.join(), { part, message })
       }
-      const rest = found.reduce((left, { part }) => without(left, part), body)
-      return decodeParts(rest, [...unreadable, ...found])
+      const rest = [...found.values()].reduce((left, { part }) => without(left, part), body)
+      return decodeParts(rest, [...unreadable, ...found.values()])
     }
   })
 

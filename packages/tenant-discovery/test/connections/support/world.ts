@@ -56,6 +56,9 @@ export class World {
   body: unknown
   /** Answered in place of a body. */
   failure: ((id: TenantId) => TenantManagerError | undefined) | undefined
+  /** Runs in each request after its answer is read. */
+  onCall: (() => Effect.Effect<void>) | undefined
+  lists = 0
   /** A request waits here after it has read its answer. */
   gate: ((id: TenantId) => Deferred.Deferred<void> | undefined) | undefined
   readonly sinks: Array<SignalSink> = []
@@ -72,10 +75,10 @@ export class World {
 
   readonly manager = Layer.succeed(TenantManager, {
     service: "ledger",
-    listActiveTenants: Effect.sync(() => ({
-      tenants: [...this.ids].map((id) => ({ id, name: undefined })),
-      skipped: 0
-    })),
+    listActiveTenants: Effect.sync(() => {
+      this.lists++
+      return { tenants: [...this.ids].map((id) => ({ id, name: undefined })), skipped: 0 }
+    }),
     getConnections: (id) =>
       Effect.suspend(() => {
         this.calls.push(id)
@@ -86,7 +89,10 @@ export class World {
         const body = this.body ?? bodyOf(id, this.rotations.get(id) ?? 0, this.limits)
         const gate = this.gate?.(id)
         return Effect.zipRight(
-          gate === undefined ? Effect.void : Deferred.await(gate),
+          Effect.all([
+            this.onCall?.() ?? Effect.void,
+            gate === undefined ? Effect.void : Deferred.await(gate)
+          ]),
           failure === undefined
             ? Effect.mapError(
                 decodeSettings(body),
