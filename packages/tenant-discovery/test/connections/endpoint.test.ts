@@ -19,11 +19,11 @@ describe("GET /connections", () => {
   it.scopedLive("asks at the path of the contract, its segments escaped", () =>
     Effect.gen(function* () {
       const server = yield* serve(answer(200, `{"id":"cfg-1","tenantName":"Acme"}`))
-      const settings = yield* ask(`${server.url}/internal`, { service: "ledger/a b" })
+      const settings = yield* ask(`${server.url}/internal`, { service: "ledger/a&b" })
       expect(settings).toEqual({ id: "cfg-1", tenantName: "Acme" })
       const [request] = server.requests
       expect(request?.url).toBe(
-        "/internal/v1/tenants/org_Acme-1/associations/ledger%2Fa%20b/connections"
+        "/internal/v1/tenants/org_Acme-1/associations/ledger%2Fa%26b/connections"
       )
       expect(request?.headers["x-api-key"]).toBe("key")
     })

@@ -43,7 +43,7 @@ describe("Redis", () => {
       const { mode } = yield* discovery.status.get
       expect(mode).toBe("BootstrapOnly")
       expect(lastErrorText(yield* discovery.status.get)).toContain("ConnectFailed")
-      expect(lines.filter(({ message }) => message.includes("running without events"))).toHaveLength(1)
+      expect(lines.filter(({ message }) => message.includes("no subscription"))).toHaveLength(1)
       yield* servers.simulator.create({ id: "unheard" })
       yield* servers.redis.start
       yield* isLive(discovery)
@@ -111,7 +111,7 @@ describe("Redis", () => {
   const garbage = [
     ["bytes that are not a reply", Buffer.from("\u0007 nonsense \u0000\r\n"), LOST],
     ["a reply with an impossible length", Buffer.from("$99999999999999999999\r\n"), SILENT],
-[
+    [
       `random bytes, seed ${seed}`,
       Buffer.from(Array.from({ length: 4096 }, () => dice.below(256))),
       undefined

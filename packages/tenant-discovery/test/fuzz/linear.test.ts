@@ -4,7 +4,7 @@ import { Effect } from "effect"
 import { EventReader } from "../../src/internal/eventReader.js"
 import { excerptOf } from "../../src/internal/http/sanitize.js"
 import { decodeListing } from "../../src/internal/http/listing.js"
-import { explain } from "../../src/internal/redis/explain.js"
+import { failureMessage } from "../../src/internal/redis/failureMessage.js"
 import { circumstances, list, manyMessages, shapes } from "./shapes.js"
 
 const GROWTH = 16
@@ -47,11 +47,13 @@ describe("time in proportion to the input", () => {
   })
 
   it.each(shapes)("what is told of a body of %s", (_name, make) => {
-    expect(growth((text) => excerptOf(text, "secret")(), make)).toBeLessThan(BOUND)
+    expect(growth((text) => excerptOf(text, "secret"), make)).toBeLessThan(BOUND)
   })
 
   it.each(shapes)("what is told of a Redis error of %s", (_name, make) => {
-    expect(growth((text) => explain(new Error(text), circumstances), make)).toBeLessThan(BOUND)
+    expect(growth((text) => failureMessage(new Error(text), circumstances), make)).toBeLessThan(
+      BOUND
+    )
   })
 
   it("a list", () => {

@@ -6,7 +6,7 @@ import { runInNewContext } from "node:vm"
 import { TenantId, TenantView } from "../../src/index.js"
 import { decodeListing } from "../../src/internal/http/listing.js"
 import { excerptOf } from "../../src/internal/http/sanitize.js"
-import { explain } from "../../src/internal/redis/explain.js"
+import { failureMessage } from "../../src/internal/redis/failureMessage.js"
 import { EventReader } from "../../src/internal/eventReader.js"
 import { Machine } from "../../src/internal/machine.js"
 import { settingsOf } from "../../src/internal/settings.js"
@@ -103,8 +103,10 @@ describe("memory in proportion to the input", () => {
   it.each(shapes)("a message of %s", (_name, make) => {
     const reading = reader()
     expect(growth((text) => reading.read([text]), make)).toBeLessThan(BOUND)
-    expect(growth((text) => excerptOf(text, "secret")(), make)).toBeLessThan(BOUND)
-    expect(growth((text) => explain(new Error(text), circumstances), make)).toBeLessThan(BOUND)
+    expect(growth((text) => excerptOf(text, "secret"), make)).toBeLessThan(BOUND)
+    expect(growth((text) => failureMessage(new Error(text), circumstances), make)).toBeLessThan(
+      BOUND
+    )
   })
 
   it("many messages, and a list", () => {
@@ -182,9 +184,9 @@ describe("what is kept holds on to nothing of what it was read from", () => {
 
   it("the beginning of a body, and an explanation", () => {
     const read = (padding: string) => [
-      excerptOf(`{"key":"${padding}"}`, "secret")(),
-      excerptOf(`<html>${padding}`, "secret")(),
-      explain(new Error(padding), circumstances)
+      excerptOf(`{"key":"${padding}"}`, "secret"),
+      excerptOf(`<html>${padding}`, "secret"),
+      failureMessage(new Error(padding), circumstances)
     ]
     expect(kept(() => readings(read))).toBeLessThan(FEW)
   })

@@ -1,5 +1,5 @@
 /** Inputs of any size, for what has to be in proportion to it. */
-import type { Circumstances } from "../../src/internal/redis/explain.js"
+import type { Circumstances } from "../../src/internal/redis/failureMessage.js"
 
 const repeated = (part: string) => (size: number) => part.repeat(Math.ceil(size / part.length))
 const inside = (part: string) => (size: number) =>
@@ -43,9 +43,9 @@ export const list = (size: number): string =>
 
 /** Where an error that has to be explained occurred. */
 export const circumstances: Circumstances = {
-  server: "Redis",
   channel: "c",
   tls: undefined,
   answered: true,
-  secrets: ["secret"]
+  secrets: ["secret"],
+  naming: "options"
 }

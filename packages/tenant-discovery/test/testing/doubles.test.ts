@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Duration, Effect, Either, Fiber, TestClock } from "effect"
+import { Duration, Effect, Either, Fiber, Layer, TestClock } from "effect"
 import {
   type SignalSink,
   TenantDiscovery,
@@ -15,6 +15,7 @@ import {
   TestTenantEvents,
   TestTenantManager
 } from "../../src/testing.js"
+import { TenantListing } from "../../src/TenantListing.js"
 
 const quiet = TestClock.adjust(0)
 
@@ -68,6 +69,63 @@ describe("TestTenantEvents", () => {
         "lost HeartbeatTimedOut"
       ])
     }).pipe(Effect.provide(TestTenantEvents.layer()))
+  )
+
+  it.scoped("answers a heartbeat every 15 s while the subscription is acknowledged", () =>
+    Effect.gen(function* () {
+      const events = yield* TestTenantEvents
+      const { subscribe } = yield* TenantEvents
+      const { into, told } = sink()
+      yield* subscribe(into)
+      yield* TestClock.adjust("31 seconds")
+      yield* events.lose()
+      yield* TestClock.adjust("15 seconds")
+      yield* events.subscribed
+      yield* TestClock.adjust("15 seconds")
+      expect(told).toEqual([
+        "subscribed",
+        "alive 15000000000",
+        "alive 30000000000",
+        "lost ConnectionLost",
+        "subscribed",
+        "alive 60000000000"
+      ])
+    }).pipe(Effect.provide(TestTenantEvents.layer()))
+  )
+
+  it.scoped("answers no heartbeat by itself when the interval is infinite", () =>
+    Effect.gen(function* () {
+      const { subscribe } = yield* TenantEvents
+      const { into, told } = sink()
+      yield* subscribe(into)
+      yield* TestClock.adjust("1 hour")
+      expect(told).toEqual(["subscribed"])
+    }).pipe(Effect.provide(TestTenantEvents.layer({ heartbeatInterval: Duration.infinity })))
+  )
+
+  it("throws for a bad interval", () => {
+    expect(() => TestTenantEvents.layer({ heartbeatInterval: 0 })).toThrow(
+      'TestTenantEvents: option "heartbeatInterval"'
+    )
+  })
+
+  it.scoped("keeps a Live view fresh by itself", () =>
+    Effect.gen(function* () {
+      const discovery = yield* TenantDiscovery
+      const events = yield* TestTenantEvents
+      yield* TestClock.adjust("10 minutes")
+      yield* discovery.requireFresh("16 seconds")
+      yield* events.lose()
+      yield* TestClock.adjust("20 seconds")
+      yield* Effect.flip(discovery.requireFresh("16 seconds"))
+    }).pipe(
+      Effect.provide(
+        Layer.provideMerge(
+          TenantDiscovery.layer({ reconcileInterval: 0 }),
+          Layer.merge(TestTenantEvents.layer(), TestTenantManager.layer({ tenants: ["a"] }))
+        )
+      )
+    )
   )
 
   it.scoped("says nothing by itself where it is not to", () =>
@@ -144,6 +202,34 @@ describe("TestTenantManager", () => {
       expect(yield* manager.mostUnderWay).toBe(2)
       expect((yield* manager.callTimes).length).toBe(5)
     }).pipe(Effect.provide(TestTenantManager.layer({ tenants: ["a"] })))
+  )
+
+  it.scoped("answers no connections of a removed tenant until it is active or set again", () =>
+    Effect.gen(function* () {
+      const manager = yield* TestTenantManager
+      const client = yield* TenantManager
+      const id = TenantId.make("a")
+      const get = Effect.either(client.getConnections(id))
+      yield* manager.setConnections("a", Effect.succeed({ id: "cfg" }))
+      yield* manager.remove("a")
+      expect(Either.isLeft(yield* get)).toBe(true)
+      yield* manager.add("a")
+      expect(Either.isRight(yield* get)).toBe(true)
+      yield* manager.set(["b"])
+      expect(Either.isLeft(yield* get)).toBe(true)
+      yield* manager.setConnections("a", Effect.succeed({ id: "cfg" }))
+      expect(Either.isRight(yield* get)).toBe(true)
+    }).pipe(Effect.provide(TestTenantManager.layer({ tenants: ["a"] })))
+  )
+
+  it.scoped("answers an incomplete list", () =>
+    Effect.gen(function* () {
+      const manager = yield* TestTenantManager
+      const client = yield* TenantManager
+      const listing = { ...TenantListing.of([]), skipped: 1, complete: false }
+      yield* manager.answer(listing)
+      expect(yield* client.listActiveTenants).toEqual(listing)
+    }).pipe(Effect.provide(TestTenantManager.layer()))
   )
 
   it.scoped("connections as set, and not found otherwise", () =>

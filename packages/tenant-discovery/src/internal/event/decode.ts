@@ -2,9 +2,12 @@
  * From a raw message to an event. A prefilter drops most messages of other services unparsed;
  * one schema decodes the rest. The reason of a refusal never shows a value of the payload.
  */
-import { Either, Schema } from "effect"
+import { Either, identity, Schema } from "effect"
 import { TenantId } from "../../Tenant.js"
+import { beginning } from "../beginning.js"
 import { eventTypes, type TenantEvent, TenantEventSchema } from "./eventSchema.js"
+
+const NAMES_A_SERVICE = /"service_name"\s*:\s*"[^"]/
 
 const CONCERNS_EVERY_SERVICE =
   /"tenant\.(?:suspended|deleted|activated|created|updated|cache\.invalidate)"/
@@ -15,10 +18,11 @@ const CONCERNS_EVERY_SERVICE =
  * that concerns every service. So it never answers `false` for one of ours.
  */
 export const makePrefilter = (service: string): ((raw: string) => boolean) => {
-  const quoted = JSON.stringify(service)
+  // A name that JSON must escape comes with an escape.
+  const quoted = `"${service}"`
   return (raw) =>
     raw.includes(quoted) ||
-    !raw.includes('"service_name"') ||
+    !NAMES_A_SERVICE.test(raw) ||
     raw.includes("\\") ||
     CONCERNS_EVERY_SERVICE.test(raw)
 }
@@ -49,7 +53,11 @@ const decodeEither = Schema.decodeUnknownEither(Schema.parseJson(TenantEventSche
 
 /** Decodes one raw message. Total: any input gives an event or a reason. */
 export const decode = (raw: string): Either.Either<TenantEvent, Undecodable> =>
-  Either.mapLeft(decodeEither(raw), () => undecodable(raw))
+  // The schema throws where `event_type` is an object that cannot become a text.
+  Either.try(() => decodeEither(raw)).pipe(
+    Either.flatMap(identity),
+    Either.mapLeft(() => undecodable(raw))
+  )
 
 type JsonObject = { readonly [key: string]: unknown }
 
@@ -57,7 +65,7 @@ const isObject = (value: unknown): value is JsonObject =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
 const textOf = (value: unknown): string | undefined =>
-  typeof value === "string" ? value.slice(0, MAX_TEXT) : undefined
+  typeof value === "string" ? beginning(value, MAX_TEXT) : undefined
 
 const parse = (raw: string): unknown => {
   try {
@@ -82,7 +90,7 @@ const undecodable = (raw: string): Undecodable => {
       payloadFields: isObject(payload)
         ? Object.keys(payload)
             .slice(0, MAX_FIELDS)
-            .map((key) => key.slice(0, MAX_TEXT))
+            .map((key) => beginning(key, MAX_TEXT))
         : [],
       length: raw.length
     }
@@ -96,7 +104,7 @@ const undecodable = (raw: string): Undecodable => {
   if (!eventTypes.has(event_type)) {
     return eventTypes.has(event_type.toLowerCase())
       ? malformed(`event_type: expected ${event_type.toLowerCase()}, which differs by case`)
-      : { _tag: "UnknownType", eventType: event_type.slice(0, MAX_TEXT), tenantId }
+      : { _tag: "UnknownType", eventType: beginning(event_type, MAX_TEXT), tenantId }
   }
   if (environment !== undefined && environment !== null && typeof environment !== "string") {
     return malformed("environment: expected a string")

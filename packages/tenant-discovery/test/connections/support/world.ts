@@ -7,6 +7,7 @@ import { decodeSettings } from "../../../src/internal/connections/schema.js"
 import { TenantId } from "../../../src/Tenant.js"
 import { TenantDiscovery } from "../../../src/TenantDiscovery.js"
 import { type SignalSink, TenantEvents } from "../../../src/TenantEvents.js"
+import { TenantListing } from "../../../src/TenantListing.js"
 import { TenantManager } from "../../../src/TenantManager.js"
 import {
   TenantManagerMalformedBody,
@@ -70,10 +71,9 @@ export class World {
 
   readonly manager = Layer.succeed(TenantManager, {
     service: "ledger",
-    listActiveTenants: Effect.sync(() => ({
-      tenants: [...this.ids].map((id) => ({ id, name: undefined })),
-      skipped: 0
-    })),
+    listActiveTenants: Effect.sync(() =>
+      TenantListing.of([...this.ids].map((id) => ({ id, name: undefined })))
+    ),
     getConnections: (id) =>
       Effect.suspend(() => {
         this.calls.push(id)

@@ -1,0 +1,335 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { TenantDiscovery, TenantEvents } from "../../src/index.js"
+import { TestEvent, TestTenantEvents, TestTenantManager } from "../../src/testing.js"
+import {
+  active,
+  debounced,
+  discovery,
+  edges,
+  growth,
+  ids,
+  logged,
+  many,
+  mode,
+  recordChanges,
+  SERVICE,
+  settle,
+  status,
+  world
+} from "./harness.js"
+
+const SECRET = "s3cret-of-a-payload"
+const one = world({ tenants: ["a"] })
+
+describe("law 11 and 14: a malformed message", () => {
+  const deep = `${"[".repeat(100_000)}${"]".repeat(100_000)}`
+  const secretPayload = `"payload":{"password":"${SECRET}"}`
+  const suspended = '"event_type":"tenant.service.suspended"'
+  const malformed: ReadonlyArray<readonly [string, string, string]> = [
+    ["no JSON", `not json ${SECRET}`, "expected JSON"],
+    ["an empty text", "", "expected JSON"],
+    ["half a message", '{"event_type":"tenant.suspended","tenant_id":"a"', "expected JSON"],
+    ["null", "null", "expected a JSON object"],
+    ["a number", "7", "expected a JSON object"],
+    ["an array", `[{${suspended},"tenant_id":"a",${secretPayload}}]`, "expected a JSON object"],
+    ["depth 100 000", deep, "expected a JSON object"],
+    ["no type", `{"tenant_id":"a",${secretPayload}}`, "event_type: expected a non-empty string"],
+    [
+      "a type that is no text",
+      `{"event_type":{"toString":0,"x":"${SECRET}"},"tenant_id":"a"}`,
+      "event_type: expected a non-empty string"
+    ],
+    ["no tenant", '{"event_type":"tenant.suspended"}', "tenant_id: expected a valid tenant ID"],
+    [
+      "an invalid tenant ID",
+      `{"event_type":"tenant.suspended","tenant_id":"../a",${secretPayload}}`,
+      "tenant_id: expected a valid tenant ID"
+    ],
+    [
+      "a payload of depth 100 000",
+      `{"event_type":"tenant.suspended","tenant_id":7,"payload":${deep}}`,
+      "tenant_id: expected a valid tenant ID"
+    ],
+    ["no payload", `{${suspended},"tenant_id":"a"}`, "payload: expected an object"],
+    ["a null payload", `{${suspended},"tenant_id":"a","payload":null}`, "payload: expected"],
+    [
+      "no service",
+      `{${suspended},"tenant_id":"a",${secretPayload}}`,
+      "payload.service_name: expected a non-empty string"
+    ],
+    [
+      "an empty service",
+      `{${suspended},"tenant_id":"a","payload":{"service_name":"","p":"${SECRET}"}}`,
+      "payload.service_name: expected a non-empty string"
+    ],
+    [
+      "an environment that is no text",
+      `{${suspended},"tenant_id":"a","environment":["${SECRET}"],"payload":{"service_name":"${SERVICE}"}}`,
+      "environment: expected a string"
+    ],
+    [
+      "a type that differs by case",
+      `{"event_type":"Tenant.Service.SUSPENDED","tenant_id":"a","payload":{"service_name":"${SERVICE}"}}`,
+      "event_type: expected tenant.service.suspended, which differs by case"
+    ]
+  ]
+  it.scoped.each(malformed)("is counted, skipped and logged once: %s", ([, raw, reason]) => {
+    const log = logged()
+    return Effect.gen(function* () {
+      const events = yield* TestTenantEvents
+      expect(yield* growth("events", { outcome: "malformed" }, events.send(raw))).toBe(1)
+      const message = expect.stringContaining(`event skipped: malformed: ${reason}`)
+      expect(log.messages("WARN")).toEqual([message])
+      expect(JSON.stringify(log.lines)).not.toContain(SECRET)
+      yield* events.send(TestEvent.associated("b", SERVICE))
+      expect(yield* active).toEqual(ids("a", "b"))
+    }).pipe(Effect.provide(one), Effect.provide(log.layer))
+  })
+
+  it.scoped("is logged with channel, event ID, type, tenant, payload fields and length", () => {
+    const log = logged()
+    const raw = JSON.stringify({
+      event_id: "evt-7",
+      event_type: "tenant.service.associated",
+      tenant_id: "t-123",
+      payload: { service: SERVICE, password: SECRET, secret_paths: { [SECRET]: SECRET } }
+    })
+    const channel = "tenant-events:production:"
+    /** A subscription whose messages have a channel. */
+    const withChannel = Layer.effect(
+      TenantEvents,
+      Effect.map(TenantEvents, ({ subscribe }) => ({
+        subscribe: (sink) =>
+          subscribe({ ...sink, message: (message) => sink.message(message, channel) })
+      }))
+    )
+    return Effect.gen(function* () {
+      const events = yield* TestTenantEvents
+      yield* events.send(raw)
+      yield* settle
+      expect(log.at("WARN")).toEqual([
+        {
+          level: "WARN",
+          message: "event skipped: malformed: payload.service_name: expected a non-empty string",
+          fields: {
+            service: SERVICE,
+            channel,
+            event_id: "evt-7",
+            event_type: "tenant.service.associated",
+            tenant_id: "t-123",
+            payload_fields: "service password secret_paths",
+            length: raw.length
+          }
+        }
+      ])
+      expect(JSON.stringify(log.lines)).not.toContain(SECRET)
+    }).pipe(
+      Effect.provide(discovery().pipe(Layer.provide(withChannel), Layer.provideMerge(edges()))),
+      Effect.provide(log.layer)
+    )
+  })
+
+  it.scoped("is logged with texts and names that are cut", () => {
+    const log = logged()
+    const long = "x".repeat(10_000)
+    return Effect.gen(function* () {
+      const events = yield* TestTenantEvents
+      const fields = Object.fromEntries(many(100).map((id) => [id + long, 1]))
+      yield* events.send({ event_id: long, event_type: long, tenant_id: long, payload: fields })
+      yield* settle
+      expect(log.at("WARN").length).toBe(1)
+      expect(JSON.stringify(log.lines).length).toBeLessThan(4000)
+    }).pipe(Effect.provide(one), Effect.provide(log.layer))
+  })
+
+  it.scoped("in a flood is counted each time and logged at most eight times a turn", () => {
+    const log = logged()
+    return Effect.gen(function* () {
+      const events = yield* TestTenantEvents
+      const send = events.send(...many(500).map(() => "{"))
+      expect(yield* growth("events", { outcome: "malformed" }, send)).toBe(500)
+      expect(log.at("WARN").length).toBe(8)
+    }).pipe(Effect.provide(one), Effect.provide(log.layer))
+  })
+})
+
+describe("a message of another kind", () => {
+  it.scoped("of an unknown type is skipped at debug level and counted", () => {
+    const log = logged()
+    return Effect.gen(function* () {
+      const events = yield* TestTenantEvents
+      const send = events.send({ event_type: "tenant.renamed", tenant_id: "a", payload: { x: 1 } })
+      expect(yield* growth("events", { outcome: "unknown_type" }, send)).toBe(1)
+      expect(log.at("WARN")).toEqual([])
+      expect(log.at("DEBUG").map((line) => line.fields)).toContainEqual({
+        service: SERVICE,
+        event_type: "tenant.renamed",
+        tenant_id: "a",
+        channel: ""
+      })
+    }).pipe(Effect.provide(one), Effect.provide(log.layer))
+  })
+
+  it.scoped("of another service has no effect; its cache invalidation warns", () => {
+    const log = logged()
+    return Effect.gen(function* () {
+      const events = yield* TestTenantEvents
+      const changes = yield* recordChanges
+      yield* events.send(
+        TestEvent.associated("b", "other"),
+        TestEvent.suspended("a", "other"),
+        TestEvent.purged("a", "other"),
+        TestEvent.credentialsRotated("a", "other"),
+        TestEvent.cacheInvalidated("a", "other", { event_id: "evt-1" })
+      )
+      expect(yield* active).toEqual(ids("a"))
+      expect(changes).toEqual([])
+      expect(log.at("WARN").map((line) => line.fields)).toEqual([
+        {
+          service: SERVICE,
+          event_type: "tenant.cache.invalidate",
+          tenant_id: "a",
+          event_id: "evt-1",
+          expected_service_name: SERVICE,
+          received_service_name: "other"
+        }
+      ])
+    }).pipe(Effect.provide(one), Effect.provide(log.layer))
+  })
+
+  it.scoped("with unexpected annotations has its effect", () => {
+    const log = logged()
+    return Effect.gen(function* () {
+      const events = yield* TestTenantEvents
+      const changes = yield* recordChanges
+      const odd = {
+        event_id: 7,
+        timestamp: {},
+        tenant_slug: [],
+        payload: {
+          service_name: SERVICE,
+          previous_status: 1,
+          preserve_data: "x",
+          modules: [null],
+          secret_paths: { onboarding: null },
+          messaging_config: 7,
+          connection_settings: { max_open_conns: "many" },
+          credential_type: { type: "postgresql" }
+        }
+      }
+      for (const event of [
+        TestEvent.associated("b", SERVICE),
+        TestEvent.credentialsRotated("b", SERVICE),
+        TestEvent.connectionsUpdated("b", SERVICE),
+        TestEvent.suspended("b", SERVICE),
+        TestEvent.reactivated("b", SERVICE),
+        TestEvent.disassociated("b", SERVICE),
+        TestEvent.tenantDeleted("a")
+      ]) {
+        yield* events.send({ ...event, ...odd })
+        yield* settle
+      }
+      expect(changes).toEqual([
+        "+b",
+        "b CredentialsRotated",
+        "b ConnectionsUpdated",
+        "-b tenant.service.suspended",
+        "+b",
+        "-b tenant.service.disassociated",
+        "-a tenant.deleted"
+      ])
+      expect(log.at("WARN")).toEqual([])
+    }).pipe(Effect.provide(one), Effect.provide(log.layer))
+  })
+
+  it.scoped("that applies is not logged", () => {
+    const log = logged()
+    return Effect.gen(function* () {
+      const events = yield* TestTenantEvents
+      yield* settle
+      const before = log.lines.length
+      yield* events.send(...many(100).map((id) => TestEvent.associated(id, SERVICE)))
+      yield* settle
+      expect(log.lines.length).toBe(before)
+      yield* events.lose()
+      yield* settle
+      expect(log.lines.length).toBeGreaterThan(before)
+      expect(log.lines.every((line) => line.fields["service"] === SERVICE)).toBe(true)
+    }).pipe(Effect.provide(world()), Effect.provide(log.layer))
+  })
+})
+
+describe("more messages than fit", () => {
+  const limited = world({ tenants: ["a"], discovery: { bufferMessages: 10 } })
+
+  it.scoped("are dropped, and a relist makes up for them", () =>
+    Effect.gen(function* () {
+      const events = yield* TestTenantEvents
+      const manager = yield* TestTenantManager
+      yield* debounced
+      yield* manager.add("b")
+      yield* events.send(
+        ...many(20).map(() => TestEvent.tenantUpdated("x")),
+        TestEvent.associated("b", SERVICE)
+      )
+      expect(yield* active).toEqual(ids("a", "b"))
+      expect(yield* manager.calls).toBe(2)
+      expect((yield* status).lastError).toMatchObject({
+        _tag: "SubscriptionLost",
+        cause: { _tag: "Overflow" }
+      })
+      expect(yield* mode).toBe("Live")
+    }).pipe(Effect.provide(limited))
+  )
+
+  it.scoped("displace no control input: heartbeat, loss, refresh and list arrive", () =>
+    Effect.gen(function* () {
+      const events = yield* TestTenantEvents
+      const manager = yield* TestTenantManager
+      const service = yield* TenantDiscovery
+      yield* debounced
+      const flood = events.send(...many(100).map((id) => TestEvent.associated(id, SERVICE)))
+      const held = yield* manager.hold()
+      const refreshing = yield* Effect.fork(service.refresh)
+      yield* held.asked
+      yield* flood
+      yield* held.release
+      yield* flood
+      yield* Effect.yieldNow()
+      yield* events.lose({ _tag: "ConnectionLost", message: "closed" })
+      yield* flood
+      yield* refreshing.await
+      yield* settle
+      expect(yield* status).toMatchObject({
+        mode: "BootstrapOnly",
+        lastError: { _tag: "SubscriptionLost", cause: { _tag: "ConnectionLost" } }
+      })
+      expect(yield* manager.underWay).toBe(0)
+    }).pipe(Effect.provide(limited))
+  )
+
+  it.scoped("by characters count as well", () =>
+    Effect.gen(function* () {
+      const events = yield* TestTenantEvents
+      yield* events.send(TestEvent.associated("b", SERVICE, { tenant_slug: "x".repeat(2000) }))
+      yield* settle
+      expect((yield* status).lastError).toMatchObject({ cause: { _tag: "Overflow" } })
+    }).pipe(Effect.provide(world({ discovery: { bufferCharacters: 1000 } })))
+  )
+
+  it.scoped("of other services take no room", () =>
+    Effect.gen(function* () {
+      const events = yield* TestTenantEvents
+      const manager = yield* TestTenantManager
+      yield* debounced
+      yield* events.send(
+        ...many(1000).map((id) => TestEvent.associated(id, "another")),
+        TestEvent.associated("b", SERVICE)
+      )
+      expect(yield* active).toEqual(ids("a", "b"))
+      expect(yield* manager.calls).toBe(1)
+      expect((yield* status).lastError).toBeUndefined()
+    }).pipe(Effect.provide(limited))
+  )
+})
