@@ -109,8 +109,8 @@ describe("Redis", () => {
 
   const dice = new Dice(seed)
   const garbage = [
-      ["bytes that are not a reply", Buffer.from("\u0007 nonsense \u0000\r\n"), LOST],
-      ["a reply with an impossible length", Buffer.from("$99999999999999999999\r\n"), SILENT],
+    ["bytes that are not a reply", Buffer.from("\u0007 nonsense \u0000\r\n"), LOST],
+    ["a reply with an impossible length", Buffer.from("$99999999999999999999\r\n"), SILENT],
     [
       `random bytes, seed ${seed}`,
       Buffer.from(Array.from({ length: 4096 }, () => dice.below(256))),
