@@ -112,7 +112,7 @@ export class TenantView {
       revision: 0,
       mode: "BootstrapOnly",
       asOf: 0,
-      tenants: [],
+      tenants: Object.freeze([]),
       log: emptyLog()
     })
   }

@@ -64,6 +64,11 @@ describe("law 11 and 14: a malformed message", () => {
       "payload.service_name: expected a non-empty string"
     ],
     [
+      "a service that is no text",
+      `{${suspended},"tenant_id":"a","payload":{"service_name":null,"p":"${SECRET}"}}`,
+      "payload.service_name: expected a non-empty string"
+    ],
+    [
       "an environment that is no text",
       `{${suspended},"tenant_id":"a","environment":["${SECRET}"],"payload":{"service_name":"${SERVICE}"}}`,
       "environment: expected a string"
