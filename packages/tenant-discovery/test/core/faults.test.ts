@@ -19,20 +19,21 @@ import type { Input, Reducer } from "../../src/internal/discovery/state.js"
 import { TenantDiscovery } from "../../src/index.js"
 import { TestEvent, TestTenantEvents, TestTenantManager } from "../../src/testing.js"
 import {
-  active,
-  debounced,
-  discovery,
+  SERVICE,
+  type WorldOptions,
   edges,
+  discovery,
+  world,
+  settle,
+  debounced,
+  refresh,
+  status,
   ids,
-  logged,
+  active,
   mode,
   recordChanges,
-  refresh,
   refreshHeld,
-  SERVICE,
-  settle,
-  status,
-  world
+  logged
 } from "./harness.js"
 
 /** A reducer that throws for inputs that match, while it is armed. */
@@ -220,13 +221,13 @@ const makeTracer = (onSpan: (span: Tracer.Span) => void) =>
   })
 
 describe("code of the user that throws does not change what the discovery does", () => {
-  const one = world({ tenants: ["a"] })
+  const one: WorldOptions = { tenants: ["a"] }
 
-  it.scoped("without a fault", () => everything.pipe(Effect.provide(one)))
+  it.scoped("without a fault", () => everything.pipe(Effect.provide(world(one))))
 
   it.scoped("a logger", () =>
     everything.pipe(
-      Effect.provide(one),
+      Effect.provide(world(one)),
       Effect.provide(
         Layer.merge(
           Logger.replace(Logger.defaultLogger, Logger.make(fault)),
@@ -237,7 +238,7 @@ describe("code of the user that throws does not change what the discovery does",
   )
 
   it.scoped("a tracer", () =>
-    everything.pipe(Effect.provide(one), Effect.withTracer(makeTracer(fault)))
+    everything.pipe(Effect.provide(world(one)), Effect.withTracer(makeTracer(fault)))
   )
 
   it.scoped("a metric", () => {
@@ -250,7 +251,7 @@ describe("code of the user that throws does not change what the discovery does",
     return Effect.gen(function* () {
       yield* everything
       expect(metrics).toHaveBeenCalledOnce()
-    }).pipe(Effect.provide(one), Effect.ensuring(Effect.sync(() => metrics.mockRestore())))
+    }).pipe(Effect.provide(world(one)), Effect.ensuring(Effect.sync(() => metrics.mockRestore())))
   })
 })
 

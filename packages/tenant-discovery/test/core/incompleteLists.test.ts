@@ -3,19 +3,19 @@ import { Context, Duration, Effect, Layer, TestClock } from "effect"
 import { TenantDiscovery, type TenantListing, TenantManager } from "../../src/index.js"
 import { TestTenantEvents, TestTenantManager } from "../../src/testing.js"
 import {
-  active,
-  discovery,
+  SERVICE,
+  type WorldOptions,
   edges,
+  discovery,
+  settle,
+  refresh,
+  status,
   ids,
-  logged,
   many,
+  active,
   mode,
   recordChanges,
-  refresh,
-  SERVICE,
-  settle,
-  status,
-  type WorldOptions
+  logged
 } from "./harness.js"
 
 type Remarks = Partial<Pick<TenantListing, "skipped" | "firstSkipped" | "inactive">>
