@@ -22,7 +22,9 @@ import {
   type TenantChange,
   TenantDiscovery,
   type TenantDiscoveryOptions,
-  TenantId
+  TenantId,
+  type TenantListing,
+  TenantManager
 } from "../../src/index.js"
 import {
   type TenantInput,
@@ -38,6 +40,8 @@ export interface WorldOptions {
   readonly tenants?: Iterable<TenantInput>
   readonly events?: TestTenantEventsOptions
   readonly discovery?: TenantDiscoveryOptions
+  /** Changes each list of the double. */
+  readonly listing?: (listing: TenantListing) => TenantListing
   /** Replaces the reducer of the discovery. */
   readonly reducer?: Reducer
 }
@@ -59,9 +63,18 @@ export const discovery = (options: WorldOptions = {}) =>
     makeDiscovery({ resubscribeJitter: 0, ...options.discovery }, options.reducer)
   ).pipe(Layer.provide(Layer.setRandom(Random.make("the same jitter in each run"))))
 
+const changedLists = ({ listing = (same) => same }: WorldOptions) =>
+  Layer.effect(
+    TenantManager,
+    Effect.map(TenantManager, (manager) => ({
+      ...manager,
+      listActiveTenants: Effect.map(manager.listActiveTenants, listing)
+    }))
+  )
+
 /** The edges, and the discovery over them. */
 export const world = (options: WorldOptions = {}) =>
-  Layer.provideMerge(discovery(options), edges(options))
+  discovery(options).pipe(Layer.provide(changedLists(options)), Layer.provideMerge(edges(options)))
 
 /** Lets every fiber run until it waits for something. */
 export const settle = TestClock.adjust(0)
