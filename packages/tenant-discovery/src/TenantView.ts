@@ -23,22 +23,17 @@ interface Fields {
   readonly mode: DiscoveryMode
   readonly asOf: number
   readonly tenants: Tenants
+  /** The IDs of `tenants`, in the same order. */
+  readonly ids: ReadonlyArray<TenantId>
   readonly log: ChangeLog
 }
 
 /**
  * The active tenants at one moment. Immutable: a view never changes after it was read.
- * Reading and looking up cost no copy; `ids` is made at the first read of a revision.
+ * Reading and looking up cost no copy.
  */
 export class TenantView {
-  private derivedIds: { value: ReadonlyArray<TenantId> | undefined }
-
-  private constructor(
-    private readonly fields: Fields,
-    derivedIds: { value: ReadonlyArray<TenantId> | undefined } = { value: undefined }
-  ) {
-    this.derivedIds = derivedIds
-  }
+  private constructor(private readonly fields: Fields) {}
 
   /** Counts the transitions; a list counts as one. The same revision has the same tenants. */
   get revision(): number {
@@ -69,7 +64,7 @@ export class TenantView {
 
   /** The IDs in the order of `tenants`. Frozen; the same array for all views of a revision. */
   get ids(): ReadonlyArray<TenantId> {
-    return (this.derivedIds.value ??= Object.freeze(this.fields.tenants.map(({ id }) => id)))
+    return this.fields.ids
   }
 
   /** Whether the tenant is active. */
@@ -94,16 +89,16 @@ export class TenantView {
   /** @internal */
   with(fields: Partial<Fields>): TenantView {
     const { asOf, mode, revision } = fields
-    const sameTenants = revision === undefined || revision === this.revision
     if (
-      sameTenants &&
+      (revision === undefined || revision === this.revision) &&
       (mode === undefined || mode === this.mode) &&
       (asOf === undefined || asOf === this.asOf)
     ) {
       return this
     }
     if (fields.tenants !== undefined) Object.freeze(fields.tenants)
-    return new TenantView({ ...this.fields, ...fields }, sameTenants ? this.derivedIds : undefined)
+    if (fields.ids !== undefined) Object.freeze(fields.ids)
+    return new TenantView({ ...this.fields, ...fields })
   }
 
   /** @internal A view without tenants, with a history of its own. */
@@ -113,6 +108,7 @@ export class TenantView {
       mode: "BootstrapOnly",
       asOf: 0,
       tenants: [],
+      ids: [],
       log: emptyLog()
     })
   }

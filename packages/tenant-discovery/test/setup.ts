@@ -3,6 +3,6 @@
  * changed. `PROPERTY_SEED` gives others; `npm run test:model` and `test:fuzz` look
  * further, each time elsewhere.
  */
-import { FastCheck } from "effect"
+import * as FastCheck from "effect/FastCheck"
 
 FastCheck.configureGlobal({ seed: Number(process.env["PROPERTY_SEED"] ?? "20261124") })

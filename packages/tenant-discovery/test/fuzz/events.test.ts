@@ -7,6 +7,7 @@ import { Machine, type Now } from "../../src/internal/machine.js"
 import { settingsOf } from "../../src/internal/settings.js"
 import { TenantEvent, TenantId } from "../../src/index.js"
 import { eventLike } from "../core/arbitraries.js"
+import { TenantListing } from "../../src/TenantListing.js"
 import { cases, Dice, hostile, json, type Json, parsed, SECRET, seed, TURN } from "./hostile.js"
 
 const SERVICE = "ledger"
@@ -22,7 +23,7 @@ const listening = (duplicateWindow: number): Machine<never> => {
   const machine = new Machine<never>(SERVICE, settings, () => 0.5, now)
   machine.accept([{ _tag: "Subscribed" }], now)
   machine.listStarted(now)
-  machine.accept([{ _tag: "Listed", listing: { tenants: [], skipped: 0 } }], now)
+  machine.accept([{ _tag: "Listed", listing: TenantListing.of([]) }], now)
   machine.takeEffects()
   return machine
 }

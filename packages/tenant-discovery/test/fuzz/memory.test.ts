@@ -103,7 +103,7 @@ describe("memory in proportion to the input", () => {
   it.each(shapes)("a message of %s", (_name, make) => {
     const reading = reader()
     expect(growth((text) => reading.read([text]), make)).toBeLessThan(BOUND)
-    expect(growth((text) => excerptOf(text, "secret")(), make)).toBeLessThan(BOUND)
+    expect(growth((text) => excerptOf(text, "secret"), make)).toBeLessThan(BOUND)
     expect(growth((text) => failureMessage(new Error(text), circumstances), make)).toBeLessThan(
       BOUND
     )
@@ -184,8 +184,8 @@ describe("what is kept holds on to nothing of what it was read from", () => {
 
   it("the beginning of a body, and an explanation", () => {
     const read = (padding: string) => [
-      excerptOf(`{"key":"${padding}"}`, "secret")(),
-      excerptOf(`<html>${padding}`, "secret")(),
+      excerptOf(`{"key":"${padding}"}`, "secret"),
+      excerptOf(`<html>${padding}`, "secret"),
       failureMessage(new Error(padding), circumstances)
     ]
     expect(kept(() => readings(read))).toBeLessThan(FEW)

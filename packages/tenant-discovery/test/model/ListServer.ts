@@ -60,7 +60,8 @@ const listingOf = (
     tenants: ids.map((id) => ({ id, name: undefined })),
     skipped,
     firstSkipped: skipped > 0 ? { index: 0, reason: "expected an object" } : undefined,
-    inactive: new Map(status === undefined ? [] : [[status, omitted]])
+    inactive: new Map(status === undefined ? [] : [[status, omitted]]),
+    complete: skipped === 0 && (ids.length > 0 || status !== statuses.UnknownStatus)
   }
 }
 

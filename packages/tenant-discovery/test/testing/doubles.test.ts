@@ -15,6 +15,7 @@ import {
   TestTenantEvents,
   TestTenantManager
 } from "../../src/testing.js"
+import { TenantListing } from "../../src/TenantListing.js"
 
 const quiet = TestClock.adjust(0)
 
@@ -201,6 +202,34 @@ describe("TestTenantManager", () => {
       expect(yield* manager.mostUnderWay).toBe(2)
       expect((yield* manager.callTimes).length).toBe(5)
     }).pipe(Effect.provide(TestTenantManager.layer({ tenants: ["a"] })))
+  )
+
+  it.scoped("answers no connections of a removed tenant until it is active or set again", () =>
+    Effect.gen(function* () {
+      const manager = yield* TestTenantManager
+      const client = yield* TenantManager
+      const id = TenantId.make("a")
+      const get = Effect.either(client.getConnections(id))
+      yield* manager.setConnections("a", Effect.succeed({ id: "cfg" }))
+      yield* manager.remove("a")
+      expect(Either.isLeft(yield* get)).toBe(true)
+      yield* manager.add("a")
+      expect(Either.isRight(yield* get)).toBe(true)
+      yield* manager.set(["b"])
+      expect(Either.isLeft(yield* get)).toBe(true)
+      yield* manager.setConnections("a", Effect.succeed({ id: "cfg" }))
+      expect(Either.isRight(yield* get)).toBe(true)
+    }).pipe(Effect.provide(TestTenantManager.layer({ tenants: ["a"] })))
+  )
+
+  it.scoped("answers an incomplete list", () =>
+    Effect.gen(function* () {
+      const manager = yield* TestTenantManager
+      const client = yield* TenantManager
+      const listing = { ...TenantListing.of([]), skipped: 1, complete: false }
+      yield* manager.answer(listing)
+      expect(yield* client.listActiveTenants).toEqual(listing)
+    }).pipe(Effect.provide(TestTenantManager.layer()))
   )
 
   it.scoped("connections as set, and not found otherwise", () =>

@@ -7,6 +7,7 @@ import { TenantEvents } from "../../src/TenantEvents.js"
 import { TenantId } from "../../src/Tenant.js"
 import { TenantManager } from "../../src/TenantManager.js"
 import { TenantManagerNotFound } from "../../src/TenantManagerError.js"
+import { TenantListing } from "../../src/TenantListing.js"
 import { provider } from "../config/subject.js"
 import { eventually } from "../node/support.js"
 import { hasNative } from "../redis/support.js"
@@ -110,7 +111,7 @@ describe("closing", () => {
         const tenants = [{ id: TenantId.make("acme"), name: "Acme" }]
         const manager = Layer.succeed(TenantManager, {
           service: "ledger",
-          listActiveTenants: Effect.succeed({ tenants, skipped: 0 }),
+          listActiveTenants: Effect.succeed(TenantListing.of(tenants)),
           getConnections: () =>
             Effect.fail(
               new TenantManagerNotFound({ operation: "connections", message: "none here" })

@@ -59,9 +59,7 @@ describe("a worker", () => {
     expectTypeOf(scheduled).toEqualTypeOf<Layer.Layer<never, never, TenantDiscovery>>()
     const needy = Effect.zipRight(work, Scope.Scope)
     const perTenant = TenantWorker.perTenant({ name: "b", maxTenants: 1, run: needy })
-    expectTypeOf(perTenant).toEqualTypeOf<
-      Layer.Layer<never, never, TenantDiscovery | Scope.Scope>
-    >()
+    expectTypeOf(perTenant).toEqualTypeOf<Layer.Layer<never, never, TenantDiscovery>>()
   })
 
   it.scoped("gives it to the work, its logs and its spans", () =>

@@ -262,7 +262,11 @@ const build = (manager: TenantManager["Type"], settings: DiscoverySettings, redu
 
     /** One try of the first list. What arrived before is older than the list. */
     const tryToList = Effect.gen(function* () {
-      yield* Effect.forEach(yield* inputs.takeWaiting, runTurn, { discard: true })
+      const turns = yield* inputs.takeWaiting
+      for (const turn of turns) {
+        yield* runTurn(turn)
+        if (turns.length > 1) yield* Effect.sleep(0)
+      }
       const now = yield* currentMoment
       yield* SubscriptionRef.update(ref, (state) => startList(state, now))
       return yield* listOnce(manager, metrics)

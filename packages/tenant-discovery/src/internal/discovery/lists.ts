@@ -2,7 +2,7 @@
 import { Duration, HashSet } from "effect"
 import type { DiscoveryError } from "../../DiscoveryStatus.js"
 import type { Tenant } from "../../Tenant.js"
-import type { TenantListing } from "../../TenantManager.js"
+import type { TenantListing } from "../../TenantListing.js"
 import {
   retryAfter,
   type TenantManagerError,

@@ -4,6 +4,7 @@
  */
 import { Either, identity, Schema } from "effect"
 import { TenantId } from "../../Tenant.js"
+import { beginning } from "../beginning.js"
 import { eventTypes, type TenantEvent, TenantEventSchema } from "./eventSchema.js"
 
 const NAMES_A_SERVICE = /"service_name"\s*:\s*"[^"]/
@@ -64,7 +65,7 @@ const isObject = (value: unknown): value is JsonObject =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
 const textOf = (value: unknown): string | undefined =>
-  typeof value === "string" ? value.slice(0, MAX_TEXT) : undefined
+  typeof value === "string" ? beginning(value, MAX_TEXT) : undefined
 
 const parse = (raw: string): unknown => {
   try {
@@ -89,7 +90,7 @@ const undecodable = (raw: string): Undecodable => {
       payloadFields: isObject(payload)
         ? Object.keys(payload)
             .slice(0, MAX_FIELDS)
-            .map((key) => key.slice(0, MAX_TEXT))
+            .map((key) => beginning(key, MAX_TEXT))
         : [],
       length: raw.length
     }
@@ -103,7 +104,7 @@ const undecodable = (raw: string): Undecodable => {
   if (!eventTypes.has(event_type)) {
     return eventTypes.has(event_type.toLowerCase())
       ? malformed(`event_type: expected ${event_type.toLowerCase()}, which differs by case`)
-      : { _tag: "UnknownType", eventType: event_type.slice(0, MAX_TEXT), tenantId }
+      : { _tag: "UnknownType", eventType: beginning(event_type, MAX_TEXT), tenantId }
   }
   if (environment !== undefined && environment !== null && typeof environment !== "string") {
     return malformed("environment: expected a string")

@@ -4,6 +4,7 @@
  */
 import { Either } from "effect"
 import type { TenantId } from "../../Tenant.js"
+import { beginning } from "../beginning.js"
 import { decode, type Undecodable } from "./decode.js"
 import { type Directive, directiveFor } from "./directive.js"
 import type { TenantEvent, TenantEventType } from "./eventSchema.js"
@@ -156,7 +157,7 @@ const ignored = (
         tenant_id: event.tenant_id,
         event_id: eventIdOf(event),
         expected_service_name: service,
-        received_service_name: received?.slice(0, MAX_TEXT)
+        received_service_name: received === undefined ? undefined : beginning(received, MAX_TEXT)
       }
     }
   }

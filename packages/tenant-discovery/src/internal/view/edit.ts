@@ -7,7 +7,7 @@ import type { RemovalCause, TenantChange } from "../../TenantChange.js"
 import { TenantView } from "../../TenantView.js"
 import type { ConnectionsReason, Directive } from "../event/directive.js"
 import { append, type LoggedChange } from "./changeLog.js"
-import { edited, find, fromArray, merge } from "./tenants.js"
+import { edited, fromArray, idsOf, merge } from "./tenants.js"
 
 /** Collects changes of a view, each with a revision of its own. */
 class Edit {
@@ -47,8 +47,8 @@ class Edit {
     if (logged.length === 0) return view
     return view.with({
       revision,
-      tenants: edits.size === 0 ? view.tenants : edited(view.tenants, edits),
-      log: append(view.log, logged)
+      log: append(view.log, logged),
+      ...(edits.size === 0 ? undefined : edited(view, edits))
     })
   }
 
@@ -137,34 +137,37 @@ export const applyList = (
   const revision = view.revision + 1
   const logged: Array<LoggedChange> = []
   const missing: Array<TenantId> = []
+  const merged: Array<Tenant> = []
   let size = 0
-  const edits = new Map<TenantId, Tenant | undefined>()
-  const incoming = fromArray(listed)
-  merge(view.tenants, incoming, (before, after) => {
+  const keep = (tenant: Tenant, changed?: "Added" | "Updated"): void => {
+    merged.push(tenant)
+    if (changed !== undefined) logged.push({ revision, change: { _tag: changed, tenant } })
+  }
+  merge(view.tenants, fromArray(listed), (before, after) => {
     const id = (before ?? after)?.id
-    if (id === undefined || named(id)) return
+    if (id === undefined) return
+    if (named(id)) {
+      if (before !== undefined) keep(before)
+      return
+    }
     if (before !== undefined) size++
-    if (after === undefined) {
-      missing.push(id)
-    } else if (before === undefined) {
-      edits.set(id, after)
-      logged.push({ revision, change: { _tag: "Added", tenant: after } })
-    } else if (after.name !== undefined && after.name !== before.name) {
-      edits.set(id, after)
-      logged.push({ revision, change: { _tag: "Updated", tenant: after } })
+    if (after === undefined) missing.push(id)
+    if (before === undefined) {
+      if (after !== undefined) keep(after, "Added")
+    } else if (after?.name !== undefined && after.name !== before.name) {
+      keep(after, "Updated")
+    } else {
+      keep(before)
     }
   })
-  for (const id of missing.length === 0 ? [] : select(missing, size)) {
-    const tenant = find(view.tenants, id)
-    if (tenant === undefined) continue
-    edits.set(id, undefined)
+  const removed = missing.length === 0 ? new Set<TenantId>() : select(missing, size)
+  for (const tenant of removed.size === 0 ? [] : merged) {
+    if (!removed.has(tenant.id)) continue
     logged.push({ revision, change: { _tag: "Removed", tenant, cause: { _tag: "Listing" } } })
   }
   if (logged.length === 0) return view
-  // The first list of a large fleet needs no merge.
-  const tenants =
-    view.size === 0 && edits.size === incoming.length ? incoming : edited(view.tenants, edits)
-  return view.with({ revision, tenants, log: append(view.log, logged) })
+  const tenants = removed.size === 0 ? merged : merged.filter(({ id }) => !removed.has(id))
+  return view.with({ revision, tenants, ids: idsOf(tenants), log: append(view.log, logged) })
 }
 
 /** The view with tenants added that are not present; of an ID that occurs twice, the first counts. */
