@@ -20,9 +20,7 @@ import type { VirtualTime } from "./VirtualTime.js"
 type Fault = Extract<Step, { readonly _tag: "FailLists" | "OmitFromLists" | "OutdateLists" }>
 type ListEffect = TenantManager["Type"]["listActiveTenants"]
 
-interface Answer extends ListAnswer {
-  readonly listing: TenantListing
-}
+type Answer = ListAnswer & { readonly listing: TenantListing }
 
 /** The timeout of the client: no list takes longer. */
 const CLIENT_TIMEOUT = 30_000
