@@ -5,7 +5,7 @@
  * end of a run makes room. So a tick waits for no run, and `concurrency` bounds all that runs.
  */
 import { Duration, Effect, Exit, type Scope } from "effect"
-import { StaleTenantView } from "../../StaleTenantView.js"
+import { StaleTenantView } from "../../TenantDiscoveryService.js"
 import type { Tenant, TenantId } from "../../Tenant.js"
 import { TenantDiscovery } from "../../TenantDiscovery.js"
 import type { TenantView } from "../../TenantView.js"
