@@ -35,7 +35,7 @@ import {
   recordChanges,
   refreshHeld,
   over,
-  scenario
+  type ScenarioBody
 } from "./harness.js"
 
 /** A reducer that throws for inputs that match, while it is armed. */
@@ -59,7 +59,7 @@ const isTag = (tag: Input["_tag"]) => (input: Input) => input._tag === tag
 const faultyScenario = (
   matches: (input: Input) => boolean,
   name: string,
-  body: (arm: (on: boolean) => void) => Parameters<typeof scenario>[1]
+  body: (arm: (on: boolean) => void) => ScenarioBody
 ) => {
   const { arm, reducer } = faulty(matches)
   over({ tenants: ["a"], reducer })(name, body(arm))

@@ -220,14 +220,14 @@ type Available =
   | Scope.Scope
   | TestServices.TestServices
 
-type Body = (
+export type ScenarioBody = (
   tools: Tools
 ) => Generator<YieldWrap<Effect.Effect<unknown, unknown, Available>>, void, never>
 
 /** Declares a test of the discovery over the doubles, with a log that is kept. */
 export const over =
   (options: WorldOptions) =>
-  (name: string, body: Body): void => {
+  (name: string, body: ScenarioBody): void => {
     it.scoped(name, () => {
       const log = logged()
       return Effect.gen(function* () {
