@@ -3,7 +3,7 @@
  */
 import * as HttpClient from "@effect/platform/HttpClient"
 import { Context, Effect, Layer } from "effect"
-import type { TenantSettings } from "./internal/connections/schema.js"
+import type { TenantSettings } from "./internal/connections/connectionSchema.js"
 import { makeClient } from "./internal/http/client.js"
 import { decodeClientOptions, type TenantManagerOptions } from "./internal/http/defaults.js"
 import type { TenantId } from "./Tenant.js"

@@ -20,9 +20,7 @@ import type { VirtualTime } from "./VirtualTime.js"
 type Fault = Extract<Step, { readonly _tag: "FailLists" | "OmitFromLists" | "OutdateLists" }>
 type ListEffect = TenantManager["Type"]["listActiveTenants"]
 
-interface Answer extends ListAnswer {
-  readonly listing: TenantListing
-}
+type Answer = ListAnswer & { readonly listing: TenantListing }
 
 /** The timeout of the client: no list takes longer. */
 const CLIENT_TIMEOUT = 30_000
@@ -62,7 +60,8 @@ const listingOf = (
     tenants: ids.map((id) => ({ id, name: undefined })),
     skipped,
     firstSkipped: skipped > 0 ? { index: 0, reason: "expected an object" } : undefined,
-    inactive: new Map(status === undefined ? [] : [[status, omitted]])
+    inactive: new Map(status === undefined ? [] : [[status, omitted]]),
+    complete: skipped === 0 && (ids.length > 0 || status !== statuses.UnknownStatus)
   }
 }
 

@@ -120,8 +120,8 @@ export class MessageBus {
   }
 
   /** An adapter that breaks its promise and signals after the close. */
-  signalAfterClose(raw: string): void {
-    this.lastSink?.message(raw)
+  signalAfterClose(): void {
+    this.lastSink?.message('{"event_type":"tenant.suspended","tenant_id":"t-0"}')
     this.lastSink?.lost({ _tag: "ConnectionLost", message: "connection closed" })
     this.lastSink?.subscribed()
     this.time.settle()

@@ -147,10 +147,6 @@ export class Simulation {
     this.time.run(Scope.close(this.scope, Exit.void))
   }
 
-  signalAfterClose(): void {
-    this.bus.signalAfterClose(JSON.stringify(TestEvent.associated("late", SERVICE)))
-  }
-
   get failedToStart(): boolean {
     return this.starting.unsafePoll()?._tag === "Failure"
   }

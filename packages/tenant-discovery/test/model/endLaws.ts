@@ -82,7 +82,7 @@ export const checkSilence = (simulation: Simulation): void => {
   silent(bus.sinks.size === 0, () => "a subscription is left")
   const pending = simulation.refreshes.filter(({ fiber }) => fiber.unsafePoll() === null)
   silent(pending.length === 0, () => `${pending.length} refreshes wait`)
-  simulation.signalAfterClose()
+  bus.signalAfterClose()
   // The stalled reader goes on, so that every reader but the hanging handler can end.
   readers?.releaseStalled()
   time.pass(3_600_000, () => undefined)

@@ -5,8 +5,6 @@ import type { Model } from "./Model.js"
 import type { Simulation } from "./Simulation.js"
 import { type Start, type Step, TENANTS } from "./story.js"
 
-const MAX_STEPS = 30
-
 type Tag = Step["_tag"]
 type Details<T extends Tag> = Omit<Extract<Step, { readonly _tag: T }>, "_tag">
 
@@ -102,6 +100,6 @@ export class TakeStep implements fc.Command<Model, Simulation> {
 }
 
 export const commands = fc.commands<Model, Simulation>([step.map((one) => new TakeStep(one))], {
-  maxCommands: MAX_STEPS,
+  maxCommands: 30,
   size: "max"
 })

@@ -70,9 +70,9 @@ export const listing = (change: Partial<TenantListing>): Variant =>
     input._tag === "Listed" ? [{ ...input, listing: { ...input.listing, ...change } }] : [input]
   )
 
-/** Every present tenant counts as missing in the last list. */
+/** Every present tenant counts as missing in enough lists. */
 export const allMissing = ({ view }: ReducerState) => ({
-  missing: new Map(view.ids.map((id) => [id, 1] as const))
+  missing: new Map(view.ids.map((id) => [id, 9] as const))
 })
 
 /** The list that closes a gap counts as applied. */

@@ -1,4 +1,4 @@
-/** What is counted about connection settings. Names of the multi-tenant standard. */
+/** Metrics of connection settings. The names are those of the multi-tenant standard. */
 import { Metric } from "effect"
 
 export const loads = Metric.counter("tenant_connections_total", {
@@ -6,9 +6,8 @@ export const loads = Metric.counter("tenant_connections_total", {
   incremental: true
 })
 
-const failures = Metric.counter("tenant_connection_errors_total", {
+/** Carries `error`, the tag of the error. */
+export const failures = Metric.counter("tenant_connection_errors_total", {
   description: "Loads of connection settings that failed, by error",
   incremental: true
 })
-
-export const failed = (error: string) => Metric.tagged(failures, "error", error)
