@@ -107,8 +107,8 @@ export class TenantView {
       revision: 0,
       mode: "BootstrapOnly",
       asOf: 0,
-      tenants: [],
-      ids: [],
+      tenants: Object.freeze([]),
+      ids: Object.freeze([]),
       log: emptyLog()
     })
   }

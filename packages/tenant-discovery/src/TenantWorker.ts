@@ -44,8 +44,9 @@ export {
  * counted in one summary per minute.
  *
  * Closing: no run starts any more; runs under way have `drain` to end, then are interrupted, and
- * their finalizers have `closeTimeout`. What the layer depends on closes after that. The worker
- * stops in the same way, with a warning, when its discovery closes first.
+ * their finalizers have `closeTimeout`. What the layer depends on closes after that. Combine several
+ * workers with `Layer.mergeAll`: they then close at the same time, not one after the other. The
+ * worker stops in the same way, with a warning, when its discovery closes first.
  *
  * Metrics, labelled `service` and `worker`: `tenant_worker_runs_total`,
  * `tenant_worker_failures_total`, `tenant_worker_interrupted_total`,

@@ -1,82 +1,74 @@
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Stream } from "effect"
 import { applyChanges } from "../../src/internal/view/edit.js"
-import { type TenantChange, TenantDiscovery, TenantId } from "../../src/index.js"
-import { TestEvent, TestTenantEvents } from "../../src/testing.js"
+import { type TenantChange, TenantId } from "../../src/index.js"
+import { TestEvent } from "../../src/testing.js"
 import {
-  active,
-  collect,
+  SERVICE,
+  discovery,
+  settle,
+  refresh,
   ids,
   many,
-  recordChanges,
-  refresh,
-  SERVICE,
-  settle,
+  active,
   summary,
-  world
+  collect,
+  recordChanges,
+  none,
+  over,
+  scenario
 } from "./harness.js"
 
-const one = world({ tenants: ["a"] })
-
 describe("law 9: readers receive transitions only", () => {
-  it.scoped("publishes a duplicate event once, with the same event ID or another", () =>
-    Effect.gen(function* () {
-      const events = yield* TestTenantEvents
+  scenario(
+    "publishes a duplicate event once, with the same event ID or another",
+    function* ({ events }) {
       const changes = yield* recordChanges
       const event = TestEvent.associated("b", SERVICE)
       yield* events.send(event, event, TestEvent.associated("b", SERVICE))
       yield* events.send(TestEvent.suspended("never-active", SERVICE))
       yield* settle
       expect(changes).toEqual(["+b"])
-    }).pipe(Effect.provide(one))
+    }
   )
 
-  it.scoped("ignores an old event that is delivered again", () =>
-    Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const old = TestEvent.suspended("a", SERVICE)
-      yield* events.send(old, TestEvent.reactivated("a", SERVICE), old)
-      expect(yield* active).toEqual(ids("a"))
-    }).pipe(Effect.provide(one))
-  )
+  scenario("ignores an old event that is delivered again", function* ({ events }) {
+    const old = TestEvent.suspended("a", SERVICE)
+    yield* events.send(old, TestEvent.reactivated("a", SERVICE), old)
+    expect(yield* active).toEqual(ids("a"))
+  })
 
-  it.scoped("does not take events without an ID for duplicates", () =>
-    Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      for (const event_id of [undefined, null, "", 7, "x".repeat(300)]) {
-        for (const event of [
-          TestEvent.associated("b", SERVICE),
-          TestEvent.suspended("b", SERVICE),
-          TestEvent.associated("b", SERVICE)
-        ]) {
-          yield* events.send({ ...event, event_id })
-        }
-        expect(yield* active).toEqual(ids("b"))
-      }
-    }).pipe(Effect.provide(world()))
-  )
-
-  it.scoped("takes every spelling of a UUID for one tenant", () =>
-    Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const changes = yield* recordChanges
-      const upper = "0193E8F0-C4B8-7C4A-9F3B-2F6F0C1D2E3F"
-      const plain = "0193e8f0c4b87c4a9f3b2f6f0c1d2e3f"
+  over(none)("does not take events without an ID for duplicates", function* ({ events }) {
+    for (const event_id of [undefined, null, "", 7, "x".repeat(300)]) {
       for (const event of [
-        TestEvent.associated(upper, SERVICE),
-        TestEvent.associated(plain, SERVICE),
-        TestEvent.suspended(upper.toLowerCase(), SERVICE)
+        TestEvent.associated("b", SERVICE),
+        TestEvent.suspended("b", SERVICE),
+        TestEvent.associated("b", SERVICE)
       ]) {
-        yield* events.send(event)
-        yield* settle
+        yield* events.send({ ...event, event_id })
       }
-      expect(changes).toEqual([`+${plain}`, `-${plain} tenant.service.suspended`])
-    }).pipe(Effect.provide(world()))
-  )
+      expect(yield* active).toEqual(ids("b"))
+    }
+  })
 
-  it.scoped("publishes connection changes and updates of active tenants only", () =>
-    Effect.gen(function* () {
-      const events = yield* TestTenantEvents
+  over(none)("takes every spelling of a UUID for one tenant", function* ({ events }) {
+    const changes = yield* recordChanges
+    const upper = "0193E8F0-C4B8-7C4A-9F3B-2F6F0C1D2E3F"
+    const plain = "0193e8f0c4b87c4a9f3b2f6f0c1d2e3f"
+    for (const event of [
+      TestEvent.associated(upper, SERVICE),
+      TestEvent.associated(plain, SERVICE),
+      TestEvent.suspended(upper.toLowerCase(), SERVICE)
+    ]) {
+      yield* events.send(event)
+      yield* settle
+    }
+    expect(changes).toEqual([`+${plain}`, `-${plain} tenant.service.suspended`])
+  })
+
+  scenario(
+    "publishes connection changes and updates of active tenants only",
+    function* ({ events }) {
       const changes = yield* recordChanges
       for (const tenant of ["a", "unknown"]) {
         for (const event of [
@@ -95,13 +87,12 @@ describe("law 9: readers receive transitions only", () => {
         "a CacheInvalidated",
         "a Updated"
       ])
-    }).pipe(Effect.provide(one))
+    }
   )
 
-  it.scoped("gives a slow reader Removed, then Added, for a tenant that left and came back", () =>
-    Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const discovery = yield* TenantDiscovery
+  scenario(
+    "gives a slow reader Removed, then Added, for a tenant that left and came back",
+    function* ({ events, discovery }) {
       const all: Array<string> = []
       const busy = yield* Deferred.make<void>()
       const resume = yield* Deferred.make<void>()
@@ -136,15 +127,14 @@ describe("law 9: readers receive transitions only", () => {
       ofA.forEach((line, i) => {
         expect(line).toBe(i % 2 === 0 ? "-a tenant.service.suspended" : "+a")
       })
-    }).pipe(Effect.provide(one))
+    }
   )
 })
 
 describe("law 10: a reader neither slows the loop nor grows without bound", () => {
-  it.scoped("conflates what a blocked reader missed, and other readers go on", () =>
-    Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const discovery = yield* TenantDiscovery
+  over(none)(
+    "conflates what a blocked reader missed, and other readers go on",
+    function* ({ events, discovery }) {
       const tenants = many(20)
       const all: Array<TenantChange> = []
       const resume = yield* Deferred.make<void>()
@@ -172,13 +162,12 @@ describe("law 10: a reader neither slows the loop nor grows without bound", () =
       // The difference that the reader was blocked in, one buffered state, and the latest.
       expect(all.length).toBeLessThanOrEqual(3 * 2 * (tenants.length + 1))
       expect(folded.ids).toEqual(ids("last"))
-    }).pipe(Effect.provide(world()))
+    }
   )
 
-  it.scoped("gives a slow reader of the view or the status the latest", () =>
-    Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const discovery = yield* TenantDiscovery
+  over(none)(
+    "gives a slow reader of the view or the status the latest",
+    function* ({ events, discovery }) {
       const resume = yield* Deferred.make<void>()
       const wait = <A>(stream: Stream.Stream<A>) => Stream.tap(stream, () => Deferred.await(resume))
       const sizes = yield* collect(wait(discovery.view.changes), (view) => view.size)
@@ -194,15 +183,14 @@ describe("law 10: a reader neither slows the loop nor grows without bound", () =
         expect(seen.at(-1)).toBe(50)
         expect(seen.length).toBeLessThanOrEqual(4)
       }
-    }).pipe(Effect.provide(world()))
+    }
   )
 })
 
 describe("the values of the service", () => {
-  it.scoped("are frozen, and the same array until something changes", () =>
-    Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const discovery = yield* TenantDiscovery
+  scenario(
+    "are frozen, and the same array until something changes",
+    function* ({ events, discovery }) {
       const first = yield* discovery.activeTenantIds
       const copy = [...first]
       expect(Object.isFrozen(first)).toBe(true)
@@ -216,19 +204,18 @@ describe("the values of the service", () => {
       expect(first).toEqual(copy)
       expect(yield* discovery.isActive(TenantId.make("c"))).toBe(true)
       expect(yield* discovery.isActive(TenantId.make("d"))).toBe(false)
-    }).pipe(Effect.provide(one))
+    }
   )
 
-  it.scoped("emit to a reader of changes only what happens after it began", () =>
-    Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const discovery = yield* TenantDiscovery
+  over(none)(
+    "emit to a reader of changes only what happens after it began",
+    function* ({ events, discovery }) {
       yield* events.send(TestEvent.associated("early", SERVICE))
       yield* settle
       const reading = yield* discovery.changes.pipe(Stream.take(1), Stream.runCollect, Effect.fork)
       yield* settle
       yield* events.send(TestEvent.associated("late", SERVICE))
       expect(Array.from(yield* Fiber.join(reading), summary)).toEqual(["+late"])
-    }).pipe(Effect.provide(world()))
+    }
   )
 })

@@ -14,7 +14,7 @@ import {
 } from "effect"
 import { TenantDiscovery } from "../../src/index.js"
 import { TestEvent, TestTenantEvents, TestTenantManager } from "../../src/testing.js"
-import { discovery as layer, edges, ids, logged, many, SERVICE, settle } from "./harness.js"
+import { SERVICE, edges, settle, ids, many, logged, discovery as layer } from "./harness.js"
 
 /** A discovery, and the close of its scope. */
 const open = Effect.gen(function* () {

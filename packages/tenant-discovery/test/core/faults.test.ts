@@ -18,21 +18,24 @@ import { reduce } from "../../src/internal/discovery/reducer.js"
 import type { Input, Reducer } from "../../src/internal/discovery/state.js"
 import { TenantDiscovery } from "../../src/index.js"
 import { TestEvent, TestTenantEvents, TestTenantManager } from "../../src/testing.js"
+import { makeCollector } from "../support/collector.js"
 import {
-  active,
-  debounced,
-  discovery,
+  SERVICE,
+  type WorldOptions,
   edges,
+  discovery,
+  world,
+  settle,
+  debounced,
+  refresh,
+  status,
   ids,
-  logged,
+  active,
   mode,
   recordChanges,
-  refresh,
   refreshHeld,
-  SERVICE,
-  settle,
-  status,
-  world
+  over,
+  scenario
 } from "./harness.js"
 
 /** A reducer that throws for inputs that match, while it is armed. */
@@ -52,96 +55,107 @@ const faulty = (matches: (input: Input) => boolean) => {
 
 const isTag = (tag: Input["_tag"]) => (input: Input) => input._tag === tag
 
+/** Declares a test with such a reducer; `arm` turns it on and off. */
+const faultyScenario = (
+  matches: (input: Input) => boolean,
+  name: string,
+  body: (arm: (on: boolean) => void) => Parameters<typeof scenario>[1]
+) => {
+  const { arm, reducer } = faulty(matches)
+  over({ tenants: ["a"], reducer })(name, body(arm))
+}
+
 describe("an input that cannot be applied", () => {
-  it.scoped("costs itself alone; the rest of its batch applies, and a relist follows", () => {
-    const log = logged()
-    const { arm, reducer } = faulty(
-      (input) => input._tag === "Events" && input.events.some(({ tenantId }) => tenantId === "bad")
-    )
-    return Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const manager = yield* TestTenantManager
-      arm(true)
-      yield* manager.set(["a", "b", "bad", "c"])
-      yield* events.send(
-        ...["b", "bad", "c"].map((id) => TestEvent.associated(id, SERVICE)),
-        TestEvent.tenantDeleted("a")
-      )
-      expect(yield* active).toEqual(ids("b", "c"))
-      expect(log.messages("ERROR")).toEqual(["Events could not be applied; relisting"])
-      yield* TestClock.adjust(Duration.millis(500))
-      expect(yield* active).toEqual(ids("a", "b", "bad", "c"))
-    }).pipe(Effect.provide(world({ tenants: ["a"], reducer })), Effect.provide(log.layer))
-  })
+  faultyScenario(
+    (input) => input._tag === "Events" && input.events.some(({ tenantId }) => tenantId === "bad"),
+    "costs itself alone; the rest of its batch applies, and a relist follows",
+    (arm) =>
+      function* ({ events, log, manager }) {
+        arm(true)
+        yield* manager.set(["a", "b", "bad", "c"])
+        yield* events.send(
+          ...["b", "bad", "c"].map((id) => TestEvent.associated(id, SERVICE)),
+          TestEvent.tenantDeleted("a")
+        )
+        expect(yield* active).toEqual(ids("b", "c"))
+        expect(log.messages("ERROR")).toEqual(["Events could not be applied; relisting"])
+        yield* TestClock.adjust(Duration.millis(500))
+        expect(yield* active).toEqual(ids("a", "b", "bad", "c"))
+      }
+  )
 
-  it.scoped("fails a list in flight and its refresh; events of the batch apply", () => {
-    const { arm, reducer } = faulty(isTag("Listed"))
-    return Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const manager = yield* TestTenantManager
-      const held = yield* refreshHeld
-      arm(true)
-      yield* events.send(TestEvent.associated("b", SERVICE))
-      yield* held.release
-      yield* events.send(TestEvent.associated("c", SERVICE))
-      const error = yield* Effect.flip(held.finish)
-      expect(error._tag).toBe("TenantManagerUnavailable")
-      expect(yield* active).toEqual(ids("a", "b", "c"))
-      expect((yield* status).lastError).toMatchObject({ _tag: "ListFailed", error })
-      arm(false)
-      yield* manager.set(["a", "c", "d"])
-      yield* TestClock.adjust(Duration.seconds(1))
-      expect(yield* active).toEqual(ids("a", "c", "d"))
-      yield* refresh
-    }).pipe(Effect.provide(world({ tenants: ["a"], reducer })))
-  })
+  faultyScenario(
+    isTag("Listed"),
+    "fails a list in flight and its refresh; events of the batch apply",
+    (arm) =>
+      function* ({ manager }) {
+        const events = yield* TestTenantEvents
+        const held = yield* refreshHeld
+        arm(true)
+        // One batch: an event, the answer of the list, and another event.
+        yield* events.send(TestEvent.associated("b", SERVICE))
+        yield* held.release
+        yield* events.send(TestEvent.associated("c", SERVICE))
+        const error = yield* Effect.flip(held.finish)
+        expect(error._tag).toBe("TenantManagerUnavailable")
+        expect(yield* active).toEqual(ids("a", "b", "c"))
+        expect((yield* status).lastError).toMatchObject({ _tag: "ListFailed", error })
+        arm(false)
+        yield* manager.set(["a", "c", "d"])
+        yield* TestClock.adjust(Duration.seconds(1))
+        expect(yield* active).toEqual(ids("a", "c", "d"))
+        yield* refresh
+      }
+  )
 
-  it.scoped("ends a list that failed, and lists again", () => {
-    const { arm, reducer } = faulty(isTag("ListFailed"))
-    return Effect.gen(function* () {
-      const manager = yield* TestTenantManager
-      arm(true)
-      yield* manager.fail(undefined, 1)
-      yield* Effect.flip(refresh)
-      yield* manager.add("b")
-      yield* TestClock.adjust(Duration.seconds(1))
-      expect(yield* active).toEqual(ids("a", "b"))
-    }).pipe(Effect.provide(world({ tenants: ["a"], reducer })))
-  })
+  faultyScenario(
+    isTag("ListFailed"),
+    "ends a list that failed, and lists again",
+    (arm) =>
+      function* ({ manager }) {
+        arm(true)
+        yield* manager.fail(undefined, 1)
+        yield* Effect.flip(refresh)
+        yield* manager.add("b")
+        yield* TestClock.adjust(Duration.seconds(1))
+        expect(yield* active).toEqual(ids("a", "b"))
+      }
+  )
 
-  it.scoped("fails a refresh that it is", () => {
-    const { arm, reducer } = faulty(isTag("Refresh"))
-    return Effect.gen(function* () {
-      arm(true)
-      expect((yield* Effect.flip(refresh))._tag).toBe("TenantManagerUnavailable")
-      arm(false)
-      yield* refresh
-    }).pipe(Effect.provide(world({ reducer })))
-  })
+  faultyScenario(
+    isTag("Refresh"),
+    "fails its refresh",
+    (arm) =>
+      function* () {
+        arm(true)
+        expect((yield* Effect.flip(refresh))._tag).toBe("TenantManagerUnavailable")
+        arm(false)
+        yield* refresh
+      }
+  )
 
-  it.scoped("does not stop the loop when every input fails", () => {
-    const { arm, reducer } = faulty(() => true)
-    return Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const manager = yield* TestTenantManager
-      const held = yield* manager.hold()
-      const refreshing = yield* Effect.fork(Effect.exit(refresh))
-      yield* held.asked
-      arm(true)
-      yield* events.send(TestEvent.associated("b", SERVICE), "{")
-      yield* events.lose()
-      yield* events.subscribed
-      yield* held.release
-      yield* settle
-      expect((yield* Fiber.join(refreshing))._tag).toBe("Failure")
-      yield* TestClock.adjust(Duration.minutes(1))
-      arm(false)
-      yield* manager.add("c")
-      yield* TestClock.adjust(Duration.minutes(1))
-      expect(yield* active).toEqual(ids("a", "c"))
-      yield* refresh
-    }).pipe(Effect.provide(world({ tenants: ["a"], reducer })))
-  })
+  faultyScenario(
+    () => true,
+    "does not stop the loop when every input is one",
+    (arm) =>
+      function* ({ events, manager }) {
+        const held = yield* manager.hold()
+        const refreshing = yield* Effect.fork(Effect.exit(refresh))
+        yield* held.asked
+        arm(true)
+        yield* events.send(TestEvent.associated("b", SERVICE), "{")
+        yield* events.lose()
+        yield* events.subscribed
+        yield* held.release
+        expect((yield* Fiber.join(refreshing))._tag).toBe("Failure")
+        yield* TestClock.adjust(Duration.minutes(1))
+        arm(false)
+        yield* manager.add("c")
+        yield* TestClock.adjust(Duration.minutes(1))
+        expect(yield* active).toEqual(ids("a", "c"))
+        yield* refresh
+      }
+  )
 })
 
 /** Does what makes the discovery log, count and trace, and checks that all of it has its effect. */
@@ -190,43 +204,14 @@ const fault = (): never => {
   throw new Error("a fault of the test")
 }
 
-const makeTracer = (onSpan: (span: Tracer.Span) => void) =>
-  Tracer.make({
-    context: (f) => f(),
-    span: (name, parent, context, links, startTime, kind) => {
-      const attributes = new Map<string, unknown>()
-      const span: Tracer.Span = {
-        _tag: "Span",
-        name,
-        spanId: "span",
-        traceId: "trace",
-        parent,
-        context,
-        status: { _tag: "Started", startTime },
-        attributes,
-        links,
-        sampled: true,
-        kind,
-        end: () => undefined,
-        attribute: (key, value) => {
-          attributes.set(key, value)
-        },
-        event: () => undefined,
-        addLinks: () => undefined
-      }
-      onSpan(span)
-      return span
-    }
-  })
-
 describe("code of the user that throws does not change what the discovery does", () => {
-  const one = world({ tenants: ["a"] })
+  const one: WorldOptions = { tenants: ["a"] }
 
-  it.scoped("without a fault", () => everything.pipe(Effect.provide(one)))
+  it.scoped("without a fault", () => everything.pipe(Effect.provide(world(one))))
 
   it.scoped("a logger", () =>
     everything.pipe(
-      Effect.provide(one),
+      Effect.provide(world(one)),
       Effect.provide(
         Layer.merge(
           Logger.replace(Logger.defaultLogger, Logger.make(fault)),
@@ -237,7 +222,10 @@ describe("code of the user that throws does not change what the discovery does",
   )
 
   it.scoped("a tracer", () =>
-    everything.pipe(Effect.provide(one), Effect.withTracer(makeTracer(fault)))
+    everything.pipe(
+      Effect.provide(world(one)),
+      Effect.withTracer(Tracer.make({ context: (f) => f(), span: fault }))
+    )
   )
 
   it.scoped("a metric", () => {
@@ -250,46 +238,49 @@ describe("code of the user that throws does not change what the discovery does",
     return Effect.gen(function* () {
       yield* everything
       expect(metrics).toHaveBeenCalledOnce()
-    }).pipe(Effect.provide(one), Effect.ensuring(Effect.sync(() => metrics.mockRestore())))
+    }).pipe(Effect.provide(world(one)), Effect.ensuring(Effect.sync(() => metrics.mockRestore())))
   })
 })
 
 describe("a clock", () => {
-  it.scoped("whose timers fire early does not end the relists", () => {
-    const early = Effect.map(Effect.clock, (clock): Clock.Clock => ({
+  /** The test clock with some of its functions replaced. */
+  const clockWith = (replace: (clock: Clock.Clock) => Partial<Clock.Clock>) =>
+    Effect.map(Effect.clock, (clock): Clock.Clock => ({
       [Clock.ClockTypeId]: Clock.ClockTypeId,
       unsafeCurrentTimeMillis: () => clock.unsafeCurrentTimeMillis(),
       unsafeCurrentTimeNanos: () => clock.unsafeCurrentTimeNanos(),
       currentTimeMillis: clock.currentTimeMillis,
       currentTimeNanos: clock.currentTimeNanos,
-      sleep: (duration) =>
-        clock.sleep(
-          Duration.greaterThan(duration, "1 second")
-            ? Duration.subtract(duration, "1 millis")
-            : duration
-        )
+      sleep: (duration) => clock.sleep(duration),
+      ...replace(clock)
     }))
-    return Effect.gen(function* () {
+
+  it.scoped("whose timers fire early does not end the relists", () =>
+    Effect.gen(function* () {
       const manager = yield* TestTenantManager
-      yield* Effect.withClock(Layer.build(discovery()), yield* early)
+      const early = yield* clockWith((clock) => ({
+        sleep: (duration) =>
+          clock.sleep(
+            Duration.greaterThan(duration, "1 second")
+              ? Duration.subtract(duration, "1 millis")
+              : duration
+          )
+      }))
+      yield* Effect.withClock(Layer.build(discovery()), early)
       yield* TestClock.adjust(Duration.minutes(10))
       expect(yield* manager.calls).toBeGreaterThan(8)
     }).pipe(Effect.provide(edges()))
-  })
+  )
 
-  it.scoped("whose wall time jumps back or forth changes no wait and no age", () => {
-    let offset = 0
-    const jumping = Effect.map(Effect.clock, (clock): Clock.Clock => ({
-      [Clock.ClockTypeId]: Clock.ClockTypeId,
-      unsafeCurrentTimeMillis: () => clock.unsafeCurrentTimeMillis() + offset,
-      unsafeCurrentTimeNanos: () => clock.unsafeCurrentTimeNanos(),
-      currentTimeMillis: Effect.map(clock.currentTimeMillis, (millis) => millis + offset),
-      currentTimeNanos: clock.currentTimeNanos,
-      sleep: (duration) => clock.sleep(duration)
-    }))
-    return Effect.gen(function* () {
+  it.scoped("whose wall time jumps back or forth changes no wait and no age", () =>
+    Effect.gen(function* () {
+      let offset = 0
       const manager = yield* TestTenantManager
-      const context = yield* Effect.withClock(Layer.build(discovery()), yield* jumping)
+      const jumping = yield* clockWith((clock) => ({
+        unsafeCurrentTimeMillis: () => clock.unsafeCurrentTimeMillis() + offset,
+        currentTimeMillis: Effect.map(clock.currentTimeMillis, (millis) => millis + offset)
+      }))
+      const context = yield* Effect.withClock(Layer.build(discovery()), jumping)
       const { requireFresh } = Context.get(context, TenantDiscovery)
       yield* manager.fail()
       for (const jump of [-3_600_000, 7_200_000]) {
@@ -302,23 +293,21 @@ describe("a clock", () => {
       yield* TestClock.adjust(Duration.minutes(2))
       yield* requireFresh(Duration.seconds(72))
     }).pipe(Effect.provide(edges()))
-  })
+  )
 })
 
 describe("spans", () => {
-  it.scoped("are one for each applied event, without a parent", () => {
-    const spans: Array<Tracer.Span> = []
-    const tracer = makeTracer((span) => {
-      spans.push(span)
-    })
-    return Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      yield* events.send(
-        TestEvent.associated("b", SERVICE, { event_id: "evt-b" }),
-        TestEvent.associated("c", "other"),
-        "garbage"
+  it.scoped("are one for each applied event, without a parent", () =>
+    Effect.gen(function* () {
+      const { observed, spans } = yield* makeCollector
+      const send = Effect.flatMap(TestTenantEvents, (events) =>
+        events.send(
+          TestEvent.associated("b", SERVICE, { event_id: "evt-b" }),
+          TestEvent.associated("c", "other"),
+          "garbage"
+        )
       )
-      yield* settle
+      yield* observed(Effect.zipRight(send, settle).pipe(Effect.provide(world())))
       const name = "event.tenant_event_listener.handle_message"
       const own = spans.filter((span) => span.name === name)
       expect(own.map((span) => Object.fromEntries(span.attributes))).toEqual([
@@ -330,6 +319,6 @@ describe("spans", () => {
         }
       ])
       expect(own[0]?.parent).toEqual(Option.none())
-    }).pipe(Effect.provide(world()), Effect.withTracer(tracer))
-  })
+    })
+  )
 })

@@ -1,21 +1,28 @@
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect } from "@effect/vitest"
 import { Duration, Effect, Stream, TestClock } from "effect"
 import { TenantDiscovery } from "../../src/index.js"
-import { TestEvent, TestTenantEvents, TestTenantManager } from "../../src/testing.js"
-import { collect, debounced, mode, refresh, SERVICE, settle, status, world } from "./harness.js"
+import { TestEvent } from "../../src/testing.js"
+import {
+  SERVICE,
+  discovery,
+  settle,
+  debounced,
+  refresh,
+  status,
+  mode,
+  collect,
+  scenario
+} from "./harness.js"
 
 const seconds = Duration.seconds
-const one = world({ tenants: ["a"] })
-
 const asOf = Effect.flatMap(TenantDiscovery, (discovery) =>
   Effect.map(discovery.view.get, (view) => view.asOf)
 )
 
 describe("law 13: the view is honest", () => {
-  it.scoped("dates the view by the begin of the list, not by its answer", () =>
-    Effect.gen(function* () {
-      const manager = yield* TestTenantManager
-      const discovery = yield* TenantDiscovery
+  scenario(
+    "dates the view by the begin of the list, not by its answer",
+    function* ({ manager, discovery }) {
       yield* TestClock.adjust(seconds(10))
       yield* manager.delay(seconds(5))
       yield* Effect.fork(refresh)
@@ -26,14 +33,12 @@ describe("law 13: the view is honest", () => {
       expect(stale).toMatchObject({ _tag: "StaleTenantView", mode: "Live" })
       expect(Duration.toMillis(stale.age)).toBe(5000)
       yield* discovery.requireFresh(seconds(5))
-    }).pipe(Effect.provide(one))
+    }
   )
 
-  it.scoped("dates the view by the last heartbeat that was sent, only while Live", () =>
-    Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const manager = yield* TestTenantManager
-      const discovery = yield* TenantDiscovery
+  scenario(
+    "dates the view by the last heartbeat that was sent, only while Live",
+    function* ({ events, manager, discovery }) {
       yield* TestClock.adjust(seconds(20))
       for (const sentAt of [19_000_000_000n, 5_000_000_000n]) {
         yield* events.aliveSentAt(sentAt)
@@ -50,40 +55,30 @@ describe("law 13: the view is honest", () => {
       yield* settle
       expect(yield* asOf).toBe(19_000)
       yield* Effect.flip(discovery.requireFresh(seconds(2)))
-    }).pipe(Effect.provide(one))
+    }
   )
 
-  it.scoped("does not become fresh by events", () =>
-    Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const discovery = yield* TenantDiscovery
-      yield* TestClock.adjust(seconds(30))
-      yield* events.send(TestEvent.associated("b", SERVICE))
-      yield* settle
-      expect((yield* discovery.view.get).size).toBe(2)
-      yield* Effect.flip(discovery.requireFresh(seconds(29)))
-      yield* discovery.requireFresh(seconds(30))
-    }).pipe(Effect.provide(one))
-  )
+  scenario("does not become fresh by events", function* ({ events, discovery }) {
+    yield* TestClock.adjust(seconds(30))
+    yield* events.send(TestEvent.associated("b", SERVICE))
+    yield* settle
+    expect((yield* discovery.view.get).size).toBe(2)
+    yield* Effect.flip(discovery.requireFresh(seconds(29)))
+    yield* discovery.requireFresh(seconds(30))
+  })
 
-  it.scoped("ages while lists fail", () =>
-    Effect.gen(function* () {
-      const manager = yield* TestTenantManager
-      const discovery = yield* TenantDiscovery
-      yield* manager.fail()
-      yield* TestClock.adjust(seconds(100))
-      yield* Effect.flip(discovery.requireFresh(seconds(99)))
-      yield* manager.recover
-      yield* refresh
-      yield* discovery.requireFresh(0)
-    }).pipe(Effect.provide(one))
-  )
+  scenario("ages while lists fail", function* ({ manager, discovery }) {
+    yield* manager.fail()
+    yield* TestClock.adjust(seconds(100))
+    yield* Effect.flip(discovery.requireFresh(seconds(99)))
+    yield* manager.recover
+    yield* refresh
+    yield* discovery.requireFresh(0)
+  })
 
-  it.scoped("reports each mode in the status, and revisions that never decrease", () =>
-    Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const manager = yield* TestTenantManager
-      const discovery = yield* TenantDiscovery
+  scenario(
+    "reports each mode in the status, and revisions that never decrease",
+    function* ({ events, manager, discovery }) {
       const modes = yield* collect(
         Stream.changes(Stream.map(discovery.status.changes, (now) => now.mode)),
         (now) => now
@@ -111,6 +106,6 @@ describe("law 13: the view is honest", () => {
         lastListedAt: 300,
         lastError: { _tag: "SubscriptionLost" }
       })
-    }).pipe(Effect.provide(one))
+    }
   )
 })

@@ -3,24 +3,24 @@ import { Context, Duration, Effect, Layer, Random, TestClock } from "effect"
 import { TenantDiscovery } from "../../src/index.js"
 import { TestEvent, TestTenantEvents, TestTenantManager } from "../../src/testing.js"
 import {
-  active,
-  debounced,
+  SERVICE,
   edges,
+  settle,
+  debounced,
   ids,
-  logged,
+  active,
   mode,
   recordChanges,
   refreshHeld,
-  SERVICE,
-  settle,
-  world
+  two,
+  over,
+  scenario
 } from "./harness.js"
 
 describe("law 4: every gap is closed", () => {
-  it.scoped("relists after a reconnect and publishes the difference as changes", () =>
-    Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const manager = yield* TestTenantManager
+  over(two)(
+    "relists after a reconnect and publishes the difference as changes",
+    function* ({ events, manager }) {
       const changes = yield* recordChanges
       yield* debounced
       yield* events.lose()
@@ -33,13 +33,12 @@ describe("law 4: every gap is closed", () => {
       expect(yield* mode).toBe("Live")
       expect([...changes].sort()).toEqual(["+c", "-a Listing"])
       expect(yield* manager.calls).toBe(2)
-    }).pipe(Effect.provide(world({ tenants: ["a", "b"] })))
+    }
   )
 
-  it.scoped("stays Resyncing when the list began before the subscription", () =>
-    Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const manager = yield* TestTenantManager
+  scenario(
+    "stays Resyncing when the list began before the subscription",
+    function* ({ events, manager }) {
       yield* debounced
       yield* events.lose()
       const early = yield* refreshHeld
@@ -52,13 +51,12 @@ describe("law 4: every gap is closed", () => {
       yield* late.asked
       yield* late.release
       expect(yield* mode).toBe("Live")
-    }).pipe(Effect.provide(world({ tenants: ["a"] })))
+    }
   )
 
-  it.scoped("does not become Live when the subscription is lost during its list", () =>
-    Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const manager = yield* TestTenantManager
+  scenario(
+    "does not become Live when the subscription is lost during its list",
+    function* ({ events, manager }) {
       yield* debounced
       yield* events.lose()
       const held = yield* manager.hold()
@@ -68,13 +66,12 @@ describe("law 4: every gap is closed", () => {
       yield* settle
       yield* held.release
       expect(yield* mode).toBe("BootstrapOnly")
-    }).pipe(Effect.provide(world({ tenants: ["a"] })))
+    }
   )
 
-  it.scoped("logs one warning for a loss and one line for the recovery", () => {
-    const log = logged()
-    return Effect.gen(function* () {
-      const events = yield* TestTenantEvents
+  scenario(
+    "logs one warning for a loss and one line for the recovery",
+    function* ({ events, log }) {
       yield* debounced
       yield* events.lose({ _tag: "HeartbeatTimedOut", message: "no answer within 5 s" })
       yield* events.lose({ _tag: "ConnectFailed", message: "refused" })
@@ -89,8 +86,8 @@ describe("law 4: every gap is closed", () => {
         }
       ])
       expect(log.messages("INFO").at(-1)).toBe("following tenant events")
-    }).pipe(Effect.provide(world({ tenants: ["a"] })), Effect.provide(log.layer))
-  })
+    }
+  )
 })
 
 describe("resubscribeJitter", () => {

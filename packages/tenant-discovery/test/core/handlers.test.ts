@@ -1,17 +1,17 @@
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect } from "@effect/vitest"
 import { Duration, Effect, TestClock } from "effect"
-import { TenantDiscovery } from "../../src/index.js"
-import { TestEvent, TestTenantEvents, TestTenantManager } from "../../src/testing.js"
+import { TestEvent, TestTenantEvents } from "../../src/testing.js"
 import {
-  active,
-  debounced,
-  ids,
-  logged,
-  named,
-  refresh,
   SERVICE,
+  type WorldOptions,
   settle,
-  world
+  debounced,
+  refresh,
+  ids,
+  named,
+  active,
+  none,
+  over
 } from "./harness.js"
 
 const associate = (...tenants: ReadonlyArray<string>) =>
@@ -19,12 +19,13 @@ const associate = (...tenants: ReadonlyArray<string>) =>
     events.send(...tenants.map((id) => TestEvent.associated(id, SERVICE)))
   )
 
+const four: WorldOptions = { tenants: ["a", "b", "c", "d"] }
+const withName: WorldOptions = { tenants: [named("a", "Acme"), "b"] }
+
 describe("handlers", () => {
-  it.scoped("law 11: run for the next tenant after one fails, dies, throws or interrupts", () => {
-    const log = logged()
-    return Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const discovery = yield* TenantDiscovery
+  over(none)(
+    "law 11: run for the next tenant after one fails, dies, throws or interrupts",
+    function* ({ events, discovery, log }) {
       const called: Array<string> = []
       const handler = ({ id }: { readonly id: string }) => {
         called.push(id)
@@ -49,12 +50,12 @@ describe("handlers", () => {
       expect(log.messages("ERROR")[0]).toBe(
         "onTenantAdded handler failed; continuing with the next change"
       )
-    }).pipe(Effect.provide(world()), Effect.provide(log.layer))
-  })
+    }
+  )
 
-  it.scoped("run one at a time in order; a slow one delays neither the view nor another", () =>
-    Effect.gen(function* () {
-      const discovery = yield* TenantDiscovery
+  over(none)(
+    "run one at a time in order; a slow one delays neither the view nor another",
+    function* ({ discovery }) {
       const slow: Array<string> = []
       const quick: Array<string> = []
       yield* discovery.onTenantAdded((tenant) =>
@@ -69,13 +70,12 @@ describe("handlers", () => {
       expect(quick).toEqual(["x", "y"])
       yield* TestClock.adjust(Duration.seconds(2))
       expect(slow).toEqual(["begin x", "end x", "begin y", "end y"])
-    }).pipe(Effect.provide(world()))
+    }
   )
 
-  it.scoped("with replay, run first for the active tenants, without a gap or a repetition", () =>
-    Effect.gen(function* () {
-      const manager = yield* TestTenantManager
-      const discovery = yield* TenantDiscovery
+  over(withName)(
+    "with replay, run first for the active tenants, without a gap or a repetition",
+    function* ({ manager, discovery }) {
       const replayed: Array<string> = []
       const later: Array<string> = []
       yield* discovery.onTenantAdded(
@@ -89,46 +89,38 @@ describe("handlers", () => {
       expect(later).toEqual(["c"])
       yield* debounced
       expect(yield* manager.calls).toBe(1)
-    }).pipe(Effect.provide(world({ tenants: [named("a", "Acme"), "b"] })))
+    }
   )
 
-  it.scoped("of removals receive the cause", () =>
-    Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const manager = yield* TestTenantManager
-      const discovery = yield* TenantDiscovery
-      const causes: Array<unknown> = []
-      yield* discovery.onTenantRemoved((tenant, cause) =>
-        Effect.sync(() => causes.push([tenant.id, cause]))
-      )
-      yield* events.send(TestEvent.suspended("a", SERVICE, { event_id: "evt-a" }))
-      yield* events.send({ event_type: "tenant.deleted", tenant_id: "b", payload: null })
-      yield* settle
-      yield* manager.set(["d"])
-      yield* refresh
-      yield* settle
-      expect(causes).toEqual([
-        ["a", { _tag: "Event", eventType: "tenant.service.suspended", eventId: "evt-a" }],
-        ["b", { _tag: "Event", eventType: "tenant.deleted", eventId: undefined }],
-        ["c", { _tag: "Listing" }]
-      ])
-    }).pipe(Effect.provide(world({ tenants: ["a", "b", "c", "d"] })))
-  )
+  over(four)("of removals receive the cause", function* ({ events, manager, discovery }) {
+    const causes: Array<unknown> = []
+    yield* discovery.onTenantRemoved((tenant, cause) =>
+      Effect.sync(() => causes.push([tenant.id, cause]))
+    )
+    yield* events.send(TestEvent.suspended("a", SERVICE, { event_id: "evt-a" }))
+    yield* events.send({ event_type: "tenant.deleted", tenant_id: "b", payload: null })
+    yield* settle
+    yield* manager.set(["d"])
+    yield* refresh
+    yield* settle
+    expect(causes).toEqual([
+      ["a", { _tag: "Event", eventType: "tenant.service.suspended", eventId: "evt-a" }],
+      ["b", { _tag: "Event", eventType: "tenant.deleted", eventId: undefined }],
+      ["c", { _tag: "Listing" }]
+    ])
+  })
 
-  it.scoped("stop with their own scope", () =>
-    Effect.gen(function* () {
-      const discovery = yield* TenantDiscovery
-      const called: Array<string> = []
-      yield* Effect.scoped(
-        Effect.gen(function* () {
-          yield* discovery.onTenantAdded(({ id }) => Effect.sync(() => called.push(id)))
-          yield* associate("a")
-          yield* settle
-        })
-      )
-      yield* associate("b")
-      yield* settle
-      expect(called).toEqual(["a"])
-    }).pipe(Effect.provide(world()))
-  )
+  over(none)("stop with their own scope", function* ({ discovery }) {
+    const called: Array<string> = []
+    yield* Effect.scoped(
+      Effect.gen(function* () {
+        yield* discovery.onTenantAdded(({ id }) => Effect.sync(() => called.push(id)))
+        yield* associate("a")
+        yield* settle
+      })
+    )
+    yield* associate("b")
+    yield* settle
+    expect(called).toEqual(["a"])
+  })
 })

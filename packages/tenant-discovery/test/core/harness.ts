@@ -1,4 +1,5 @@
 /** The real discovery over the doubles of its two edges, and helpers of its tests. */
+import { it } from "@effect/vitest"
 import {
   Effect,
   Fiber,
@@ -9,8 +10,11 @@ import {
   Metric,
   Random,
   Stream,
-  TestClock
+  type Scope,
+  TestClock,
+  type TestServices
 } from "effect"
+import type { YieldWrap } from "effect/Utils"
 import { makeDiscovery } from "../../src/internal/discovery/listener.js"
 import type { Reducer } from "../../src/internal/discovery/state.js"
 import {
@@ -18,7 +22,9 @@ import {
   type TenantChange,
   TenantDiscovery,
   type TenantDiscoveryOptions,
-  TenantId
+  TenantId,
+  type TenantListing,
+  TenantManager
 } from "../../src/index.js"
 import {
   type TenantInput,
@@ -34,6 +40,8 @@ export interface WorldOptions {
   readonly tenants?: Iterable<TenantInput>
   readonly events?: TestTenantEventsOptions
   readonly discovery?: TenantDiscoveryOptions
+  /** Changes each list of the double. */
+  readonly listing?: (listing: TenantListing) => TenantListing
   /** Replaces the reducer of the discovery. */
   readonly reducer?: Reducer
 }
@@ -55,9 +63,18 @@ export const discovery = (options: WorldOptions = {}) =>
     makeDiscovery({ resubscribeJitter: 0, ...options.discovery }, options.reducer)
   ).pipe(Layer.provide(Layer.setRandom(Random.make("the same jitter in each run"))))
 
+const changedLists = ({ listing = (same) => same }: WorldOptions) =>
+  Layer.effect(
+    TenantManager,
+    Effect.map(TenantManager, (manager) => ({
+      ...manager,
+      listActiveTenants: Effect.map(manager.listActiveTenants, listing)
+    }))
+  )
+
 /** The edges, and the discovery over them. */
 export const world = (options: WorldOptions = {}) =>
-  Layer.provideMerge(discovery(options), edges(options))
+  discovery(options).pipe(Layer.provide(changedLists(options)), Layer.provideMerge(edges(options)))
 
 /** Lets every fiber run until it waits for something. */
 export const settle = TestClock.adjust(0)
@@ -184,3 +201,51 @@ export const growth = <A, E, R>(
     yield* settle
     return (yield* value) - before
   })
+
+export const none: WorldOptions = {}
+export const two: WorldOptions = { tenants: ["a", "b"] }
+
+interface Tools {
+  /** Each control waits until every fiber waits for something. */
+  readonly events: TestTenantEvents["Type"]
+  readonly manager: TestTenantManager["Type"]
+  readonly discovery: TenantDiscovery["Type"]
+  readonly log: ReturnType<typeof logged>
+}
+
+type Available =
+  | TenantDiscovery
+  | TestTenantEvents
+  | TestTenantManager
+  | Scope.Scope
+  | TestServices.TestServices
+
+type Body = (
+  tools: Tools
+) => Generator<YieldWrap<Effect.Effect<unknown, unknown, Available>>, void, never>
+
+/** Declares a test of the discovery over the doubles, with a log that is kept. */
+export const over =
+  (options: WorldOptions) =>
+  (name: string, body: Body): void => {
+    it.scoped(name, () => {
+      const log = logged()
+      return Effect.gen(function* () {
+        const events = yield* TestTenantEvents
+        const settled: TestTenantEvents["Type"] = {
+          ...events,
+          subscribed: Effect.zipLeft(events.subscribed, settle),
+          send: (...messages) => Effect.zipLeft(events.send(...messages), settle),
+          lose: (cause) => Effect.zipLeft(events.lose(cause), settle),
+          alive: Effect.zipLeft(events.alive, settle),
+          aliveSentAt: (sentAt) => Effect.zipLeft(events.aliveSentAt(sentAt), settle)
+        }
+        const manager = yield* TestTenantManager
+        const discovery = yield* TenantDiscovery
+        yield* Effect.gen(() => body({ events: settled, manager, discovery, log }))
+      }).pipe(Effect.provide(world(options)), Effect.provide(log.layer))
+    })
+  }
+
+/** The same with the active tenant `a`. */
+export const scenario = over({ tenants: ["a"] })

@@ -1,63 +1,47 @@
-import { describe, expect, it } from "@effect/vitest"
-import { Context, Duration, Effect, Layer, TestClock } from "effect"
-import { TenantDiscovery, type TenantListing, TenantManager } from "../../src/index.js"
-import { TestTenantEvents, TestTenantManager } from "../../src/testing.js"
+import { beforeEach, describe, expect, it } from "@effect/vitest"
+import { Duration, Effect, TestClock } from "effect"
+import type { TenantListing } from "../../src/index.js"
 import {
-  active,
-  discovery,
-  edges,
+  SERVICE,
+  type WorldOptions,
+  world,
+  settle,
+  refresh,
+  status,
   ids,
-  logged,
   many,
+  active,
   mode,
   recordChanges,
-  refresh,
-  SERVICE,
-  settle,
-  status,
-  type WorldOptions
+  over
 } from "./harness.js"
 
-type Remarks = Partial<Pick<TenantListing, "skipped" | "firstSkipped" | "inactive">>
-
-/** A discovery whose lists have the tenants of the double, and `remarks` besides. */
-const makeWorld = (options: WorldOptions = {}) => {
-  let remarks: Remarks = {}
-  const remarked = Layer.effect(
-    TenantManager,
-    Effect.map(TenantManager, (manager) => ({
-      ...manager,
-      listActiveTenants: Effect.map(manager.listActiveTenants, (listing) => ({
-        ...listing,
-        ...remarks
-      }))
-    }))
-  )
-  return {
-    remark: (next: Remarks) => {
-      remarks = next
-    },
-    layer: discovery(options).pipe(
-      Layer.provide(remarked),
-      Layer.provideMerge(edges({ tenants: many(20), ...options }))
-    )
-  }
-}
-
-const unreadable: Remarks = {
+const unreadable: Partial<TenantListing> = {
   skipped: 4,
   firstSkipped: { index: 7, reason: "id: expected a string, got nothing" }
 }
 
-const filtered = (...statuses: ReadonlyArray<string>): Remarks => ({
+const filtered = (...statuses: ReadonlyArray<string>): Partial<TenantListing> => ({
   inactive: new Map(statuses.map((value) => [value, 10]))
 })
 
+/** Lists have the tenants of the double, and `remarks` besides. */
+let remarks: Partial<TenantListing> = {}
+const options: WorldOptions = {
+  tenants: many(20),
+  listing: (listing) => ({ ...listing, ...remarks })
+}
+const remark = (next: Partial<TenantListing>): void => {
+  remarks = next
+}
+const incomplete = over(options)
+
+beforeEach(() => remark({}))
+
 describe("law 7: a list with unreadable elements", () => {
-  it.scoped("adds tenants, removes none, and fails refresh when it lacks present ones", () => {
-    const { layer, remark } = makeWorld()
-    return Effect.gen(function* () {
-      const manager = yield* TestTenantManager
+  incomplete(
+    "adds tenants, removes none, and fails refresh when it lacks present ones",
+    function* ({ manager }) {
       const changes = yield* recordChanges
       remark(unreadable)
       yield* manager.set([...many(16), "new"])
@@ -72,13 +56,12 @@ describe("law 7: a list with unreadable elements", () => {
         awaitingRemoval: 4,
         lastError: { _tag: "ListIncomplete", message: error.message }
       })
-    }).pipe(Effect.provide(layer))
-  })
+    }
+  )
 
-  it.scoped("removes no tenant however often it is repeated, and a readable list does", () => {
-    const { layer, remark } = makeWorld()
-    return Effect.gen(function* () {
-      const manager = yield* TestTenantManager
+  incomplete(
+    "removes no tenant however often it is repeated, and a readable list does",
+    function* ({ manager }) {
       const changes = yield* recordChanges
       remark(unreadable)
       yield* manager.set([])
@@ -92,37 +75,30 @@ describe("law 7: a list with unreadable elements", () => {
       expect(changes).toEqual([])
       yield* TestClock.adjust(Duration.seconds(1))
       expect(changes.length).toBe(20)
-    }).pipe(Effect.provide(layer))
+    }
+  )
+
+  incomplete("logs one warning when it begins and one line when it ends", function* ({ log }) {
+    remark(unreadable)
+    for (let i = 0; i < 3; i++) yield* refresh
+    expect(log.at("WARN")).toEqual([
+      {
+        level: "WARN",
+        message:
+          "the list has 4 unreadable elements: [7] id: expected a string, got nothing; it removes no tenant",
+        fields: { service: SERVICE, skipped: 4, first_index: 7 }
+      }
+    ])
+    remark({})
+    yield* refresh
+    yield* refresh
+    const ended = log.messages("INFO").filter((text) => text === "lists are complete again")
+    expect(ended.length).toBe(1)
   })
 
-  it.scoped("logs one warning when it begins and one line when it ends", () => {
-    const log = logged()
-    const { layer, remark } = makeWorld()
-    return Effect.gen(function* () {
-      remark(unreadable)
-      for (let i = 0; i < 3; i++) yield* refresh
-      expect(log.at("WARN")).toEqual([
-        {
-          level: "WARN",
-          message:
-            "the list has 4 unreadable elements: [7] id: expected a string, got nothing; it removes no tenant",
-          fields: { service: SERVICE, skipped: 4, first_index: 7 }
-        }
-      ])
-      remark({})
-      yield* refresh
-      yield* refresh
-      const ended = log.messages("INFO").filter((text) => text === "lists are complete again")
-      expect(ended.length).toBe(1)
-    }).pipe(Effect.provide(layer), Effect.provide(log.layer))
-  })
-
-  it.scoped("does not prove the view while it lacks present tenants", () => {
-    const { layer, remark } = makeWorld()
-    return Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const manager = yield* TestTenantManager
-      const service = yield* TenantDiscovery
+  incomplete(
+    "does not prove the view while it lacks present tenants",
+    function* ({ events, manager, discovery: service }) {
       remark(unreadable)
       yield* manager.set(many(16))
       yield* TestClock.adjust(Duration.seconds(10))
@@ -139,29 +115,24 @@ describe("law 7: a list with unreadable elements", () => {
       yield* refresh
       expect(yield* mode).toBe("Live")
       yield* service.requireFresh(0)
-    }).pipe(Effect.provide(layer))
-  })
+    }
+  )
 
   it.scoped("starts the layer with the tenants that it has", () => {
-    const { layer, remark } = makeWorld()
     remark(unreadable)
     return Effect.gen(function* () {
-      const context = yield* Layer.build(layer)
-      const service = Context.get(context, TenantDiscovery)
-      expect((yield* service.activeTenantIds).length).toBe(20)
-      expect((yield* service.status.get).lastError?._tag).toBe("ListIncomplete")
-    })
+      expect((yield* active).length).toBe(20)
+      expect((yield* status).lastError?._tag).toBe("ListIncomplete")
+    }).pipe(Effect.provide(world(options)))
   })
 })
 
 describe("law 7: a list whose elements are all filtered by their status", () => {
-  it.scoped.each([["ACTIVE"], ["suspended", "enabled"], [" suspended"]])(
-    "removes no tenant when a status is unknown: %j",
-    (statuses) => {
-      const log = logged()
-      const { layer, remark } = makeWorld()
-      return Effect.gen(function* () {
-        const manager = yield* TestTenantManager
+  for (const statuses of [["ACTIVE"], ["suspended", "enabled"], [" suspended"]]) {
+    const shown = statuses.join(", ")
+    incomplete(
+      `removes no tenant when a status is unknown: ${shown}`,
+      function* ({ log, manager }) {
         const changes = yield* recordChanges
         remark(filtered(...statuses))
         yield* manager.set([])
@@ -172,19 +143,17 @@ describe("law 7: a list whose elements are all filtered by their status", () => 
         expect(log.at("WARN")).toEqual([
           {
             level: "WARN",
-            message: expect.stringContaining(`(${statuses.join(", ")}); at least one`),
+            message: expect.stringContaining(`(${shown}); at least one`),
             fields: { service: SERVICE, statuses: statuses.join(" ") }
           }
         ])
-      }).pipe(Effect.provide(layer), Effect.provide(log.layer))
-    }
-  )
+      }
+    )
+  }
 
-  it.scoped("removes all tenants, confirmed, when every status is known", () => {
-    const log = logged()
-    const { layer, remark } = makeWorld()
-    return Effect.gen(function* () {
-      const manager = yield* TestTenantManager
+  incomplete(
+    "removes all tenants, confirmed, when every status is known",
+    function* ({ manager, log }) {
       remark(filtered("suspended", "Deleted", "PROVISIONING"))
       yield* manager.set([])
       yield* Effect.fork(refresh)
@@ -196,17 +165,13 @@ describe("law 7: a list whose elements are all filtered by their status", () => 
         "every element of the list is inactive by its status (suspended, Deleted, PROVISIONING)",
         "the list would remove 20 of 20 tenants; waiting for another list to confirm"
       ])
-    }).pipe(Effect.provide(layer), Effect.provide(log.layer))
-  })
+    }
+  )
 
-  it.scoped("removes as usual when some elements are active", () => {
-    const { layer, remark } = makeWorld()
-    return Effect.gen(function* () {
-      const manager = yield* TestTenantManager
-      remark(filtered("unheard-of"))
-      yield* manager.set(many(19))
-      yield* refresh
-      expect((yield* active).length).toBe(19)
-    }).pipe(Effect.provide(layer))
+  incomplete("removes as usual when some elements are active", function* ({ manager }) {
+    remark(filtered("unheard-of"))
+    yield* manager.set(many(19))
+    yield* refresh
+    expect((yield* active).length).toBe(19)
   })
 })

@@ -1,23 +1,27 @@
-import { describe, expect, it } from "@effect/vitest"
-import { Effect } from "effect"
-import { TestEvent, TestTenantEvents, TestTenantManager } from "../../src/testing.js"
+import { describe, expect } from "@effect/vitest"
+import { TestEvent } from "../../src/testing.js"
 import {
-  active,
+  SERVICE,
+  type WorldOptions,
+  settle,
   debounced,
+  refresh,
   ids,
+  active,
   mode,
   recordChanges,
-  refresh,
   refreshHeld,
-  SERVICE,
-  settle,
-  world
+  two,
+  over,
+  scenario
 } from "./harness.js"
 
+const keptAndOld: WorldOptions = { tenants: ["kept", "old"] }
+
 describe("law 6: events during a list", () => {
-  it.scoped("apply at once, and the list reverts neither an add nor a removal", () =>
-    Effect.gen(function* () {
-      const events = yield* TestTenantEvents
+  over(keptAndOld)(
+    "apply at once, and the list reverts neither an add nor a removal",
+    function* ({ events }) {
       const changes = yield* recordChanges
       const held = yield* refreshHeld
       yield* events.send(TestEvent.associated("new", SERVICE), TestEvent.suspended("old", SERVICE))
@@ -25,42 +29,35 @@ describe("law 6: events during a list", () => {
       yield* held.finish
       expect(yield* active).toEqual(ids("kept", "new"))
       expect(changes).toEqual(["+new", "-old tenant.service.suspended"])
-    }).pipe(Effect.provide(world({ tenants: ["kept", "old"] })))
+    }
   )
 
-  it.scoped("decide about their tenant by the last one", () =>
-    Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const held = yield* refreshHeld
-      yield* events.send(
-        TestEvent.suspended("a", SERVICE),
-        TestEvent.reactivated("a", SERVICE),
-        TestEvent.associated("b", SERVICE),
-        TestEvent.purged("b", SERVICE)
-      )
-      yield* settle
-      yield* held.finish
-      expect(yield* active).toEqual(ids("a"))
-    }).pipe(Effect.provide(world({ tenants: ["a"] })))
-  )
+  scenario("decide about their tenant by the last one", function* ({ events }) {
+    const held = yield* refreshHeld
+    yield* events.send(
+      TestEvent.suspended("a", SERVICE),
+      TestEvent.reactivated("a", SERVICE),
+      TestEvent.associated("b", SERVICE),
+      TestEvent.purged("b", SERVICE)
+    )
+    yield* settle
+    yield* held.finish
+    expect(yield* active).toEqual(ids("a"))
+  })
 
-  it.scoped("do not bind the next list", () =>
-    Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const held = yield* refreshHeld
-      yield* events.send(TestEvent.suspended("a", SERVICE))
-      yield* settle
-      yield* held.finish
-      expect(yield* active).toEqual(ids("b"))
-      yield* refresh
-      expect(yield* active).toEqual(ids("a", "b"))
-    }).pipe(Effect.provide(world({ tenants: ["a", "b"] })))
-  )
+  over(two)("do not bind the next list", function* ({ events }) {
+    const held = yield* refreshHeld
+    yield* events.send(TestEvent.suspended("a", SERVICE))
+    yield* settle
+    yield* held.finish
+    expect(yield* active).toEqual(ids("b"))
+    yield* refresh
+    expect(yield* active).toEqual(ids("a", "b"))
+  })
 
-  it.scoped("apply in the same way during the list that closes a gap", () =>
-    Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const manager = yield* TestTenantManager
+  over(two)(
+    "apply in the same way during the list that closes a gap",
+    function* ({ events, manager }) {
       yield* debounced
       yield* events.lose()
       const held = yield* manager.hold()
@@ -71,6 +68,6 @@ describe("law 6: events during a list", () => {
       yield* held.release
       expect(yield* active).toEqual(ids("b", "c"))
       expect(yield* mode).toBe("Live")
-    }).pipe(Effect.provide(world({ tenants: ["a", "b"] })))
+    }
   )
 })

@@ -1,33 +1,40 @@
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect } from "@effect/vitest"
 import { Duration, Effect, Fiber, TestClock } from "effect"
-import { TenantDiscovery } from "../../src/index.js"
-import { TestEvent, TestTenantEvents, TestTenantManager } from "../../src/testing.js"
+import { TestEvent } from "../../src/testing.js"
 import {
-  active,
-  ids,
-  logged,
-  many,
-  recordChanges,
-  refresh,
-  refreshHeld,
   SERVICE,
+  type WorldOptions,
   settle,
+  refresh,
   status,
-  world
+  ids,
+  many,
+  active,
+  recordChanges,
+  refreshHeld,
+  two,
+  over
 } from "./harness.js"
 
 const ten = many(10)
 const confirmAfter = TestClock.adjust(Duration.seconds(1))
+
+const withTen: WorldOptions = { tenants: ten }
+const abc: WorldOptions = { tenants: ["a", "b", "c"] }
+const strict: WorldOptions = {
+  tenants: ten,
+  discovery: { massRemovalFraction: 0.1, massRemovalHandful: 1 }
+}
 
 describe("law 7: a second list confirms a mass removal", () => {
   for (const [name, tenants] of [
     ["ten tenants", ten],
     ["one tenant", ["only"]]
   ] as const) {
-    it.scoped(`${name}: one empty list removes nothing, and the next follows after 1 s`, () => {
-      const log = logged()
-      return Effect.gen(function* () {
-        const manager = yield* TestTenantManager
+    const options: WorldOptions = { tenants }
+    over(options)(
+      `${name}: one empty list removes nothing, and the next follows after 1 s`,
+      function* ({ manager, log }) {
         const changes = yield* recordChanges
         yield* manager.answer([])
         const refreshing = yield* Effect.fork(refresh)
@@ -48,73 +55,57 @@ describe("law 7: a second list confirms a mass removal", () => {
         expect((yield* status).awaitingRemoval).toBe(0)
         expect(changes).toEqual([])
         expect(log.at("WARN").length).toBe(1)
-      }).pipe(Effect.provide(world({ tenants })), Effect.provide(log.layer))
-    })
-
-    it.scoped(`${name}: two empty lists remove all`, () =>
-      Effect.gen(function* () {
-        const manager = yield* TestTenantManager
-        const changes = yield* recordChanges
-        yield* manager.set([])
-        const refreshing = yield* Effect.fork(refresh)
-        yield* confirmAfter
-        yield* Fiber.join(refreshing)
-        expect(yield* active).toEqual([])
-        expect([...changes].sort()).toEqual(tenants.map((id) => `-${id} Listing`))
-      }).pipe(Effect.provide(world({ tenants })))
+      }
     )
+
+    over(options)(`${name}: two empty lists remove all`, function* ({ manager }) {
+      const changes = yield* recordChanges
+      yield* manager.set([])
+      const refreshing = yield* Effect.fork(refresh)
+      yield* confirmAfter
+      yield* Fiber.join(refreshing)
+      expect(yield* active).toEqual([])
+      expect([...changes].sort()).toEqual(tenants.map((id) => `-${id} Listing`))
+    })
   }
 
-  it.scoped("applies more than half and more than five only after a second list", () =>
-    Effect.gen(function* () {
-      const manager = yield* TestTenantManager
+  over(withTen)(
+    "applies more than half and more than five only after a second list",
+    function* ({ manager }) {
       yield* manager.set(ten.slice(0, 4))
       yield* Effect.fork(refresh)
       expect(yield* active).toEqual(ids(...ten))
       yield* confirmAfter
       expect(yield* active).toEqual(ids(...ten.slice(0, 4)))
-    }).pipe(Effect.provide(world({ tenants: ten })))
+    }
   )
 
-  it.scoped("applies half, or five, at once", () =>
-    Effect.gen(function* () {
-      const manager = yield* TestTenantManager
-      yield* manager.set(ten.slice(0, 5))
-      yield* refresh
-      expect(yield* active).toEqual(ids(...ten.slice(0, 5)))
-      yield* manager.set(ten.slice(0, 1))
-      yield* refresh
-      expect(yield* active).toEqual(ids(...ten.slice(0, 1)))
-    }).pipe(Effect.provide(world({ tenants: ten })))
-  )
+  over(withTen)("applies half, or five, at once", function* ({ manager }) {
+    yield* manager.set(ten.slice(0, 5))
+    yield* refresh
+    expect(yield* active).toEqual(ids(...ten.slice(0, 5)))
+    yield* manager.set(ten.slice(0, 1))
+    yield* refresh
+    expect(yield* active).toEqual(ids(...ten.slice(0, 1)))
+  })
 
-  it.scoped("follows massRemovalFraction and massRemovalHandful", () =>
-    Effect.gen(function* () {
-      const manager = yield* TestTenantManager
-      yield* manager.set(ten.slice(0, 8))
-      yield* Effect.fork(refresh)
-      expect(yield* active).toEqual(ids(...ten))
-      yield* confirmAfter
-      expect(yield* active).toEqual(ids(...ten.slice(0, 8)))
-    }).pipe(
-      Effect.provide(
-        world({ tenants: ten, discovery: { massRemovalFraction: 0.1, massRemovalHandful: 1 } })
-      )
-    )
-  )
+  over(strict)("follows massRemovalFraction and massRemovalHandful", function* ({ manager }) {
+    yield* manager.set(ten.slice(0, 8))
+    yield* Effect.fork(refresh)
+    expect(yield* active).toEqual(ids(...ten))
+    yield* confirmAfter
+    expect(yield* active).toEqual(ids(...ten.slice(0, 8)))
+  })
 
-  it.scoped("applies what an unconfirmed list adds", () =>
-    Effect.gen(function* () {
-      const manager = yield* TestTenantManager
-      yield* manager.answer(["other"])
-      yield* Effect.fork(refresh)
-      expect(yield* active).toEqual(ids("other", ...ten))
-    }).pipe(Effect.provide(world({ tenants: ten })))
-  )
+  over(withTen)("applies what an unconfirmed list adds", function* ({ manager }) {
+    yield* manager.answer(["other"])
+    yield* Effect.fork(refresh)
+    expect(yield* active).toEqual(ids("other", ...ten))
+  })
 
-  it.scoped("removes nothing while empty and complete lists alternate", () =>
-    Effect.gen(function* () {
-      const manager = yield* TestTenantManager
+  over(withTen)(
+    "removes nothing while empty and complete lists alternate",
+    function* ({ manager }) {
       const changes = yield* recordChanges
       for (let i = 0; i < 3; i++) {
         yield* manager.answer([])
@@ -125,27 +116,23 @@ describe("law 7: a second list confirms a mass removal", () => {
       expect(yield* manager.calls).toBe(7)
       expect(yield* active).toEqual(ids(...ten))
       expect(changes).toEqual([])
-    }).pipe(Effect.provide(world({ tenants: ten })))
+    }
   )
 
-  it.scoped("removes only the tenants that both lists lack", () =>
-    Effect.gen(function* () {
-      const manager = yield* TestTenantManager
-      yield* manager.answer(ten.slice(0, 3))
-      yield* manager.answer([])
-      const refreshing = yield* Effect.fork(refresh)
-      yield* confirmAfter
-      expect(yield* active).toEqual(ids(...ten.slice(0, 3)))
-      yield* confirmAfter
-      yield* Fiber.join(refreshing)
-      expect(yield* active).toEqual(ids(...ten))
-    }).pipe(Effect.provide(world({ tenants: ten })))
-  )
+  over(withTen)("removes only the tenants that both lists lack", function* ({ manager }) {
+    yield* manager.answer(ten.slice(0, 3))
+    yield* manager.answer([])
+    const refreshing = yield* Effect.fork(refresh)
+    yield* confirmAfter
+    expect(yield* active).toEqual(ids(...ten.slice(0, 3)))
+    yield* confirmAfter
+    yield* Fiber.join(refreshing)
+    expect(yield* active).toEqual(ids(...ten))
+  })
 
-  it.scoped("counts an empty list as a mass removal although an event added a tenant", () =>
-    Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const manager = yield* TestTenantManager
+  over(two)(
+    "counts an empty list as a mass removal although an event added a tenant",
+    function* ({ events, manager }) {
       const held = yield* manager.hold({ snapshot: "Released" })
       yield* Effect.fork(refresh)
       yield* held.asked
@@ -154,37 +141,29 @@ describe("law 7: a second list confirms a mass removal", () => {
       yield* settle
       yield* held.release
       expect(yield* active).toEqual(ids("a", "b", "new"))
-    }).pipe(Effect.provide(world({ tenants: ["a", "b"] })))
+    }
   )
 
-  it.scoped("applies events at once, however many", () =>
-    Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      yield* events.send(...ten.map((id) => TestEvent.suspended(id, SERVICE)))
-      expect(yield* active).toEqual([])
-    }).pipe(Effect.provide(world({ tenants: ten })))
-  )
+  over(withTen)("applies events at once, however many", function* ({ events }) {
+    yield* events.send(...ten.map((id) => TestEvent.suspended(id, SERVICE)))
+    expect(yield* active).toEqual([])
+  })
 
-  it.scoped("completes refresh after the second list", () =>
-    Effect.gen(function* () {
-      const manager = yield* TestTenantManager
-      const { lastListedAt } = yield* status
-      yield* manager.set([])
-      const refreshing = yield* Effect.fork(refresh)
-      yield* TestClock.adjust(Duration.millis(999))
-      expect(yield* refreshing.poll).toMatchObject({ _tag: "None" })
-      expect((yield* status).lastListedAt).toBe(lastListedAt)
-      yield* TestClock.adjust(Duration.millis(1))
-      yield* Fiber.join(refreshing)
-      expect(yield* active).toEqual([])
-    }).pipe(Effect.provide(world({ tenants: ten })))
-  )
+  over(withTen)("completes refresh after the second list", function* ({ manager }) {
+    const { lastListedAt } = yield* status
+    yield* manager.set([])
+    const refreshing = yield* Effect.fork(refresh)
+    yield* TestClock.adjust(Duration.millis(999))
+    expect(yield* refreshing.poll).toMatchObject({ _tag: "None" })
+    expect((yield* status).lastListedAt).toBe(lastListedAt)
+    yield* TestClock.adjust(Duration.millis(1))
+    yield* Fiber.join(refreshing)
+    expect(yield* active).toEqual([])
+  })
 
-  it.scoped("does not let a heartbeat prove the view while a removal awaits confirmation", () =>
-    Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const manager = yield* TestTenantManager
-      const discovery = yield* TenantDiscovery
+  over(withTen)(
+    "does not let a heartbeat prove the view while a removal awaits confirmation",
+    function* ({ events, manager, discovery }) {
       yield* confirmAfter
       yield* manager.set([])
       yield* Effect.fork(refresh)
@@ -194,13 +173,12 @@ describe("law 7: a second list confirms a mass removal", () => {
       yield* settle
       const stale = yield* Effect.flip(discovery.requireFresh(Duration.millis(400)))
       expect(stale._tag).toBe("StaleTenantView")
-    }).pipe(Effect.provide(world({ tenants: ten })))
+    }
   )
 
-  it.scoped("drops a tenant from awaitingRemoval when an event names it", () =>
-    Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const manager = yield* TestTenantManager
+  over(abc)(
+    "drops a tenant from awaitingRemoval when an event names it",
+    function* ({ events, manager }) {
       yield* manager.set([])
       yield* Effect.fork(refresh)
       yield* settle
@@ -213,17 +191,16 @@ describe("law 7: a second list confirms a mass removal", () => {
       expect(yield* active).toEqual(ids("a"))
       yield* confirmAfter
       expect(yield* active).toEqual([])
-    }).pipe(Effect.provide(world({ tenants: ["a", "b", "c"] })))
+    }
   )
 })
 
 describe("removalConfirmations", () => {
-  const three = world({ tenants: ten, discovery: { removalConfirmations: 3 } })
+  const three: WorldOptions = { tenants: ten, discovery: { removalConfirmations: 3 } }
 
-  it.scoped("removes a tenant after it is missing in that many lists in a row", () => {
-    const log = logged()
-    return Effect.gen(function* () {
-      const manager = yield* TestTenantManager
+  over(three)(
+    "removes a tenant after it is missing in that many lists in a row",
+    function* ({ manager, log }) {
       const changes = yield* recordChanges
       yield* manager.remove("t-3")
       const refreshing = yield* Effect.fork(refresh)
@@ -235,28 +212,24 @@ describe("removalConfirmations", () => {
       expect(changes).toEqual(["-t-3 Listing"])
       expect(yield* manager.calls).toBe(4)
       expect(log.at("WARN").length).toBe(1)
-    }).pipe(Effect.provide(three), Effect.provide(log.layer))
-  })
-
-  it.scoped("does not remove a tenant that a list has again", () =>
-    Effect.gen(function* () {
-      const manager = yield* TestTenantManager
-      const changes = yield* recordChanges
-      const lagging = ten.filter((id) => id !== "t-3")
-      for (const answer of [lagging, lagging, ten, lagging, lagging, ten]) {
-        yield* manager.answer(answer)
-      }
-      yield* Effect.fork(refresh)
-      yield* TestClock.adjust(Duration.minutes(5))
-      expect(yield* manager.calls).toBeGreaterThan(6)
-      expect(changes).toEqual([])
-    }).pipe(Effect.provide(three))
+    }
   )
 
-  it.scoped("does not count a list during which an event named the tenant", () =>
-    Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const manager = yield* TestTenantManager
+  over(three)("does not remove a tenant that a list has again", function* ({ manager }) {
+    const changes = yield* recordChanges
+    const lagging = ten.filter((id) => id !== "t-3")
+    for (const answer of [lagging, lagging, ten, lagging, lagging, ten]) {
+      yield* manager.answer(answer)
+    }
+    yield* Effect.fork(refresh)
+    yield* TestClock.adjust(Duration.minutes(5))
+    expect(yield* manager.calls).toBeGreaterThan(6)
+    expect(changes).toEqual([])
+  })
+
+  over(three)(
+    "does not count a list during which an event named the tenant",
+    function* ({ events, manager }) {
       yield* manager.remove("t-3")
       yield* Effect.fork(refresh)
       yield* confirmAfter
@@ -267,16 +240,13 @@ describe("removalConfirmations", () => {
       yield* settle
       yield* held.release
       expect(yield* active).toEqual(ids(...ten))
-    }).pipe(Effect.provide(three))
+    }
   )
 
-  it.scoped("applies the removal of an event at once", () =>
-    Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const held = yield* refreshHeld
-      yield* events.send(TestEvent.suspended("t-3", SERVICE))
-      expect(yield* active).toEqual(ids(...ten.filter((id) => id !== "t-3")))
-      yield* held.finish
-    }).pipe(Effect.provide(three))
-  )
+  over(three)("applies the removal of an event at once", function* ({ events }) {
+    const held = yield* refreshHeld
+    yield* events.send(TestEvent.suspended("t-3", SERVICE))
+    expect(yield* active).toEqual(ids(...ten.filter((id) => id !== "t-3")))
+    yield* held.finish
+  })
 })

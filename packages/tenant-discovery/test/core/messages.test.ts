@@ -1,27 +1,28 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { TenantDiscovery, TenantEvents } from "../../src/index.js"
-import { TestEvent, TestTenantEvents, TestTenantManager } from "../../src/testing.js"
+import { TenantEvents } from "../../src/index.js"
+import { TestEvent, TestTenantEvents } from "../../src/testing.js"
 import {
-  active,
-  debounced,
-  discovery,
+  SERVICE,
+  type WorldOptions,
   edges,
-  growth,
+  discovery,
+  settle,
+  debounced,
+  status,
   ids,
-  logged,
   many,
+  active,
   mode,
   recordChanges,
-  SERVICE,
-  settle,
-  status,
-  world
+  logged,
+  growth,
+  none,
+  over,
+  scenario
 } from "./harness.js"
 
 const SECRET = "s3cret-of-a-payload"
-const one = world({ tenants: ["a"] })
-
 describe("law 11 and 14: a malformed message", () => {
   const deep = `${"[".repeat(100_000)}${"]".repeat(100_000)}`
   const secretPayload = `"payload":{"password":"${SECRET}"}`
@@ -64,6 +65,11 @@ describe("law 11 and 14: a malformed message", () => {
       "payload.service_name: expected a non-empty string"
     ],
     [
+      "a service that is no text",
+      `{${suspended},"tenant_id":"a","payload":{"service_name":null,"p":"${SECRET}"}}`,
+      "payload.service_name: expected a non-empty string"
+    ],
+    [
       "an environment that is no text",
       `{${suspended},"tenant_id":"a","environment":["${SECRET}"],"payload":{"service_name":"${SERVICE}"}}`,
       "environment: expected a string"
@@ -74,18 +80,16 @@ describe("law 11 and 14: a malformed message", () => {
       "event_type: expected tenant.service.suspended, which differs by case"
     ]
   ]
-  it.scoped.each(malformed)("is counted, skipped and logged once: %s", ([, raw, reason]) => {
-    const log = logged()
-    return Effect.gen(function* () {
-      const events = yield* TestTenantEvents
+  for (const [name, raw, reason] of malformed) {
+    scenario(`is counted, skipped and logged once: ${name}`, function* ({ events, log }) {
       expect(yield* growth("events", { outcome: "malformed" }, events.send(raw))).toBe(1)
       const message = expect.stringContaining(`event skipped: malformed: ${reason}`)
       expect(log.messages("WARN")).toEqual([message])
       expect(JSON.stringify(log.lines)).not.toContain(SECRET)
       yield* events.send(TestEvent.associated("b", SERVICE))
       expect(yield* active).toEqual(ids("a", "b"))
-    }).pipe(Effect.provide(one), Effect.provide(log.layer))
-  })
+    })
+  }
 
   it.scoped("is logged with channel, event ID, type, tenant, payload fields and length", () => {
     const log = logged()
@@ -130,51 +134,37 @@ describe("law 11 and 14: a malformed message", () => {
     )
   })
 
-  it.scoped("is logged with texts and names that are cut", () => {
-    const log = logged()
+  scenario("is logged with texts and names that are cut", function* ({ events, log }) {
     const long = "x".repeat(10_000)
-    return Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const fields = Object.fromEntries(many(100).map((id) => [id + long, 1]))
-      yield* events.send({ event_id: long, event_type: long, tenant_id: long, payload: fields })
-      yield* settle
-      expect(log.at("WARN").length).toBe(1)
-      expect(JSON.stringify(log.lines).length).toBeLessThan(4000)
-    }).pipe(Effect.provide(one), Effect.provide(log.layer))
+    const payload = Object.fromEntries(many(100).map((id) => [id + long, 1]))
+    yield* events.send({ event_id: long, event_type: long, tenant_id: long, payload })
+    expect(log.at("WARN").length).toBe(1)
+    expect(JSON.stringify(log.lines).length).toBeLessThan(4000)
   })
 
-  it.scoped("in a flood is counted each time and logged at most eight times a turn", () => {
-    const log = logged()
-    return Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const send = events.send(...many(500).map(() => "{"))
-      expect(yield* growth("events", { outcome: "malformed" }, send)).toBe(500)
-      expect(log.at("WARN").length).toBe(8)
-    }).pipe(Effect.provide(one), Effect.provide(log.layer))
+  scenario("in a flood is logged at most eight times a turn", function* ({ events, log }) {
+    const send = events.send(...many(500).map(() => "{"))
+    expect(yield* growth("events", { outcome: "malformed" }, send)).toBe(500)
+    expect(log.at("WARN").length).toBe(8)
   })
 })
 
 describe("a message of another kind", () => {
-  it.scoped("of an unknown type is skipped at debug level and counted", () => {
-    const log = logged()
-    return Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const send = events.send({ event_type: "tenant.renamed", tenant_id: "a", payload: { x: 1 } })
-      expect(yield* growth("events", { outcome: "unknown_type" }, send)).toBe(1)
-      expect(log.at("WARN")).toEqual([])
-      expect(log.at("DEBUG").map((line) => line.fields)).toContainEqual({
-        service: SERVICE,
-        event_type: "tenant.renamed",
-        tenant_id: "a",
-        channel: ""
-      })
-    }).pipe(Effect.provide(one), Effect.provide(log.layer))
+  scenario("of an unknown type is skipped at debug level and counted", function* ({ events, log }) {
+    const send = events.send({ event_type: "tenant.renamed", tenant_id: "a", payload: { x: 1 } })
+    expect(yield* growth("events", { outcome: "unknown_type" }, send)).toBe(1)
+    expect(log.at("WARN")).toEqual([])
+    expect(log.at("DEBUG").map((line) => line.fields)).toContainEqual({
+      service: SERVICE,
+      event_type: "tenant.renamed",
+      tenant_id: "a",
+      channel: ""
+    })
   })
 
-  it.scoped("of another service has no effect; its cache invalidation warns", () => {
-    const log = logged()
-    return Effect.gen(function* () {
-      const events = yield* TestTenantEvents
+  scenario(
+    "of another service has no effect; its cache invalidation warns",
+    function* ({ events, log }) {
       const changes = yield* recordChanges
       yield* events.send(
         TestEvent.associated("b", "other"),
@@ -195,99 +185,86 @@ describe("a message of another kind", () => {
           received_service_name: "other"
         }
       ])
-    }).pipe(Effect.provide(one), Effect.provide(log.layer))
+    }
+  )
+
+  scenario("with unexpected annotations has its effect", function* ({ events, log }) {
+    const changes = yield* recordChanges
+    const odd = {
+      event_id: 7,
+      timestamp: {},
+      tenant_slug: [],
+      payload: {
+        service_name: SERVICE,
+        previous_status: 1,
+        preserve_data: "x",
+        modules: [null],
+        secret_paths: { onboarding: null },
+        messaging_config: 7,
+        connection_settings: { max_open_conns: "many" },
+        credential_type: { type: "postgresql" }
+      }
+    }
+    for (const event of [
+      TestEvent.associated("b", SERVICE),
+      TestEvent.credentialsRotated("b", SERVICE),
+      TestEvent.connectionsUpdated("b", SERVICE),
+      TestEvent.suspended("b", SERVICE),
+      TestEvent.reactivated("b", SERVICE),
+      TestEvent.disassociated("b", SERVICE),
+      TestEvent.tenantDeleted("a")
+    ]) {
+      yield* events.send({ ...event, ...odd })
+      yield* settle
+    }
+    expect(changes).toEqual([
+      "+b",
+      "b CredentialsRotated",
+      "b ConnectionsUpdated",
+      "-b tenant.service.suspended",
+      "+b",
+      "-b tenant.service.disassociated",
+      "-a tenant.deleted"
+    ])
+    expect(log.at("WARN")).toEqual([])
   })
 
-  it.scoped("with unexpected annotations has its effect", () => {
-    const log = logged()
-    return Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const changes = yield* recordChanges
-      const odd = {
-        event_id: 7,
-        timestamp: {},
-        tenant_slug: [],
-        payload: {
-          service_name: SERVICE,
-          previous_status: 1,
-          preserve_data: "x",
-          modules: [null],
-          secret_paths: { onboarding: null },
-          messaging_config: 7,
-          connection_settings: { max_open_conns: "many" },
-          credential_type: { type: "postgresql" }
-        }
-      }
-      for (const event of [
-        TestEvent.associated("b", SERVICE),
-        TestEvent.credentialsRotated("b", SERVICE),
-        TestEvent.connectionsUpdated("b", SERVICE),
-        TestEvent.suspended("b", SERVICE),
-        TestEvent.reactivated("b", SERVICE),
-        TestEvent.disassociated("b", SERVICE),
-        TestEvent.tenantDeleted("a")
-      ]) {
-        yield* events.send({ ...event, ...odd })
-        yield* settle
-      }
-      expect(changes).toEqual([
-        "+b",
-        "b CredentialsRotated",
-        "b ConnectionsUpdated",
-        "-b tenant.service.suspended",
-        "+b",
-        "-b tenant.service.disassociated",
-        "-a tenant.deleted"
-      ])
-      expect(log.at("WARN")).toEqual([])
-    }).pipe(Effect.provide(one), Effect.provide(log.layer))
-  })
-
-  it.scoped("that applies is not logged", () => {
-    const log = logged()
-    return Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      yield* settle
-      const before = log.lines.length
-      yield* events.send(...many(100).map((id) => TestEvent.associated(id, SERVICE)))
-      yield* settle
-      expect(log.lines.length).toBe(before)
-      yield* events.lose()
-      yield* settle
-      expect(log.lines.length).toBeGreaterThan(before)
-      expect(log.lines.every((line) => line.fields["service"] === SERVICE)).toBe(true)
-    }).pipe(Effect.provide(world()), Effect.provide(log.layer))
+  over(none)("that applies is not logged", function* ({ events, log }) {
+    yield* settle
+    const before = log.lines.length
+    yield* events.send(...many(100).map((id) => TestEvent.associated(id, SERVICE)))
+    yield* settle
+    expect(log.lines.length).toBe(before)
+    yield* events.lose()
+    yield* settle
+    expect(log.lines.length).toBeGreaterThan(before)
+    expect(log.lines.every((line) => line.fields["service"] === SERVICE)).toBe(true)
   })
 })
 
 describe("more messages than fit", () => {
-  const limited = world({ tenants: ["a"], discovery: { bufferMessages: 10 } })
+  const short: WorldOptions = { discovery: { bufferCharacters: 1000 } }
+  const limited: WorldOptions = { tenants: ["a"], discovery: { bufferMessages: 10 } }
 
-  it.scoped("are dropped, and a relist makes up for them", () =>
-    Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const manager = yield* TestTenantManager
-      yield* debounced
-      yield* manager.add("b")
-      yield* events.send(
-        ...many(20).map(() => TestEvent.tenantUpdated("x")),
-        TestEvent.associated("b", SERVICE)
-      )
-      expect(yield* active).toEqual(ids("a", "b"))
-      expect(yield* manager.calls).toBe(2)
-      expect((yield* status).lastError).toMatchObject({
-        _tag: "SubscriptionLost",
-        cause: { _tag: "Overflow" }
-      })
-      expect(yield* mode).toBe("Live")
-    }).pipe(Effect.provide(limited))
-  )
+  over(limited)("are dropped, and a relist makes up for them", function* ({ events, manager }) {
+    yield* debounced
+    yield* manager.add("b")
+    yield* events.send(
+      ...many(20).map(() => TestEvent.tenantUpdated("x")),
+      TestEvent.associated("b", SERVICE)
+    )
+    expect(yield* active).toEqual(ids("a", "b"))
+    expect(yield* manager.calls).toBe(2)
+    expect((yield* status).lastError).toMatchObject({
+      _tag: "SubscriptionLost",
+      cause: { _tag: "Overflow" }
+    })
+    expect(yield* mode).toBe("Live")
+  })
 
-  it.scoped("displace no control input: heartbeat, loss, refresh and list arrive", () =>
-    Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const manager = yield* TestTenantManager
-      const service = yield* TenantDiscovery
+  over(limited)(
+    "displace no control input: heartbeat, loss, refresh and list arrive",
+    function* ({ events, manager, discovery: service }) {
       yield* debounced
       const flood = events.send(...many(100).map((id) => TestEvent.associated(id, SERVICE)))
       const held = yield* manager.hold()
@@ -306,30 +283,23 @@ describe("more messages than fit", () => {
         lastError: { _tag: "SubscriptionLost", cause: { _tag: "ConnectionLost" } }
       })
       expect(yield* manager.underWay).toBe(0)
-    }).pipe(Effect.provide(limited))
+    }
   )
 
-  it.scoped("by characters count as well", () =>
-    Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      yield* events.send(TestEvent.associated("b", SERVICE, { tenant_slug: "x".repeat(2000) }))
-      yield* settle
-      expect((yield* status).lastError).toMatchObject({ cause: { _tag: "Overflow" } })
-    }).pipe(Effect.provide(world({ discovery: { bufferCharacters: 1000 } })))
-  )
+  over(short)("by characters count as well", function* ({ events }) {
+    yield* events.send(TestEvent.associated("b", SERVICE, { tenant_slug: "x".repeat(2000) }))
+    yield* settle
+    expect((yield* status).lastError).toMatchObject({ cause: { _tag: "Overflow" } })
+  })
 
-  it.scoped("of other services take no room", () =>
-    Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const manager = yield* TestTenantManager
-      yield* debounced
-      yield* events.send(
-        ...many(1000).map((id) => TestEvent.associated(id, "another")),
-        TestEvent.associated("b", SERVICE)
-      )
-      expect(yield* active).toEqual(ids("a", "b"))
-      expect(yield* manager.calls).toBe(1)
-      expect((yield* status).lastError).toBeUndefined()
-    }).pipe(Effect.provide(limited))
-  )
+  over(limited)("of other services take no room", function* ({ events, manager }) {
+    yield* debounced
+    yield* events.send(
+      ...many(1000).map((id) => TestEvent.associated(id, "another")),
+      TestEvent.associated("b", SERVICE)
+    )
+    expect(yield* active).toEqual(ids("a", "b"))
+    expect(yield* manager.calls).toBe(1)
+    expect((yield* status).lastError).toBeUndefined()
+  })
 })

@@ -3,13 +3,13 @@ import { Context, Effect, Exit, Layer, Scope } from "effect"
 import { TenantDiscovery } from "../../src/index.js"
 import { TestEvent, TestTenantEvents, TestTenantManager } from "../../src/testing.js"
 import {
-  growth,
-  metricValue,
-  refresh,
   SERVICE,
-  settle,
+  type WorldOptions,
   world,
-  type WorldOptions
+  settle,
+  refresh,
+  metricValue,
+  growth
 } from "./harness.js"
 
 /** A discovery in a scope of its own. */

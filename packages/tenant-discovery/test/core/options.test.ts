@@ -6,7 +6,7 @@ import {
   type TenantDiscoveryOptions
 } from "../../src/index.js"
 import { TestEvent, TestTenantEvents } from "../../src/testing.js"
-import { active, growth, ids, SERVICE, world } from "./harness.js"
+import { SERVICE, world, ids, active, growth } from "./harness.js"
 
 type Bad = readonly [keyof TenantDiscoveryOptions, unknown, string]
 

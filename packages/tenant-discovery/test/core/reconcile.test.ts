@@ -1,27 +1,29 @@
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect } from "@effect/vitest"
 import { Duration, Effect, TestClock } from "effect"
-import { TestEvent, TestTenantEvents, TestTenantManager } from "../../src/testing.js"
+import { TestEvent } from "../../src/testing.js"
 import {
-  active,
-  growth,
+  SERVICE,
+  type WorldOptions,
+  settle,
   ids,
-  logged,
   named,
+  active,
   recordChanges,
   refreshHeld,
-  SERVICE,
-  settle,
-  world
+  growth,
+  over,
+  scenario
 } from "./harness.js"
 
 /** How many changes count as drift while `effect` runs. */
 const drift = <A, E, R>(effect: Effect.Effect<A, E, R>) => growth("drift", {}, effect)
 
+const off: WorldOptions = { discovery: { reconcileInterval: 0 } }
+
 describe("law 5: reconcile at an interval", () => {
-  it.scoped("relists every 60 s with jitter and counts a change that no event reported", () => {
-    const log = logged()
-    return Effect.gen(function* () {
-      const manager = yield* TestTenantManager
+  scenario(
+    "relists every 60 s with jitter and counts a change that no event reported",
+    function* ({ manager, log }) {
       const changes = yield* recordChanges
       yield* manager.set(["a", "silent"])
       expect(yield* drift(TestClock.adjust(Duration.seconds(72)))).toBe(1)
@@ -34,36 +36,30 @@ describe("law 5: reconcile at an interval", () => {
       const waits = times.slice(1).map((time, i) => time - (times[i] ?? 0))
       expect(waits.every((wait) => wait >= 48_000 && wait <= 72_001)).toBe(true)
       expect(new Set(waits).size).toBeGreaterThan(1)
-    }).pipe(Effect.provide(world({ tenants: ["a"] })), Effect.provide(log.layer))
-  })
-
-  it.scoped("does not count a name that only the list has", () =>
-    Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const manager = yield* TestTenantManager
-      const changes = yield* recordChanges
-      yield* manager.set(["a", named("b", "Globex")])
-      yield* events.send(TestEvent.associated("b", SERVICE))
-      expect(yield* drift(TestClock.adjust(Duration.seconds(72)))).toBe(0)
-      expect(changes).toEqual(["+b", "b Updated"])
-    }).pipe(Effect.provide(world({ tenants: ["a"] })))
+    }
   )
 
-  it.scoped("does not count what the list after tenant.activated finds", () =>
-    Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const manager = yield* TestTenantManager
+  scenario("does not count a name that only the list has", function* ({ events, manager }) {
+    const changes = yield* recordChanges
+    yield* manager.set(["a", named("b", "Globex")])
+    yield* events.send(TestEvent.associated("b", SERVICE))
+    expect(yield* drift(TestClock.adjust(Duration.seconds(72)))).toBe(0)
+    expect(changes).toEqual(["+b", "b Updated"])
+  })
+
+  scenario(
+    "does not count what the list after tenant.activated finds",
+    function* ({ events, manager }) {
       yield* manager.set(["a", "back"])
       yield* events.send(TestEvent.tenantActivated("back"))
       expect(yield* drift(TestClock.adjust(Duration.millis(250)))).toBe(0)
       expect(yield* active).toEqual(ids("a", "back"))
-    }).pipe(Effect.provide(world({ tenants: ["a"] })))
+    }
   )
 
-  it.scoped("does not count what tenant.activated reported during the list that shows it", () =>
-    Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const manager = yield* TestTenantManager
+  scenario(
+    "does not count what tenant.activated reported during the list that shows it",
+    function* ({ events, manager }) {
       yield* manager.add("back")
       const held = yield* refreshHeld
       yield* events.send(TestEvent.tenantActivated("back"))
@@ -71,81 +67,64 @@ describe("law 5: reconcile at an interval", () => {
       expect(yield* drift(held.finish)).toBe(0)
       expect(yield* active).toEqual(ids("a", "back"))
       expect(yield* drift(TestClock.adjust(Duration.seconds(1)))).toBe(0)
-    }).pipe(Effect.provide(world({ tenants: ["a"] })))
+    }
   )
 
-  it.scoped("does not count what tenant.activated reported before a list that failed", () =>
-    Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const manager = yield* TestTenantManager
+  scenario(
+    "does not count what tenant.activated reported before a list that failed",
+    function* ({ events, manager }) {
       yield* manager.fail(undefined, 1)
       yield* manager.add("back")
       yield* events.send(TestEvent.tenantActivated("back"))
       expect(yield* drift(TestClock.adjust(Duration.seconds(5)))).toBe(0)
       expect(yield* active).toEqual(ids("a", "back"))
-    }).pipe(Effect.provide(world({ tenants: ["a"] })))
+    }
   )
 
-  it.scoped("does not count what a list finds after a gap", () =>
-    Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const manager = yield* TestTenantManager
-      yield* events.lose()
-      yield* settle
-      yield* manager.add("missed")
-      yield* events.subscribed
-      expect(yield* drift(TestClock.adjust(Duration.seconds(1)))).toBe(0)
-      expect(yield* active).toEqual(ids("a", "missed"))
-    }).pipe(Effect.provide(world({ tenants: ["a"] })))
-  )
+  scenario("does not count what a list finds after a gap", function* ({ events, manager }) {
+    yield* events.lose()
+    yield* settle
+    yield* manager.add("missed")
+    yield* events.subscribed
+    expect(yield* drift(TestClock.adjust(Duration.seconds(1)))).toBe(0)
+    expect(yield* active).toEqual(ids("a", "missed"))
+  })
 
-  it.scoped("does not relist when the interval is 0", () =>
-    Effect.gen(function* () {
-      const manager = yield* TestTenantManager
-      yield* TestClock.adjust(Duration.hours(24))
-      expect(yield* manager.calls).toBe(1)
-    }).pipe(Effect.provide(world({ discovery: { reconcileInterval: 0 } })))
-  )
+  over(off)("does not relist when the interval is 0", function* ({ manager }) {
+    yield* TestClock.adjust(Duration.hours(24))
+    expect(yield* manager.calls).toBe(1)
+  })
 })
 
 describe("tenant.activated", () => {
-  it.scoped("requests one list for many events within 250 ms", () =>
-    Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const manager = yield* TestTenantManager
-      yield* manager.set(["a", "back"])
-      for (let i = 0; i < 10; i++) {
-        yield* events.send(TestEvent.tenantActivated(`x-${i}`))
-        yield* TestClock.adjust(Duration.millis(20))
-      }
-      expect(yield* manager.calls).toBe(1)
-      yield* TestClock.adjust(Duration.millis(50))
-      expect(yield* manager.calls).toBe(2)
-      expect(yield* active).toEqual(ids("a", "back"))
-      yield* TestClock.adjust(Duration.seconds(10))
-      expect(yield* manager.calls).toBe(2)
-    }).pipe(Effect.provide(world({ tenants: ["a"] })))
-  )
+  scenario("requests one list for many events within 250 ms", function* ({ events, manager }) {
+    yield* manager.set(["a", "back"])
+    for (let i = 0; i < 10; i++) {
+      yield* events.send(TestEvent.tenantActivated(`x-${i}`))
+      yield* TestClock.adjust(Duration.millis(20))
+    }
+    expect(yield* manager.calls).toBe(1)
+    yield* TestClock.adjust(Duration.millis(50))
+    expect(yield* manager.calls).toBe(2)
+    expect(yield* active).toEqual(ids("a", "back"))
+    yield* TestClock.adjust(Duration.seconds(10))
+    expect(yield* manager.calls).toBe(2)
+  })
 
-  it.scoped("requests another list when it arrives during one", () =>
-    Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const manager = yield* TestTenantManager
-      const held = yield* refreshHeld
-      yield* manager.add("back")
-      yield* events.send(TestEvent.tenantActivated("back"))
-      yield* settle
-      yield* held.finish
-      expect(yield* active).toEqual(ids("a"))
-      yield* TestClock.adjust(Duration.millis(250))
-      expect(yield* active).toEqual(ids("a", "back"))
-    }).pipe(Effect.provide(world({ tenants: ["a"] })))
-  )
+  scenario("requests another list when it arrives during one", function* ({ events, manager }) {
+    const held = yield* refreshHeld
+    yield* manager.add("back")
+    yield* events.send(TestEvent.tenantActivated("back"))
+    yield* settle
+    yield* held.finish
+    expect(yield* active).toEqual(ids("a"))
+    yield* TestClock.adjust(Duration.millis(250))
+    expect(yield* active).toEqual(ids("a", "back"))
+  })
 
-  it.scoped("lists at most a quarter of the time when it never stops", () =>
-    Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const manager = yield* TestTenantManager
+  scenario(
+    "lists at most a quarter of the time when it never stops",
+    function* ({ events, manager }) {
       yield* manager.delay(Duration.seconds(1))
       for (let i = 0; i < 300; i++) {
         yield* events.send(TestEvent.tenantActivated("x"))
@@ -154,6 +133,6 @@ describe("tenant.activated", () => {
       // A list of 1 s begins at most every 4 s, for 60 s.
       expect(yield* manager.calls).toBeLessThanOrEqual(17)
       expect(yield* manager.calls).toBeGreaterThan(8)
-    }).pipe(Effect.provide(world({ tenants: ["a"] })))
+    }
   )
 })

@@ -1,28 +1,30 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Fiber, Layer, TestClock } from "effect"
 import { TenantManager, TenantManagerRejected, TenantManagerUnavailable } from "../../src/index.js"
-import { outage, TestTenantEvents, TestTenantManager } from "../../src/testing.js"
+import { outage, TestTenantManager } from "../../src/testing.js"
 import {
-  active,
-  discovery,
+  SERVICE,
   edges,
+  discovery,
+  world,
+  settle,
+  refresh,
+  status,
   ids,
-  logged,
+  active,
   mode,
   recordChanges,
-  refresh,
   refreshHeld,
-  SERVICE,
-  settle,
-  status,
-  world
+  logged,
+  none,
+  over,
+  scenario
 } from "./harness.js"
 
 describe("law 8: a failed relist changes only the status and the age", () => {
-  it.scoped("keeps the tenants, sets lastError, and logs the failure and the recovery once", () => {
-    const log = logged()
-    return Effect.gen(function* () {
-      const manager = yield* TestTenantManager
+  scenario(
+    "keeps the tenants, sets lastError, and logs the failure and the recovery once",
+    function* ({ manager, log }) {
       const changes = yield* recordChanges
       const error = outage(500)
       yield* manager.fail(error)
@@ -43,31 +45,27 @@ describe("law 8: a failed relist changes only the status and the age", () => {
       ])
       const recovered = log.messages("INFO").filter((text) => /lists tenants again/.test(text))
       expect(recovered.length).toBe(1)
-    }).pipe(Effect.provide(world({ tenants: ["a"] })), Effect.provide(log.layer))
-  })
-
-  it.scoped("backs off with full jitter from 500 ms to 30 s", () =>
-    Effect.gen(function* () {
-      const manager = yield* TestTenantManager
-      yield* manager.fail()
-      yield* Effect.flip(refresh)
-      yield* TestClock.adjust(Duration.minutes(10))
-      const times = (yield* manager.callTimes).slice(1)
-      const waits = times.slice(1).map((time, i) => time - (times[i] ?? 0))
-      waits.forEach((wait, i) => {
-        expect(wait).toBeLessThanOrEqual(Math.min(30_000, 500 * 2 ** i) + 1)
-      })
-      // The mean wait is half of the bound: some 40 lists in ten minutes.
-      expect(waits.length).toBeLessThan(120)
-      expect(waits.some((wait) => wait > 10_000)).toBe(true)
-      expect(yield* manager.mostUnderWay).toBe(1)
-    }).pipe(Effect.provide(world({ tenants: ["a"] })))
+    }
   )
 
-  it.scoped("runs one list at a time; a refresh during a list gets the next one", () =>
-    Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const manager = yield* TestTenantManager
+  scenario("backs off with full jitter from 500 ms to 30 s", function* ({ manager }) {
+    yield* manager.fail()
+    yield* Effect.flip(refresh)
+    yield* TestClock.adjust(Duration.minutes(10))
+    const times = (yield* manager.callTimes).slice(1)
+    const waits = times.slice(1).map((time, i) => time - (times[i] ?? 0))
+    waits.forEach((wait, i) => {
+      expect(wait).toBeLessThanOrEqual(Math.min(30_000, 500 * 2 ** i) + 1)
+    })
+    // The mean wait is half of the bound: some 40 lists in ten minutes.
+    expect(waits.length).toBeLessThan(120)
+    expect(waits.some((wait) => wait > 10_000)).toBe(true)
+    expect(yield* manager.mostUnderWay).toBe(1)
+  })
+
+  scenario(
+    "runs one list at a time; a refresh during a list gets the next one",
+    function* ({ events, manager }) {
       const first = yield* refreshHeld
       const second = yield* Effect.fork(refresh)
       const third = yield* Effect.fork(refresh)
@@ -86,33 +84,27 @@ describe("law 8: a failed relist changes only the status and the age", () => {
       expect(yield* active).toEqual(ids("a", "b"))
       expect(yield* manager.calls).toBe(3)
       expect(yield* manager.mostUnderWay).toBe(1)
-    }).pipe(Effect.provide(world({ tenants: ["a"] })))
+    }
   )
 
-  it.scoped("shares one list among concurrent refreshes", () =>
-    Effect.gen(function* () {
-      const manager = yield* TestTenantManager
-      yield* Effect.all(
-        Array.from({ length: 50 }, () => refresh),
-        { concurrency: "unbounded" }
-      )
-      expect(yield* manager.calls).toBe(2)
-    }).pipe(Effect.provide(world()))
-  )
+  over(none)("shares one list among concurrent refreshes", function* ({ manager }) {
+    yield* Effect.all(
+      Array.from({ length: 50 }, () => refresh),
+      { concurrency: "unbounded" }
+    )
+    expect(yield* manager.calls).toBe(2)
+  })
 
-  it.scoped("does not stop the list when a refresh is interrupted", () =>
-    Effect.gen(function* () {
-      const manager = yield* TestTenantManager
-      const held = yield* manager.hold({ snapshot: "Released" })
-      const refreshing = yield* Effect.fork(refresh)
-      yield* held.asked
-      yield* manager.add("b")
-      yield* Fiber.interrupt(refreshing)
-      yield* held.release
-      expect(yield* active).toEqual(ids("a", "b"))
-      expect(yield* manager.underWay).toBe(0)
-    }).pipe(Effect.provide(world({ tenants: ["a"] })))
-  )
+  scenario("does not stop the list when a refresh is interrupted", function* ({ manager }) {
+    const held = yield* manager.hold({ snapshot: "Released" })
+    const refreshing = yield* Effect.fork(refresh)
+    yield* held.asked
+    yield* manager.add("b")
+    yield* Fiber.interrupt(refreshing)
+    yield* held.release
+    expect(yield* active).toEqual(ids("a", "b"))
+    expect(yield* manager.underWay).toBe(0)
+  })
 
   const slowDown = {
     operation: "GET",
@@ -136,10 +128,9 @@ describe("law 8: a failed relist changes only the status and the age", () => {
     }).pipe(Effect.provide(world({ discovery: { relistBackoff: 1 } })))
   )
 
-  it.scoped("stays Resyncing while the list that closes a gap fails", () =>
-    Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const manager = yield* TestTenantManager
+  scenario(
+    "stays Resyncing while the list that closes a gap fails",
+    function* ({ events, manager }) {
       yield* events.lose()
       yield* settle
       yield* manager.fail()
@@ -152,7 +143,7 @@ describe("law 8: a failed relist changes only the status and the age", () => {
       yield* TestClock.adjust(Duration.seconds(30))
       expect(yield* mode).toBe("Live")
       expect(yield* active).toEqual(ids("a", "b"))
-    }).pipe(Effect.provide(world({ tenants: ["a"] })))
+    }
   )
 })
 

@@ -13,16 +13,17 @@ import {
 } from "../../src/index.js"
 import { outage, TestEvent, TestTenantEvents, TestTenantManager } from "../../src/testing.js"
 import {
-  active,
-  discovery,
+  SERVICE,
   edges,
+  discovery,
+  settle,
   ids,
-  logged,
+  active,
   mode,
   recordChanges,
-  SERVICE,
-  settle,
-  world
+  logged,
+  none,
+  over
 } from "./harness.js"
 
 const operation = "GET /v1/tenants/active"
@@ -200,12 +201,10 @@ describe("law 2: fail fast at the start", () => {
     }).pipe(Effect.provide(edges()))
   )
 
-  it.scoped("starts Live without a tenant when the list is empty", () =>
-    Effect.gen(function* () {
-      expect(yield* active).toEqual([])
-      expect(yield* mode).toBe("Live")
-    }).pipe(Effect.provide(world()))
-  )
+  over(none)("starts Live without a tenant when the list is empty", function* () {
+    expect(yield* active).toEqual([])
+    expect(yield* mode).toBe("Live")
+  })
 })
 
 describe("law 3: an unreachable Redis does not fail the layer", () => {

@@ -5,7 +5,7 @@ import { layerConfigWith } from "../../src/NodeTenantDiscovery.js"
 import { TenantId } from "../../src/Tenant.js"
 import { TenantDiscovery } from "../../src/TenantDiscovery.js"
 import { provider } from "../config/subject.js"
-import { Dice, seed } from "../fuzz/hostile.js"
+import { SeededRandom, seed } from "../fuzz/hostile.js"
 import { logInto } from "../node/support.js"
 import { agrees, isLive, quick } from "../wire/support.js"
 import {
@@ -97,7 +97,7 @@ describe("the program", () => {
     () =>
       Effect.gen(function* () {
         const servers = yield* makeServers()
-        const dice = new Dice(seed)
+        const random = new SeededRandom(seed)
         /** The tenants that a handler received after the close. */
         const late: Array<string> = []
         const open = (scope: Scope.Scope, isClosed: () => boolean) =>
@@ -130,7 +130,7 @@ describe("the program", () => {
           const scope = yield* Scope.make()
           let closed = false
           const starting = yield* Effect.fork(open(scope, () => closed))
-          const moment = whole * 1.2 * dice.next()
+          const moment = whole * 1.2 * random.next()
           yield* Effect.raceFirst(Fiber.await(starting), Effect.delay(Effect.void, moment))
           const exit = yield* Fiber.interrupt(starting)
           yield* Scope.close(scope, Exit.void).pipe(Effect.timeout("2 seconds"))

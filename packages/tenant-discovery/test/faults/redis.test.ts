@@ -7,7 +7,7 @@ import { TestCertificates } from "@tenant-discovery/simulator"
 import { Effect, Fiber } from "effect"
 import type { LayerConfigOptions } from "../../src/NodeTenantDiscovery.js"
 import { TenantId } from "../../src/Tenant.js"
-import { Dice, seed } from "../fuzz/hostile.js"
+import { SeededRandom, seed } from "../fuzz/hostile.js"
 import { eventually } from "../node/support.js"
 import { agrees, isLive, quick } from "../wire/support.js"
 import { makeInjector } from "./injector.js"
@@ -88,7 +88,7 @@ describe("Redis", () => {
         const servers = yield* makeServers()
         const { redis, simulator } = servers
         const { discovery, statuses, verify } = yield* watch(servers)
-        const dice = new Dice(seed)
+        const random = new SeededRandom(seed)
         for (let round = 0; round < times(50, 4); round++) {
           yield* simulator.create({ id: `before-${round}` })
           yield* redis.kill
@@ -96,7 +96,7 @@ describe("Redis", () => {
           if (round > 0) yield* simulator.suspend(`during-${round - 1}`)
           yield* redis.start
           // The next restart strikes a recovered or a recovering program.
-          if (dice.chance(0.5)) yield* isLive(discovery)
+          if (random.chance(0.5)) yield* isLive(discovery)
         }
         yield* isLive(discovery)
         yield* verify
@@ -107,13 +107,13 @@ describe("Redis", () => {
     LONG
   )
 
-  const dice = new Dice(seed)
+  const random = new SeededRandom(seed)
   const garbage = [
-      ["bytes that are not a reply", Buffer.from("\u0007 nonsense \u0000\r\n"), LOST],
-      ["a reply with an impossible length", Buffer.from("$99999999999999999999\r\n"), SILENT],
+    ["bytes that are not a reply", Buffer.from("\u0007 nonsense \u0000\r\n"), LOST],
+    ["a reply with an impossible length", Buffer.from("$99999999999999999999\r\n"), SILENT],
     [
       `random bytes, seed ${seed}`,
-      Buffer.from(Array.from({ length: 4096 }, () => dice.below(256))),
+      Buffer.from(Array.from({ length: 4096 }, () => random.below(256))),
       undefined
     ],
     ["unexpected replies", Buffer.from("+OK\r\n".repeat(3)), LOST]

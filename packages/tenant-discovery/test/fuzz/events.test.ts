@@ -1,32 +1,27 @@
-/** Hostile messages, through the whole of what decides: never a throw, a wrong ID, a secret. */
+/** Hostile messages through the event reader and the reducer. */
 import { describe, expect, it } from "@effect/vitest"
 import { Either, FastCheck as fc, Schema } from "effect"
 import assert from "node:assert/strict"
 import { setImmediate as turn } from "node:timers/promises"
-import { Machine, type Now } from "../../src/internal/machine.js"
-import { settingsOf } from "../../src/internal/settings.js"
 import { TenantEvent, TenantId } from "../../src/index.js"
 import { eventLike } from "../core/arbitraries.js"
-import { TenantListing } from "../../src/TenantListing.js"
-import { cases, Dice, hostile, json, type Json, parsed, SECRET, seed, TURN } from "./hostile.js"
+import {
+  cases,
+  hostile,
+  type Json,
+  json,
+  parsed,
+  SECRET,
+  seed,
+  SeededRandom,
+  TURN
+} from "./hostile.js"
+import { makePrefilter, makeProgram, SERVICE } from "./support.js"
 
-const SERVICE = "ledger"
 const BATCH = 50
-/** The longest line that a message may leave in the log. */
-const LONGEST_LINE = 2_048
-
-const now: Now = { mono: 1_000, wall: 1_000 }
-
-/** A program that listens, and began with nobody. */
-const listening = (duplicateWindow: number): Machine<never> => {
-  const settings = settingsOf({ environment: "production", duplicateWindow })
-  const machine = new Machine<never>(SERVICE, settings, () => 0.5, now)
-  machine.accept([{ _tag: "Subscribed" }], now)
-  machine.listStarted(now)
-  machine.accept([{ _tag: "Listed", listing: TenantListing.of([]) }], now)
-  machine.takeEffects()
-  return machine
-}
+const MAX_LOGS = 8
+/** The longest log line that a message may cause, in characters. */
+const LONGEST_LINE = 4_096
 
 const ids: readonly [string, ...ReadonlyArray<string>] = [
   "acme",
@@ -44,28 +39,31 @@ const ids: readonly [string, ...ReadonlyArray<string>] = [
   "x".repeat(257)
 ]
 
-const isRecord = (value: unknown): value is { readonly [key: string]: Json } =>
+type JsonObject = { readonly [key: string]: Json }
+
+const isObject = (value: unknown): value is JsonObject =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
-/** Nearly right events, as the schema has them and as they are not. */
-const corpus: ReadonlyArray<{ readonly [key: string]: Json }> = fc
+/** Valid and nearly valid events. */
+const corpus: ReadonlyArray<JsonObject> = fc
   .sample(eventLike(fc.constantFrom(SERVICE, "other")), { numRuns: 2_000, seed })
   .map((event) => json(JSON.stringify(event)))
-  .filter(isRecord)
+  .filter(isObject)
 
-const asMet = (event: { readonly [key: string]: Json }, dice: Dice): Json => {
+/** The event with the fields that decide drawn from few values, and with secrets. */
+const varied = (event: JsonObject, random: SeededRandom): Json => {
   const { payload } = event
-  const environment = dice.pick(["production", "production", " PRODUCTION ", "staging"])
+  const environment = random.pick(["production", "production", " PRODUCTION ", "staging"])
   return {
     ...event,
-    tenant_id: dice.pick(ids),
-    ...(dice.chance(0.5) ? { environment } : { environment: null }),
-    event_id: dice.chance(0.8) ? `evt-${dice.below(100)}` : null,
-    ...(isRecord(payload)
+    tenant_id: random.pick(ids),
+    ...(random.chance(0.5) ? { environment } : { environment: null }),
+    event_id: random.chance(0.8) ? `evt-${random.below(100)}` : null,
+    ...(isObject(payload)
       ? {
           payload: {
             ...payload,
-            service_name: dice.pick([SERVICE, SERVICE, SERVICE, "other"]),
+            service_name: random.pick([SERVICE, SERVICE, SERVICE, "other"]),
             new_secret_path: SECRET,
             password: SECRET
           }
@@ -74,133 +72,134 @@ const asMet = (event: { readonly [key: string]: Json }, dice: Dice): Json => {
   }
 }
 
-/** The type, the IDs and the service are what a log line is for: a secret there is the sender's. */
-const mayBeTold = (text: string): boolean => {
+/** Whether the secret is in a field that a log line shows: then the publisher put it there. */
+const isShown = (text: string): boolean => {
   const event = parsed(text)?.value
-  if (!isRecord(event)) return false
+  if (!isObject(event)) return false
   const { event_id, event_type, payload, tenant_id } = event
-  const service = isRecord(payload) ? payload["service_name"] : undefined
-  return [event_id, event_type, tenant_id, service].includes(SECRET)
+  const shown = [event_id, event_type, tenant_id]
+  if (isObject(payload)) shown.push(payload["service_name"], ...Object.keys(payload))
+  return shown.includes(SECRET)
 }
 
-const message = (dice: Dice): string => {
-  const text = hostile(asMet(corpus[dice.below(corpus.length)] ?? {}, dice), dice)
-  return mayBeTold(text) ? message(dice) : text
+const message = (random: SeededRandom): string => {
+  const text = hostile(varied(corpus[random.below(corpus.length)] ?? {}, random), random)
+  return isShown(text) ? message(random) : text
 }
 
 const declared = Schema.decodeUnknownEither(TenantEvent.TenantEventSchema)
 
-/** A schema's union takes the type for a text, and dies of `{"toString":null}` in its place. */
-const eventOf = (value: Json | undefined): TenantEvent.TenantEvent | undefined =>
-  isRecord(value) && typeof value["event_type"] === "string"
+/** The schema throws on an object in the place of the type that cannot become a text. */
+const eventOf = (text: string): TenantEvent.TenantEvent | undefined => {
+  const value = parsed(text)?.value
+  return isObject(value) && typeof value["event_type"] === "string"
     ? Either.getOrUndefined(declared(value))
     : undefined
+}
 
-/** The decoder alone: it accepts what the schema accepts, and says nothing of what it refuses. */
-const decodesAs = (event: TenantEvent.TenantEvent | undefined, text: string): void => {
+const checkDecode = (event: TenantEvent.TenantEvent | undefined, text: string): void => {
   const decoded = TenantEvent.decode(text)
   assert.equal(Either.isRight(decoded), event !== undefined, text)
   if (Either.isRight(decoded)) {
     assert.equal(decoded.right.event_type, event?.event_type)
     assert.equal(decoded.right.tenant_id, event?.tenant_id)
+    assert.equal(decoded.right.event_id, event?.event_id)
   } else if (decoded.left._tag === "Malformed") {
     assert(decoded.left.reason.length < 100 && !decoded.left.reason.includes(SECRET))
   }
 }
 
-/** What a reader of the contract, with all the time in the world, would have. */
-const apply = (active: Set<string>, event: TenantEvent.TenantEvent | undefined): void => {
-  if (event === undefined) return
-  const { environment } = event
-  const named = typeof environment === "string" ? environment.trim().toLowerCase() : ""
-  if (typeof environment === "string" && environment !== "" && named !== "production") return
-  const directive = TenantEvent.directiveFor(event, SERVICE)
-  if (directive._tag === "Add") active.add(directive.tenantId)
-  if (directive._tag === "Remove") active.delete(directive.tenantId)
+/** The contract in its simplest form. An event whose ID repeats that of the one before it is a duplicate. */
+const makeModel = () => {
+  const active = new Set<string>()
+  let lastId: string | undefined
+  const apply = (event: TenantEvent.TenantEvent | undefined): void => {
+    if (event === undefined) return
+    const { environment, event_id } = event
+    if (environment && environment.trim().toLowerCase() !== "production") return
+    const directive = TenantEvent.directiveFor(event, SERVICE)
+    if (directive._tag === "Ignore") return
+    if (event_id && event_id.length <= 256) {
+      if (event_id === lastId) return
+      lastId = event_id
+    }
+    if (directive._tag === "Add") active.add(directive.tenantId)
+    if (directive._tag === "Remove") active.delete(directive.tenantId)
+  }
+  return { active, apply }
 }
 
-describe(`events, seed ${seed}`, () => {
+describe(`hostile messages, seed ${seed}`, () => {
   it(
-    `${cases} messages: never a throw, a wrong ID in the view, a secret or a long line in the log`,
+    `${cases} messages give the tenants of the contract, no secret and no long line in a log`,
     async () => {
-      const dice = new Dice(seed)
-      const every = listening(0)
-      const once = listening(16)
-      const active = new Set<string>()
-      let malformed = 0
-      let applied = 0
+      const random = new SeededRandom(seed)
+      const mayConcern = makePrefilter(SERVICE)
+      const program = makeProgram(1)
+      const filtered = makeProgram(1)
+      const { active, apply } = makeModel()
+      const counts = new Map<string, number>()
       for (let done = 0; done < cases; done += BATCH) {
         if (done % TURN === 0) await turn()
-        const messages = Array.from({ length: BATCH }, () => message(dice))
+        const messages = Array.from({ length: BATCH }, () => message(random))
         for (const text of messages) {
-          const event = eventOf(parsed(text)?.value)
-          decodesAs(event, text)
-          apply(active, event)
+          const event = eventOf(text)
+          checkDecode(event, text)
+          apply(event)
         }
-        for (const machine of [every, once]) {
-          machine.accept([{ _tag: "Messages", messages }], now)
-          const { notices, tallies } = machine.takeEffects()
-          const tally = tallies[0]
-          assert(tally !== undefined && tallies.length === 1)
-          const { received, ...outcomes } = tally
-          assert.equal(received, BATCH)
-          assert.equal(
-            Object.values(outcomes).reduce((sum, count) => sum + count, 0),
-            BATCH
-          )
-          malformed += tally.malformed
-          applied += tally.applied
-          const told = JSON.stringify(notices)
-          assert(!told.includes(SECRET), told)
-          assert(notices.length <= 8)
-          assert(told.length < 8 * LONGEST_LINE)
-          assert(machine.view.ids.every(TenantId.isCanonical))
-          assert.equal(new Set(machine.view.ids).size, machine.view.size)
-          assert.equal(machine.status.mode, "Live")
+        filtered.receive(messages.filter(mayConcern))
+        const { commands, logs, outcomes } = program.receive(messages)
+        for (const [outcome, count] of outcomes) {
+          counts.set(outcome, (counts.get(outcome) ?? 0) + count)
         }
-        assert.deepEqual([...every.view.ids].toSorted(), [...active].toSorted())
+        const { status, view } = program.state()
+        const shown = JSON.stringify([logs, commands, status])
+        assert(!shown.includes(SECRET), shown)
+        assert(logs.length <= MAX_LOGS)
+        for (const log of logs) assert(JSON.stringify(log).length < LONGEST_LINE)
+        assert.equal(status.mode, "Live")
+        assert(view.ids.every(TenantId.isCanonical))
+        assert.deepEqual(view.ids, [...active].sort())
+        assert.deepEqual(filtered.state().view.ids, view.ids)
       }
-      // It met both what is right and what is wrong.
-      expect(applied).toBeGreaterThan(cases / 50)
-      expect(malformed).toBeGreaterThan(cases / 50)
+      assert.equal(
+        [...counts.values()].reduce((sum, count) => sum + count, 0),
+        cases
+      )
+      // The messages are neither all valid nor all invalid.
+      expect(counts.get("applied")).toBeGreaterThan(cases / 50)
+      expect(counts.get("malformed")).toBeGreaterThan(cases / 50)
       expect(Reflect.get({}, "polluted")).toBeUndefined()
     },
     cases * 2 + 60_000
   )
 
-  it("long names and IDs are cut before they are logged, and not kept", () => {
-    const machine = listening(4096)
+  it("cuts long names and IDs before they are logged, and keeps no long event ID", () => {
+    const program = makeProgram(4096)
     const long = "i".repeat(1_000_000)
-    machine.accept(
+    const { events, logs } = program.receive(
       [
+        { event_type: long, tenant_id: "acme" },
+        { event_type: "tenant.deleted", tenant_id: long, payload: { [long]: 1 } },
         {
-          _tag: "Messages",
-          messages: [
-            { event_type: long, tenant_id: "acme" },
-            {
-              event_type: "tenant.cache.invalidate",
-              tenant_id: "acme",
-              event_id: long,
-              payload: { service_name: long }
-            },
-            {
-              event_type: "tenant.service.associated",
-              tenant_id: "acme",
-              event_id: long,
-              payload: { service_name: SERVICE }
-            },
-            { event_type: "tenant.deleted", tenant_id: "acme", event_id: long }
-          ].map((event) => JSON.stringify(event))
-        }
-      ],
-      now
+          event_type: "tenant.cache.invalidate",
+          tenant_id: "acme",
+          event_id: long,
+          payload: { service_name: long }
+        },
+        {
+          event_type: "tenant.service.associated",
+          tenant_id: "acme",
+          event_id: long,
+          payload: { service_name: SERVICE }
+        },
+        { event_type: "tenant.deleted", tenant_id: "acme", event_id: long }
+      ].map((event) => JSON.stringify(event))
     )
-    const { events, notices } = machine.takeEffects()
-    expect(notices).toHaveLength(2)
-    expect(JSON.stringify(notices).length).toBeLessThan(LONGEST_LINE)
-    // Both were applied: an ID that is not kept makes no duplicate.
-    expect(events.flat()).toHaveLength(2)
-    expect(machine.view.size).toBe(0)
-    expect(events.flat().every(({ eventId }) => (eventId ?? "").length < 1_000)).toBe(true)
+    expect(logs).toHaveLength(3)
+    expect(JSON.stringify(logs).length).toBeLessThan(LONGEST_LINE)
+    // An ID that is too long to keep is not a duplicate of itself.
+    expect(events.map(({ eventId }) => eventId)).toEqual([undefined, undefined])
+    expect(program.state().view.size).toBe(0)
   })
 })

@@ -1,22 +1,19 @@
 /**
- * Hostile texts, by a seed: right ones, ones whose structure was changed here and there,
- * ones whose text was, and bytes.
+ * Hostile texts from a seed: valid ones, ones with a changed structure, ones with changed
+ * characters, and random bytes.
  */
 
-/** `FUZZ_CASES` says how many; 20 000 without it. */
+/** How many cases a test runs: `FUZZ_CASES`, default 20 000. */
 export const cases = Number(process.env["FUZZ_CASES"] ?? "20000")
 
-/** `FUZZ_SEED` repeats a run. */
+/** The same `FUZZ_SEED` repeats a run. */
 export const seed = Number(process.env["FUZZ_SEED"] ?? "20261124")
 
-/**
- * Between so many cases the event loop has its turn: the runner takes a process that says
- * nothing for a minute for dead.
- */
+/** Cases between two turns of the event loop: the runner ends a process that is silent for a minute. */
 export const TURN = 10_000
 
-/** Never in anything that may be told: types, IDs and names of services alone are. */
-export const SECRET = "S3CR3T-that-is-told-to-nobody"
+/** A value that no log line, error or status may hold. */
+export const SECRET = "S3CR3T-that-is-never-shown-at-all"
 
 export type Json =
   | null
@@ -26,8 +23,8 @@ export type Json =
   | ReadonlyArray<Json>
   | { readonly [key: string]: Json }
 
-/** A generator of 32 bits that a seed repeats (mulberry32). */
-export class Dice {
+/** A seeded random generator of 32 bits (mulberry32). */
+export class SeededRandom {
   constructor(private state: number) {}
 
   /** 0 up to, not with, 1. */
@@ -56,7 +53,7 @@ type Texts = readonly [string, ...ReadonlyArray<string>]
 const deep = (depth: number, open: string, close: string) =>
   open.repeat(depth) + close.repeat(depth)
 
-/** Texts of values, since not every one of them can be written by `JSON.stringify`. */
+/** Values as JSON texts: `JSON.stringify` cannot write all of them. */
 const values: Texts = [
   "null",
   "true",
@@ -107,42 +104,48 @@ const keys: Texts = [
   ""
 ]
 
-/** Deeper than any stack. */
-const abysses: Texts = [
+/** Nested deeper than any stack. */
+const deepTexts: Texts = [
   deep(100_000, "[", "]"),
   deep(100_000, '{"__proto__":', "}").replace(":}", ":1}")
 ]
 
-/** Stands where an abyss may be. */
+/** Marks the place of a deep text. */
 const MARK = '"here"'
 
-/** `value` as JSON, with something done to about one in `1 / rate` of its parts. */
-const written = (value: Json, dice: Dice, rate: number, others: Texts = values): string => {
-  if (dice.chance(rate)) return dice.pick(others)
+/** `value` as JSON; about one in `1 / rate` of its parts is changed. */
+const written = (
+  value: Json,
+  random: SeededRandom,
+  rate: number,
+  others: Texts = values
+): string => {
+  if (random.chance(rate)) return random.pick(others)
   if (Array.isArray(value)) {
-    return `[${value.map((item: Json) => written(item, dice, rate, others)).join(",")}]`
+    return `[${value.map((item: Json) => written(item, random, rate, others)).join(",")}]`
   }
   if (typeof value !== "object" || value === null) return JSON.stringify(value)
   const members: Array<string> = []
   for (const [key, member] of Object.entries(value)) {
-    if (dice.chance(rate)) continue
-    const name = dice.chance(rate) ? dice.pick(keys) : key
-    members.push(`${quoted(name, dice)}:${written(member, dice, rate, others)}`)
-    // Twice, with the same or another value; before or after the first.
-    if (dice.chance(rate)) members.unshift(`${quoted(key, dice)}:${dice.pick(others)}`)
-    if (dice.chance(rate))
-      members.push(`${quoted(key, dice)}:${written(member, dice, rate, others)}`)
+    if (random.chance(rate)) continue
+    const name = random.chance(rate) ? random.pick(keys) : key
+    members.push(`${quoted(name, random)}:${written(member, random, rate, others)}`)
+    // A duplicate key, before or after the first.
+    if (random.chance(rate)) members.unshift(`${quoted(key, random)}:${random.pick(others)}`)
+    if (random.chance(rate))
+      members.push(`${quoted(key, random)}:${written(member, random, rate, others)}`)
   }
-  if (dice.chance(rate)) members.push(`${quoted(dice.pick(keys), dice)}:${dice.pick(values)}`)
-  const space = dice.chance(0.1) ? dice.pick([" ", "\n", "\t \r"]) : ""
+  if (random.chance(rate))
+    members.push(`${quoted(random.pick(keys), random)}:${random.pick(values)}`)
+  const space = random.chance(0.1) ? random.pick([" ", "\n", "\t \r"]) : ""
   return `{${space}${members.join(`${space},`)}${space}}`
 }
 
-/** A key, one of its letters now and then spelled as an escape. */
-const quoted = (key: string, dice: Dice): string => {
+/** A key; sometimes one of its letters is an escape. */
+const quoted = (key: string, random: SeededRandom): string => {
   const text = JSON.stringify(key)
-  if (key === "" || !dice.chance(0.02)) return text
-  const at = dice.below(key.length)
+  if (key === "" || !random.chance(0.02)) return text
+  const at = random.below(key.length)
   const code = key.charCodeAt(at).toString(16).padStart(4, "0")
   return `"${key.slice(0, at)}\\u${code}${key.slice(at + 1)}"`
 }
@@ -166,17 +169,17 @@ const characters: Texts = [
   " "
 ]
 
-/** Longer than what a change moves about, so that no secret gets where it may be told. */
+/** Shorter than the secret, so that no change moves the secret to a field that is logged. */
 const LONGEST_SLICE = 12
 
-const garbled = (text: string, dice: Dice): string => {
+const garbled = (text: string, random: SeededRandom): string => {
   let result = text
-  for (let changes = 1 + dice.below(3); changes > 0; changes--) {
-    const at = dice.below(result.length + 1)
-    const length = dice.below(LONGEST_SLICE)
-    switch (dice.below(4)) {
+  for (let changes = 1 + random.below(3); changes > 0; changes--) {
+    const at = random.below(result.length + 1)
+    const length = random.below(LONGEST_SLICE)
+    switch (random.below(4)) {
       case 0:
-        result = result.slice(0, at) + dice.pick(characters) + result.slice(at + 1)
+        result = result.slice(0, at) + random.pick(characters) + result.slice(at + 1)
         break
       case 1:
         result = result.slice(0, at) + result.slice(at + length)
@@ -185,44 +188,44 @@ const garbled = (text: string, dice: Dice): string => {
         result = result.slice(0, at) + result.slice(at, at + length) + result.slice(at)
         break
       default:
-        result = dice.chance(0.5) ? result.slice(0, at) : result.slice(at)
+        result = random.chance(0.5) ? result.slice(0, at) : result.slice(at)
     }
   }
   return result
 }
 
-/** Bytes as a client reads them: as UTF-8, whatever they are. */
-const bytes = (dice: Dice): string => {
-  const size = dice.below(200)
+/** Random bytes, decoded as UTF-8. */
+const bytes = (random: SeededRandom): string => {
+  const size = random.below(200)
   const raw = Buffer.alloc(size)
-  for (let index = 0; index < size; index++) raw[index] = dice.below(256)
+  for (let index = 0; index < size; index++) raw[index] = random.below(256)
   return raw.toString("utf8")
 }
 
-/** An abyss in one place of many; a few such texts will do, for the time that they take. */
-const abysmal = (right: Json, dice: Dice): string => {
-  const marked = written(right, dice, 0.2, [MARK])
-  return (marked.includes(MARK) ? marked : MARK).replace(MARK, () => dice.pick(abysses))
+/** A text with a deep value in a random place. */
+const deepened = (valid: Json, random: SeededRandom): string => {
+  const marked = written(valid, random, 0.2, [MARK])
+  return (marked.includes(MARK) ? marked : MARK).replace(MARK, () => random.pick(deepTexts))
 }
 
-/** One hostile text, made from something right. */
-export const hostile = (right: Json, dice: Dice): string => {
-  if (dice.chance(1 / 4_000)) return abysmal(right, dice)
-  switch (dice.below(5)) {
+/** One hostile text, made from a valid value. */
+export const hostile = (valid: Json, random: SeededRandom): string => {
+  if (random.chance(1 / 4_000)) return deepened(valid, random)
+  switch (random.below(5)) {
     case 0:
-      return JSON.stringify(right)
+      return JSON.stringify(valid)
     case 1:
-      return written(right, dice, 0.05)
+      return written(valid, random, 0.05)
     case 2:
-      return written(right, dice, 0.2)
+      return written(valid, random, 0.2)
     case 3:
-      return garbled(JSON.stringify(right), dice)
+      return garbled(JSON.stringify(valid), random)
     default:
-      return dice.chance(0.2) ? bytes(dice) : garbled(written(right, dice, 0.1), dice)
+      return random.chance(0.2) ? bytes(random) : garbled(written(valid, random, 0.1), random)
   }
 }
 
-/** What JSON says, or nothing. */
+/** The parsed text; `undefined` if it is not JSON. */
 export const parsed = (text: string): { readonly value: Json } | undefined => {
   try {
     return { value: json(text) }
@@ -231,5 +234,4 @@ export const parsed = (text: string): { readonly value: Json } | undefined => {
   }
 }
 
-/** What was written as JSON. */
 export const json = (text: string): Json => JSON.parse(text)

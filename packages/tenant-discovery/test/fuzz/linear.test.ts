@@ -1,91 +1,115 @@
-/** Time in proportion to the input, whatever it is made of. */
+/** Time and memory in proportion to the size of an input. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect } from "effect"
-import { EventReader } from "../../src/internal/eventReader.js"
-import { excerptOf } from "../../src/internal/http/sanitize.js"
-import { decodeListing } from "../../src/internal/http/listing.js"
-import { failureMessage } from "../../src/internal/redis/failureMessage.js"
-import { circumstances, list, manyMessages, shapes } from "./shapes.js"
+import * as v8 from "node:v8"
+import {
+  excerptOf,
+  listText,
+  makeProgram,
+  manyMessages,
+  readList,
+  redisMessage,
+  shapes
+} from "./support.js"
 
 const GROWTH = 16
-/** In proportion it is 16, and quadratic 256: a busy machine is not held against it. */
-const BOUND = 80
-
 const SMALL = 10_000
+/** In proportion it is 16, and quadratic 256. */
+const BOUND = 80
+/** Less than that is noise of the heap. */
+const NOISE = 64 * 1024
 
-/** The least time that it took, of several: what else the machine did is not in it. */
-const quickest = (run: () => void): number => {
+/** Microseconds of processor time, the least of several runs. */
+const time = (run: () => void): number => {
   let least = Number.POSITIVE_INFINITY
   for (let round = 0; round < 5; round++) {
-    const began = performance.now()
+    const before = process.cpuUsage()
     run()
-    least = Math.min(least, performance.now() - began)
+    const { system, user } = process.cpuUsage(before)
+    least = Math.min(least, user + system)
   }
   return least
 }
 
-const growth = (run: (text: string) => void, make: (size: number) => string): number => {
-  const small = make(SMALL)
-  const large = make(SMALL * GROWTH)
-  run(small)
-  // Times a few, so that the small one is not lost in the clock's coarseness.
-  const few = quickest(() => {
-    for (let round = 0; round < 8; round++) run(small)
-  })
-  return (8 * quickest(() => run(large))) / Math.max(few, 0.5)
+/** All bytes that are allocated, collected or not. */
+const allocated = (run: () => void): number => {
+  const profiler = new v8.GCProfiler()
+  let last = process.memoryUsage().heapUsed
+  profiler.start()
+  run()
+  const end = process.memoryUsage().heapUsed
+  let sum = 0
+  for (const { afterGC, beforeGC } of profiler.stop().statistics) {
+    sum += beforeGC.heapStatistics.usedHeapSize - last
+    last = afterGC.heapStatistics.usedHeapSize
+  }
+  return sum + end - last
 }
 
-describe("time in proportion to the input", () => {
+const isLinear = (run: (text: string) => void, make: (size: number) => string): void => {
+  const small = make(SMALL)
+  const large = make(SMALL * GROWTH)
+  // The first run allocates what is made once.
+  run(small)
+  run(large)
+  // Several small runs, for the resolution of the clock.
+  const few = time(() => {
+    for (let round = 0; round < 8; round++) run(small)
+  })
+  expect((8 * time(() => run(large))) / Math.max(few, 500)).toBeLessThan(BOUND)
+  const least = Math.max(
+    NOISE,
+    allocated(() => run(small))
+  )
+  expect(allocated(() => run(large)) / least).toBeLessThan(BOUND / 2)
+}
+
+describe("time and memory in proportion to the input", () => {
+  const { read } = makeProgram(4096)
+
   it.each(shapes)("a message of %s", (_name, make) => {
-    const reader = new EventReader("ledger", undefined, 16)
-    expect(growth((text) => reader.read([text]), make)).toBeLessThan(BOUND)
+    isLinear((text) => read([text]), make)
   })
 
   it("many messages, each with an ID of its own", () => {
-    const reader = new EventReader("ledger", undefined, 4096)
-    expect(growth((text) => reader.read(text.split("\n")), manyMessages)).toBeLessThan(BOUND)
+    const { receive } = makeProgram(4096)
+    isLinear((text) => receive(text.split("\n")), manyMessages)
   })
 
-  it.each(shapes)("what is told of a body of %s", (_name, make) => {
-    expect(growth((text) => excerptOf(text, "secret"), make)).toBeLessThan(BOUND)
+  it.each(shapes)("the excerpt of a body of %s", (_name, make) => {
+    isLinear((text) => excerptOf(text, "secret"), make)
   })
 
-  it.each(shapes)("what is told of a Redis error of %s", (_name, make) => {
-    expect(growth((text) => failureMessage(new Error(text), circumstances), make)).toBeLessThan(
-      BOUND
-    )
+  it.each(shapes)("a Redis error of %s", (_name, make) => {
+    isLinear(redisMessage, make)
   })
 
   it("a list", () => {
-    const decode = (text: string) => {
-      const body: unknown = JSON.parse(text)
-      Effect.runSync(decodeListing(body))
-    }
-    expect(growth(decode, list)).toBeLessThan(BOUND)
+    isLinear((text) => readList(JSON.parse(text)), listText)
   })
 
-  it("depth 100 000, in every place", () => {
-    const reader = new EventReader("ledger", undefined, 16)
+  it("a depth of 100 000, in every place", () => {
     const depth = 100_000
     const nested = [
       `${"[".repeat(depth)}${"]".repeat(depth)}`,
       `${'{"__proto__":'.repeat(depth)}1${"}".repeat(depth)}`
     ]
     for (const value of nested) {
-      const { tally } = reader.read([
+      const { outcomes } = read([
         value,
         `{"event_type":"tenant.updated","tenant_id":"x","payload":${value}}`,
         `{"event_type":${value},"tenant_id":"x"}`,
         `{"event_type":"tenant.updated","tenant_id":${value}}`,
         `{"event_type":"tenant.service.associated","tenant_id":"x","payload":{"service_name":"ledger","modules":${value},"secret_paths":${value}}}`
       ])
-      expect(tally).toMatchObject({ received: 5, applied: 1, malformed: 4 })
+      expect([...outcomes].sort()).toEqual([
+        ["applied", 2],
+        ["malformed", 3]
+      ])
       const body: unknown = JSON.parse(
         `[${value},{"id":${value}},{"id":"x","name":${value},"status":""}]`
       )
-      expect(Effect.runSync(decodeListing(body))).toMatchObject({
-        tenants: [{ id: "x", name: undefined }],
-        skipped: 2
+      expect(readList(body)).toMatchObject({
+        right: { tenants: [{ id: "x", name: undefined }], skipped: 2 }
       })
     }
   })

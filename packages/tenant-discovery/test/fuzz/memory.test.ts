@@ -1,93 +1,47 @@
-/** Memory in proportion to the input while it is read, and to what is kept afterwards. */
+/** What is kept of a text does not keep the text: a slice in V8 does. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Either } from "effect"
+import { Either } from "effect"
 import * as v8 from "node:v8"
 import { runInNewContext } from "node:vm"
-import { TenantId, TenantView } from "../../src/index.js"
-import { decodeListing } from "../../src/internal/http/listing.js"
-import { excerptOf } from "../../src/internal/http/sanitize.js"
-import { failureMessage } from "../../src/internal/redis/failureMessage.js"
-import { EventReader } from "../../src/internal/eventReader.js"
-import { Machine } from "../../src/internal/machine.js"
-import { settingsOf } from "../../src/internal/settings.js"
-import { circumstances, list, manyMessages, shapes } from "./shapes.js"
-
-const GROWTH = 16
-/** In proportion it is 16, and quadratic 256. */
-const BOUND = 40
-
-const SMALL = 10_000
-/** Less than that is nothing; the heap is not counted by the byte. */
-const NOTHING = 64 * 1024
-
-/** Every byte that is allocated, whether it is let go of again or not. */
-const allocated = (run: () => void): number => {
-  const profiler = new v8.GCProfiler()
-  let last = process.memoryUsage().heapUsed
-  profiler.start()
-  run()
-  const end = process.memoryUsage().heapUsed
-  let sum = 0
-  for (const { afterGC, beforeGC } of profiler.stop().statistics) {
-    sum += beforeGC.heapStatistics.usedHeapSize - last
-    last = afterGC.heapStatistics.usedHeapSize
-  }
-  return sum + end - last
-}
-
-const growth = (run: (text: string) => void, make: (size: number) => string): number => {
-  const [small, large] = [make(SMALL), make(SMALL * GROWTH)]
-  // The first time costs what is made once.
-  run(small)
-  run(large)
-  return (
-    allocated(() => run(large)) /
-    Math.max(
-      NOTHING,
-      allocated(() => run(small))
-    )
-  )
-}
+import { TenantId } from "../../src/index.js"
+import { excerptOf, makeProgram, readList, redisMessage } from "./support.js"
 
 v8.setFlagsFromString("--expose-gc")
 const gc: unknown = runInNewContext("gc")
 
-/** What the heap has more of than before, once all that nobody holds is collected. */
-const kept = (make: () => unknown): number => {
-  const collected = () => {
-    if (typeof gc !== "function") throw new Error("there is no gc to be had")
-    for (let round = 0; round < 2; round++) gc()
-    return process.memoryUsage().heapUsed
-  }
-  const before = collected()
-  const held = make()
-  const after = collected()
-  expect(held).toBeDefined()
+const usedAfterCollection = (): number => {
+  if (typeof gc !== "function") throw new Error("V8 exposes no gc")
+  for (let round = 0; round < 2; round++) gc()
+  return process.memoryUsage().heapUsed
+}
+
+/** How many bytes of the heap the result of `make` keeps. */
+const keptBy = (make: () => unknown): number => {
+  const before = usedAfterCollection()
+  const kept = make()
+  const after = usedAfterCollection()
+  expect(kept).toBeDefined()
   return after - before
 }
 
 const PADDING = 500_000
 const MANY = 20
-/** One or two may be held by the engine itself: what a regular expression matched last. */
+/** V8 itself keeps the text that a regular expression matched last. */
 const FEW = 4 * PADDING
 
 /** A text of half a megabyte, flat in memory as one from a socket is. */
 const digits = (index: number): string => Buffer.alloc(PADDING, String(index % 10)).toString()
 
-/** So many times something that was read from a long text. */
-const readings = <A>(read: (padding: string, index: number) => A): ReadonlyArray<A> =>
+const readMany = <A>(read: (padding: string, index: number) => A): ReadonlyArray<A> =>
   Array.from({ length: MANY }, (_, index) => read(digits(index), index))
-
-const others = (count: number) =>
-  Array.from({ length: count }, (_, i) => ({ id: TenantId.make(`other-${i}`), name: undefined }))
 
 const COMING = 2000
 const ROOM = "x".repeat(3500)
-/** Of the texts of all that come and go. */
+/** A quarter of all the texts. */
 const QUARTER = (2 * COMING * ROOM.length) / 4
 
-/** Events of tenants that come and leave, each a flat text as one from a socket is. */
-function* comingAndGoing(): Generator<string> {
+/** Events of tenants that become active and are suspended, each a flat text. */
+function* addedAndRemoved(): Generator<string> {
   for (let i = 0; i < 2 * COMING; i++) {
     const [type, more] =
       i % 2 === 0 ? ["associated", "isolation_mode"] : ["suspended", "previous_status"]
@@ -97,97 +51,68 @@ function* comingAndGoing(): Generator<string> {
   }
 }
 
-describe("memory in proportion to the input", () => {
-  const reader = () => new EventReader("ledger", undefined, 16)
-
-  it.each(shapes)("a message of %s", (_name, make) => {
-    const reading = reader()
-    expect(growth((text) => reading.read([text]), make)).toBeLessThan(BOUND)
-    expect(growth((text) => excerptOf(text, "secret"), make)).toBeLessThan(BOUND)
-    expect(growth((text) => failureMessage(new Error(text), circumstances), make)).toBeLessThan(
-      BOUND
-    )
-  })
-
-  it("many messages, and a list", () => {
-    const reading = reader()
-    expect(growth((text) => reading.read(text.split("\n")), manyMessages)).toBeLessThan(BOUND)
-    const decode = (text: string) => {
-      const body: unknown = JSON.parse(text)
-      Effect.runSync(decodeListing(body))
-    }
-    expect(growth(decode, list)).toBeLessThan(BOUND)
-  })
-})
-
-describe("what is kept holds on to nothing of what it was read from", () => {
-  it("what an event asks, its ID and what is told of it", () => {
-    const reading = new EventReader("ledger", undefined, 4096)
-    const read = (padding: string, index: number) => {
-      const { directives, notices } = reading.read([
-        `{"event_type":"tenant.service.associated","event_id":"event-${index}-of-some-length","tenant_id":"tenant-${index}-of-some-length","payload":{"service_name":"ledger"},"junk":"${padding}"}`,
-        `{"event_type":"tenant.of.a.type.${index}","event_id":"other-${index}-of-some-length","tenant_id":"tenant-${index}","junk":"${padding}"}`,
-        `{"event_type":"${padding}","tenant_id":"tenant-${index}"}`
-      ])
-      return { directives, notices }
-    }
-    expect(kept(() => ({ reading, told: readings(read) }))).toBeLessThan(FEW)
-  })
-
-  it("tenants that events brought and took away, and why", () => {
-    const hold = () => {
-      const reading = new EventReader("ledger", undefined, COMING)
-      // Somebody else stays, so that those who left are not forgotten at once.
-      let { view } = TenantView.applyListing(TenantView.empty, others(COMING))
-      for (const raw of comingAndGoing()) {
-        view = TenantView.applyEvents(view, reading.read([raw]).directives)
-      }
-      expect(view.size).toBe(COMING)
-      return { reading, view }
-    }
-    expect(kept(hold)).toBeLessThan(QUARTER)
-  })
-
-  it("what came while a list was under way", () => {
-    const now = { mono: 0, wall: 0 }
-    const hold = () => {
-      const machine = new Machine<never>("ledger", settingsOf(), () => 0, now)
-      machine.accept([{ _tag: "Subscribed" }], now)
-      machine.listStarted(now)
-      for (const raw of comingAndGoing()) {
-        machine.accept([{ _tag: "Messages", messages: [raw] }], now)
-        machine.takeEffects()
-      }
-      return machine
-    }
-    expect(kept(hold)).toBeLessThan(QUARTER)
-  })
-
-  it("a tenant and its name", () => {
-    const read = (padding: string, index: number) => {
-      const body: unknown = JSON.parse(
-        `[{"id":"tenant-${index}-of-some-length","name":"The name of ${index}","junk":"${padding}"},{"id":"${padding}"}]`
+describe("memory that is kept", () => {
+  it("an event, its ID and its log lines keep no message", () => {
+    const program = makeProgram(4096)
+    const readings = () =>
+      readMany((padding, index) =>
+        program.read([
+          `{"event_type":"tenant.service.associated","event_id":"event-${index}-of-some-length","tenant_id":"tenant-${index}-of-some-length","payload":{"service_name":"ledger"},"junk":"${padding}"}`,
+          `{"event_type":"tenant.of.a.type.${index}","event_id":"other-${index}-of-some-length","tenant_id":"tenant-${index}","junk":"${padding}"}`,
+          `{"event_type":"${padding}","tenant_id":"tenant-${index}"}`,
+          `{"event_type":"tenant.deleted","event_id":"${padding}","tenant_id":"${padding}","payload":{"${padding}":1}}`,
+          `{"event_type":"tenant.cache.invalidate","tenant_id":"tenant-${index}","payload":{"service_name":"${padding}"}}`
+        ])
       )
-      return Effect.runSync(Effect.either(decodeListing(body)))
-    }
-    expect(Either.isRight(read("", 0))).toBe(true)
-    expect(kept(() => readings(read))).toBeLessThan(FEW)
+    expect(keptBy(() => ({ program, readings: readings() }))).toBeLessThan(FEW)
   })
 
-  it("an excerpt of a body that nobody has asked for yet", () => {
+  it("the view, its change log and the recent event IDs keep no message", () => {
+    const others = Array.from({ length: COMING }, (_, i) => ({
+      id: TenantId.make(`other-${i}`),
+      name: undefined
+    }))
+    const receiveAll = () => {
+      const program = makeProgram(2 * COMING, others)
+      for (const raw of addedAndRemoved()) program.receive([raw])
+      expect(program.state().view.size).toBe(COMING)
+      expect(program.state().view.log.changes.length).toBeGreaterThan(2 * COMING)
+      return program
+    }
+    expect(keptBy(receiveAll)).toBeLessThan(QUARTER)
+  })
+
+  it("a list in flight keeps no message", () => {
+    const receiveAll = () => {
+      const program = makeProgram(2 * COMING)
+      program.startList()
+      for (const raw of addedAndRemoved()) program.receive([raw])
+      expect(program.state().list).toBeDefined()
+      return program
+    }
+    expect(keptBy(receiveAll)).toBeLessThan(QUARTER)
+  })
+
+  it("a tenant and its name keep no body", () => {
+    const read = (padding: string, index: number) =>
+      readList(
+        JSON.parse(
+          `[{"id":"tenant-${index}-of-some-length","name":"The name of ${index}","junk":"${padding}"},{"id":"${padding}"}]`
+        )
+      )
+    expect(Either.isRight(read("", 0))).toBe(true)
+    expect(keptBy(() => readMany(read))).toBeLessThan(FEW)
+  })
+
+  it("an excerpt keeps no body", () => {
     const read = (padding: string) => [
       excerptOf(`{"key":"${padding}"}`, "secret"),
       excerptOf(`<html>${padding}`, "secret")
     ]
-    expect(kept(() => readings(read))).toBeLessThan(FEW)
+    expect(keptBy(() => readMany(read))).toBeLessThan(FEW)
   })
 
-  it("the beginning of a body, and an explanation", () => {
-    const read = (padding: string) => [
-      excerptOf(`{"key":"${padding}"}`, "secret"),
-      excerptOf(`<html>${padding}`, "secret"),
-      failureMessage(new Error(padding), circumstances)
-    ]
-    expect(kept(() => readings(read))).toBeLessThan(FEW)
+  it("the message of a Redis error keeps no text of the server", () => {
+    expect(keptBy(() => readMany(redisMessage))).toBeLessThan(FEW)
   })
 })

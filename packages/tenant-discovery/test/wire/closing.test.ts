@@ -1,19 +1,17 @@
-/** Close is complete, and bounded (law 12): on real servers, and many times over. */
+/** Close is complete and bounded (law 12), on real servers and at random moments. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer, Logger, LogLevel, Option, Scope } from "effect"
+import { Array, Effect, Exit, Fiber, Layer, Logger, LogLevel, Option, Random, Scope } from "effect"
 import { layerConfigWith } from "../../src/NodeTenantDiscovery.js"
 import { TenantDiscovery } from "../../src/TenantDiscovery.js"
 import { TenantEvents } from "../../src/TenantEvents.js"
-import { TenantId } from "../../src/Tenant.js"
 import { TenantManager } from "../../src/TenantManager.js"
-import { TenantManagerNotFound } from "../../src/TenantManagerError.js"
-import { TenantListing } from "../../src/TenantListing.js"
+import { TestTenantManager } from "../../src/testing.js"
 import { provider } from "../config/subject.js"
 import { eventually } from "../node/support.js"
 import { hasNative } from "../redis/support.js"
 import { isLive, makeWorld, quick, startProgram } from "./support.js"
 
-/** `LONG_TESTS=1` takes ten thousand of each; otherwise fewer, for the time that they take. */
+/** `LONG_TESTS=1` runs ten thousand of each. */
 const long = process.env["LONG_TESTS"] === "1"
 const REAL = long ? 10_000 : 100
 const DOUBLES = long ? 10_000 : 1_000
@@ -21,34 +19,36 @@ const TIMEOUT = long ? 600_000 : 60_000
 
 const kind = hasNative ? "native" : "embedded"
 
-/** What keeps the process alive, or could: sockets, timers and the like, by kind. */
+/** What keeps the process alive. */
 const resources = Effect.sync(() => {
   const counts: Record<string, number> = {}
   for (const name of process.getActiveResourcesInfo()) counts[name] = (counts[name] ?? 0) + 1
   return { sockets: counts["TCPSocketWrap"] ?? 0, timers: counts["Timeout"] ?? 0 }
 })
 
-/** Fibers that run and that no other one waits for: whatever the discovery forks is among them. */
+/** The running fibers without a parent: the forks of the discovery are among them. */
 const runningFibers = Effect.map(Fiber.roots, (fibers) => fibers.length)
 
 const withinTwoSeconds = (close: Effect.Effect<void>) =>
   Effect.map(Effect.timeoutOption(close, "2 seconds"), Option.isSome)
 
 describe("closing", () => {
-  it.scopedLive("ends within two seconds with Redis stopped, and the IDs still answer", () =>
-    Effect.gen(function* () {
-      const { redis, variables } = yield* makeWorld({ redis: { kind } })
-      const { close, discovery } = yield* startProgram(variables)
-      yield* isLive(discovery)
-      yield* redis.stop
-      expect(yield* withinTwoSeconds(close)).toBe(true)
-      expect(yield* discovery.activeTenantIds).toHaveLength(8)
-      expect((yield* discovery.status.get).mode).toBe("BootstrapOnly")
-      expect((yield* Effect.flip(discovery.refresh))._tag).toBe("TenantManagerUnavailable")
-    })
+  it.scopedLive(
+    "ends within two seconds while Redis is stopped, and the IDs can still be read",
+    () =>
+      Effect.gen(function* () {
+        const { redis, variables } = yield* makeWorld({ redis: { kind } })
+        const { close, discovery } = yield* startProgram(variables)
+        yield* isLive(discovery)
+        yield* redis.stop
+        expect(yield* withinTwoSeconds(close)).toBe(true)
+        expect(yield* discovery.activeTenantIds).toHaveLength(8)
+        expect((yield* discovery.status.get).mode).toBe("BootstrapOnly")
+        expect((yield* Effect.flip(discovery.refresh))._tag).toBe("TenantManagerUnavailable")
+      })
   )
 
-  it.scopedLive("ends within two seconds in the middle of connecting", () =>
+  it.scopedLive("ends within two seconds while it connects", () =>
     Effect.gen(function* () {
       const { proxy, variables } = yield* makeWorld({ redis: { kind } })
       yield* proxy.hold()
@@ -61,14 +61,14 @@ describe("closing", () => {
       yield* eventually(proxy.connections, (count) => count > 0)
       const close = Effect.zipRight(Fiber.interrupt(building), Scope.close(scope, Exit.void))
       expect(yield* withinTwoSeconds(close)).toBe(true)
-      // Nothing is read from a held connection, its end neither.
+      // A held connection does not read its end.
       yield* proxy.resume
       yield* eventually(proxy.connections, (count) => count === 0)
     })
   )
 
   it.scopedLive(
-    `leaves no socket and no timer, ${REAL} times on the real thing`,
+    `leaves no socket and no timer, ${REAL} times on real servers`,
     () =>
       Effect.gen(function* () {
         const { redis, simulator, variables } = yield* makeWorld({ redis: { kind } })
@@ -93,48 +93,72 @@ describe("closing", () => {
     TIMEOUT
   )
 
-  it.scopedLive(
-    `leaves nothing after ${DOUBLES} opens and closes of the discovery`,
+  it.live(
+    `leaves no subscription, no timer and no fiber, ${DOUBLES} times at random moments`,
     () =>
       Effect.gen(function* () {
         let open = 0
-        const events = Layer.succeed(TenantEvents, {
-          subscribe: (sink) =>
-            Effect.acquireRelease(
-              Effect.sync(() => {
-                open++
-                sink.subscribed()
-              }),
-              () => Effect.sync(() => open--)
-            )
-        })
-        const tenants = [{ id: TenantId.make("acme"), name: "Acme" }]
-        const manager = Layer.succeed(TenantManager, {
-          service: "ledger",
-          listActiveTenants: Effect.succeed(TenantListing.of(tenants)),
-          getConnections: () =>
-            Effect.fail(
-              new TenantManagerNotFound({ operation: "connections", message: "none here" })
-            )
-        })
-        const once = TenantDiscovery.pipe(
-          Effect.tap((discovery) => discovery.onTenantAdded(() => Effect.void)),
-          Effect.provide(
-            TenantDiscovery.layer().pipe(Layer.provide(events), Layer.provide(manager))
-          ),
-          Effect.scoped,
-          Logger.withMinimumLogLevel(LogLevel.None),
-          // The event loop gets its turn, as it does between real ones.
-          Effect.zipLeft(Effect.promise(() => new Promise((resolve) => setImmediate(resolve))))
-        )
-        yield* Effect.repeatN(once, 99)
+        let built = 0
+        const openAndClose = (seed: number) => {
+          const random = Random.make(seed)
+          const pause = Effect.flatMap(random.nextIntBetween(0, 6), (count) =>
+            Effect.repeatN(Effect.yieldNow(), count)
+          )
+          const events = Layer.succeed(TenantEvents, {
+            subscribe: (sink) =>
+              Effect.gen(function* () {
+                yield* Effect.acquireRelease(
+                  Effect.sync(() => open++),
+                  () => Effect.sync(() => open--)
+                )
+                const signals = Effect.gen(function* () {
+                  yield* pause
+                  sink.subscribed()
+                  yield* pause
+                  sink.message(`{"event_type":"tenant.deleted","tenant_id":"acme"}`)
+                  yield* pause
+                  sink.lost({ _tag: "ConnectionLost", message: "the connection was closed" })
+                })
+                yield* Effect.forkScoped(Effect.interruptible(Effect.forever(signals)))
+              })
+          })
+          const manager = Layer.effect(
+            TenantManager,
+            Effect.map(TenantManager, (double) => ({
+              ...double,
+              listActiveTenants: Effect.zipRight(pause, double.listActiveTenants)
+            }))
+          ).pipe(
+            Layer.provide(TestTenantManager.layer({ service: "ledger", tenants: ["acme", "b"] }))
+          )
+          const layer = TenantDiscovery.layer({ relistDebounce: 1, resubscribeJitter: 1 })
+          const program = Effect.gen(function* () {
+            const discovery = yield* TenantDiscovery
+            yield* discovery.onTenantAdded(() => pause, { replay: true })
+            yield* Effect.forkScoped(Effect.forever(Effect.ignore(discovery.refresh)))
+            built++
+            return yield* Effect.never
+          }).pipe(Effect.provide(layer.pipe(Layer.provide(events), Layer.provide(manager))))
+          return Effect.gen(function* () {
+            const fiber = yield* Effect.fork(Effect.scoped(program))
+            yield* Effect.repeatN(pause, seed % 12)
+            if (seed % 2 === 0) yield* Effect.sleep(1)
+            yield* Fiber.interrupt(fiber)
+            expect(open).toBe(0)
+          })
+        }
+        const run = (from: number, to: number) =>
+          Effect.forEach(Array.range(from, to), openAndClose, { discard: true })
+        yield* run(1, 100)
         const before = yield* resources
         const fibers = yield* runningFibers
-        yield* Effect.repeatN(once, DOUBLES - 1)
-        expect(open).toBe(0)
-        expect(yield* runningFibers).toBeLessThanOrEqual(fibers)
+        yield* run(101, DOUBLES)
+        // Some are closed while they start, others while they run.
+        expect(built).toBeGreaterThan(DOUBLES / 10)
+        expect(built).toBeLessThan(DOUBLES)
+        yield* eventually(runningFibers, (count) => count <= fibers)
         yield* eventually(resources, ({ timers }) => timers <= before.timers)
-      }),
+      }).pipe(Logger.withMinimumLogLevel(LogLevel.None)),
     TIMEOUT
   )
 })

@@ -174,7 +174,7 @@ describe("starting", () => {
           Effect.scoped,
           Effect.flip
         )
-        expect(String(error)).toContain("LIMIT")
+        expect(JSON.stringify(error)).toContain("LIMIT")
       }
     })
   )

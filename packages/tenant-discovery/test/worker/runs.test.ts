@@ -16,7 +16,7 @@ import { ResourceHolder } from "../../src/internal/layers/resourceHolder.js"
 import { TenantId } from "../../src/Tenant.js"
 import { TenantDiscovery } from "../../src/TenantDiscovery.js"
 import * as TenantWorker from "../../src/TenantWorker.js"
-import { Boom, buildWorker, eventually, metricValues, type Probe, settle } from "./support.js"
+import { type Boom, buildWorker, eventually, metricValues, type Probe, settle } from "./support.js"
 
 type Run<R> = Effect.Effect<unknown, Boom, R>
 interface Options {

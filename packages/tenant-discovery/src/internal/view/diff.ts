@@ -51,15 +51,19 @@ const compared = (
 ): ReadonlyArray<TenantChange> => {
   const changes: Array<TenantChange> = []
   merge(from.tenants, to.tenants, (before, after) => {
-    if (before === undefined) {
-      if (after !== undefined) changes.push({ _tag: "Added", tenant: after })
-    } else if (after === undefined) {
+    // No change takes a name away: a tenant without its name left and came back.
+    const stayed = before?.name === undefined || after?.name !== undefined
+    if (before !== undefined && (after === undefined || !stayed)) {
       changes.push({ _tag: "Removed", tenant: before, cause: { _tag: "Forgotten" } })
-    } else {
-      const reason = outdated(after.id)
-      if (before.name !== after.name) changes.push({ _tag: "Updated", tenant: after })
-      if (reason !== undefined) changes.push({ _tag: "ConnectionsChanged", tenant: after, reason })
     }
+    if (after === undefined) return
+    if (before === undefined || !stayed) {
+      changes.push({ _tag: "Added", tenant: after })
+      return
+    }
+    const reason = outdated(after.id)
+    if (before.name !== after.name) changes.push({ _tag: "Updated", tenant: after })
+    if (reason !== undefined) changes.push({ _tag: "ConnectionsChanged", tenant: after, reason })
   })
   return changes
 }

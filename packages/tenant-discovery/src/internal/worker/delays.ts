@@ -1,26 +1,21 @@
-/**
- * A schedule as a sequence of delays.
- */
 import { Clock, Duration, Effect, type Schedule, ScheduleDecision, ScheduleIntervals } from "effect"
 
-export interface Delays<In, R> {
-  /** The delay after `input`, in milliseconds; `undefined` when the schedule has ended. */
-  readonly next: (input: In) => Effect.Effect<number | undefined, never, R>
-}
+/** The delay after `input`, in milliseconds; `undefined` when the schedule has ended. */
+export type NextDelay<In, R> = (input: In) => Effect.Effect<number | undefined, never, R>
 
-export const makeDelays = <In, R>(schedule: Schedule.Schedule<unknown, In, R>): Delays<In, R> => {
+/** A schedule as a sequence of delays. */
+export const makeDelays = <In, R>(
+  schedule: Schedule.Schedule<unknown, In, R>
+): NextDelay<In, R> => {
   let state: unknown = schedule.initial
-  return {
-    next: (input) =>
-      Effect.flatMap(Clock.currentTimeMillis, (now) =>
-        Effect.map(schedule.step(now, input, state), ([after, , decision]) => {
-          state = after
-          return ScheduleDecision.isDone(decision)
-            ? undefined
-            : Math.max(0, Math.ceil(ScheduleIntervals.start(decision.intervals) - now))
-        })
-      )
-  }
+  return (input) =>
+    Effect.gen(function* () {
+      const now = yield* Clock.currentTimeMillis
+      const [after, , decision] = yield* schedule.step(now, input, state)
+      state = after
+      if (ScheduleDecision.isDone(decision)) return undefined
+      return Math.max(0, Math.ceil(ScheduleIntervals.start(decision.intervals) - now))
+    })
 }
 
 const LONGEST_SLEEP = Duration.toMillis("1 day")
@@ -29,7 +24,4 @@ const LONGEST_SLEEP = Duration.toMillis("1 day")
 export const longSleep = (millis: number): Effect.Effect<void> =>
   millis <= LONGEST_SLEEP
     ? Effect.sleep(millis)
-    : Effect.zipRight(
-        Effect.sleep(LONGEST_SLEEP),
-        Effect.suspend(() => longSleep(millis - LONGEST_SLEEP))
-      )
+    : Effect.flatMap(Effect.sleep(LONGEST_SLEEP), () => longSleep(millis - LONGEST_SLEEP))

@@ -8,7 +8,8 @@
 import { Cause, Effect, Inspectable, type Schedule } from "effect"
 import type { TenantId } from "../../Tenant.js"
 import { currentMoment } from "../moment.js"
-import { type Delays, makeDelays } from "./delays.js"
+import { makeDelays, type NextDelay } from "./delays.js"
+import { quietly } from "./transitions.js"
 import type { TenantWorkFailure } from "./workerStatus.js"
 
 /** A tenant that fails. */
@@ -22,7 +23,7 @@ export interface Failing<E, R> {
   readonly exhausted: boolean
   /** Monotonic milliseconds. */
   readonly retryAt: number
-  readonly delays: Delays<Cause.Cause<E>, R> | undefined
+  readonly next: NextDelay<Cause.Cause<E>, R> | undefined
 }
 
 const REPORT_INTERVAL = "1 minute"
@@ -54,10 +55,10 @@ export const makeFailures = <E, R>(
 
   const log = (
     id: TenantId,
-    { count, last }: Failing<E, R>,
     cause: Cause.Cause<E>,
+    { count, last }: Failing<E, R>,
     next: string
-  ): Effect.Effect<void> => {
+  ) => {
     if (count === 1) {
       const event = Cause.isEmpty(cause) ? "run ended" : "run failed"
       return Effect.logWarning(`${event}; ${next}`, cause)
@@ -65,7 +66,7 @@ export const makeFailures = <E, R>(
     repeats += 1
     repeating.add(id)
     example = `${id}: ${last.message}`
-    return Effect.logDebug(`run failed, ${count} in a row; ${next}`, cause)
+    return Effect.logDebug(`run failed again; ${next}`, cause)
   }
 
   /** The tenant succeeded, or ran for long enough. */
@@ -75,7 +76,7 @@ export const makeFailures = <E, R>(
       if (before === undefined) return Effect.void
       failing.delete(id)
       const log = Effect.logInfo(`run recovered; failures in a row: ${before.count}`)
-      return Effect.annotateLogs(log, "tenant_id", id)
+      return quietly(Effect.annotateLogs(log, "tenant_id", id))
     })
 
   const logSummary = Effect.suspend(() => {
@@ -83,7 +84,7 @@ export const makeFailures = <E, R>(
     const text = `runs keep failing (failures in the last minute: ${repeats}, tenants: ${repeating.size}); for example ${example}`
     repeats = 0
     repeating = new Set()
-    return Effect.logWarning(text)
+    return quietly(Effect.logWarning(text))
   })
 
   return {
@@ -93,24 +94,25 @@ export const makeFailures = <E, R>(
     /** Forgets a tenant that was removed. */
     forget: (id: TenantId) => failing.delete(id),
 
-    /** Counts a failure (an empty cause: the work ended) and logs it; `next` says what follows. */
-    failed: (id: TenantId, cause: Cause.Cause<E>, next: (failing: Failing<E, R>) => string) =>
+    /** Counts a failure (an empty cause: the work ended) and logs it; `what` says what follows. */
+    failed: (id: TenantId, cause: Cause.Cause<E>, what: (failing: Failing<E, R>) => string) =>
       Effect.gen(function* () {
         const { mono, wall } = yield* currentMoment
         const before = failing.get(id)
-        const delays = before?.delays ?? (schedule && makeDelays(schedule))
-        const given = delays === undefined ? 0 : yield* delays.next(cause)
+        const next = before?.next ?? (schedule && makeDelays(schedule))
+        const given = next === undefined ? 0 : yield* next(cause)
+        const delay = given ?? before?.delay ?? 0
         const now: Failing<E, R> = {
           count: (before?.count ?? 0) + 1,
           last: { at: wall, message: messageOf(cause) },
-          delay: given ?? before?.delay ?? 0,
+          delay,
           exhausted: given === undefined,
-          retryAt: mono + (given ?? before?.delay ?? 0),
-          delays
+          retryAt: mono + delay,
+          next
         }
         failing.set(id, now)
         some.unsafeOpen()
-        yield* log(id, now, cause, next(now))
+        yield* quietly(log(id, cause, now, what(now)))
         return now
       }),
 
@@ -122,6 +124,6 @@ export const makeFailures = <E, R>(
         yield* Effect.forEach([...failing.keys()].filter(hasRecovered), recovered)
         yield* logSummary
         if (failing.size === 0) yield* some.close
-      }).pipe(Effect.forever)
+      })
   }
 }

@@ -25,6 +25,7 @@ import { decodeOptions } from "../options.js"
 import { longSleep } from "./delays.js"
 import { type Failing, makeFailures } from "./failures.js"
 import { breathe, makeSupervisor, type Run, type RunContext, SLICE } from "./supervisor.js"
+import { onTransition } from "./transitions.js"
 import { makeWorkerMetrics } from "./workerMetrics.js"
 import { defaults, type PerTenantOptions, perTenantSettings } from "./workerOptions.js"
 import {
@@ -247,17 +248,17 @@ export const perTenant = <E, R>(
       metrics.removed(1)
     })
 
-    let isFull = false
+    const full = onTransition()
     const reportWaiting = Effect.suspend(() => {
       const count = queued()
       metrics.waiting(count)
-      if (count > 0 === isFull) return Effect.void
-      isFull = count > 0
-      return isFull
-        ? Effect.logWarning(
-            `maxTenants reached: ${running.size} running, ${count} waiting until one of them ends; raise maxTenants`
-          )
-        : Effect.logInfo("no tenant waits for a place any more")
+      return full(
+        count > 0,
+        Effect.logWarning(
+          `maxTenants reached: ${running.size} running, ${count} waiting until one of them ends; raise maxTenants`
+        ),
+        Effect.logInfo("no tenant waits for a place any more")
+      )
     })
 
     const dispatch = Effect.gen(function* () {
@@ -269,7 +270,7 @@ export const perTenant = <E, R>(
         if (started % SLICE === 0) yield* breathe
       }
       yield* reportWaiting
-    }).pipe(Effect.forever)
+    })
 
     /** A restarted tenant has recovered when its run has lasted for `restartReset`. */
     const hasRecovered = (id: TenantId): boolean =>

@@ -5,9 +5,9 @@
  * end of a run makes room. So a tick waits for no run, and `concurrency` bounds all that runs.
  */
 import { Duration, Effect, Exit, type Scope } from "effect"
+import { StaleTenantView } from "../../TenantDiscoveryService.js"
 import type { Tenant, TenantId } from "../../Tenant.js"
 import { TenantDiscovery } from "../../TenantDiscovery.js"
-import type { TenantDiscoveryService } from "../../TenantDiscoveryService.js"
 import type { TenantView } from "../../TenantView.js"
 import { decodeOptions } from "../options.js"
 import { momentOf } from "../moment.js"
@@ -17,58 +17,7 @@ import { breathe, makeSupervisor, type Run, type RunContext, SLICE } from "./sup
 import { makeWorkerMetrics } from "./workerMetrics.js"
 import { defaults, type ScheduledOptions, scheduledSettings } from "./workerOptions.js"
 import { register, type TenantWorkStatus } from "./workerStatus.js"
-
-/** The turns of a tick. */
-class Turns {
-  private order: ReadonlyArray<Tenant> = []
-  private position = 0
-
-  /** Tenants that have not had their turn. */
-  get left(): ReadonlyArray<Tenant> {
-    return this.order.slice(this.position)
-  }
-
-  get isEmpty(): boolean {
-    return this.position >= this.order.length
-  }
-
-  /** A new tick: it goes on where the last one stopped, so that no tenant starves. */
-  begin(view: TenantView): void {
-    const ring = [...this.left, ...this.order.slice(0, this.position)]
-    const known = new Set(ring.map(({ id }) => id))
-    this.order = this.isEmpty
-      ? view.tenants
-      : [...ring, ...view.tenants.filter(({ id }) => !known.has(id))].filter(({ id }) =>
-          view.has(id)
-        )
-    this.position = 0
-  }
-
-  next(): Tenant | undefined {
-    return this.order[this.position++]
-  }
-}
-
-/** The view, or `undefined` while it is too old; logs both transitions. */
-const freshView = (
-  discovery: TenantDiscoveryService,
-  maxAge: number | undefined
-): Effect.Effect<TenantView | undefined> => {
-  if (maxAge === undefined) return discovery.view.get
-  let stale = false
-  return discovery.requireFresh(maxAge).pipe(
-    Effect.tap(() => {
-      if (!stale) return Effect.void
-      stale = false
-      return Effect.logInfo("tenant view is fresh again; resuming ticks")
-    }),
-    Effect.catchTag("StaleTenantView", (error) => {
-      if (stale) return Effect.succeed(undefined)
-      stale = true
-      return Effect.as(Effect.logWarning("tenant view is stale; skipping ticks", error), undefined)
-    })
-  )
-}
+import { onTransition, quietly } from "./transitions.js"
 
 const nextAttempt = <E, R>({ delay }: Failing<E, R>): string =>
   delay > 0
@@ -92,7 +41,10 @@ export const scheduled = <E, R, RS>(
     const clock = yield* Effect.clock
     const metrics = yield* makeWorkerMetrics(name, "scheduled")
     const failures = makeFailures(options.failureBackoff)
-    const turns = new Turns()
+    /** The turns of the present tick; those before `position` were taken. */
+    let order: ReadonlyArray<Tenant> = []
+    let position = 0
+    const left = () => order.slice(position)
     /** Open: there may be a run to start. */
     const wake = yield* Effect.makeLatch(false)
     /** Open: no run is under way, and no turn is left. */
@@ -103,7 +55,7 @@ export const scheduled = <E, R, RS>(
     let interval = 0
 
     const settle = (): void => {
-      if (!turns.isEmpty) wake.unsafeOpen()
+      if (position < order.length) wake.unsafeOpen()
       else if (supervisor.running.size === 0) idle.unsafeOpen()
     }
 
@@ -134,7 +86,7 @@ export const scheduled = <E, R, RS>(
       for (let taken = 0; taken < SLICE; taken++) {
         if (running.size > 0) busy.unsafeOpen()
         if (running.size >= concurrency) return false
-        const tenant = turns.next()
+        const tenant = order[position++]
         if (tenant === undefined) {
           settle()
           return false
@@ -147,69 +99,89 @@ export const scheduled = <E, R, RS>(
       yield* wake.await
       yield* wake.close
       while (yield* takeTurns) yield* breathe
-    }).pipe(Effect.forever)
+    })
 
-    let late = false
-    const reportLate = (left: number): Effect.Effect<void> => {
-      if (left > 0 === late) return Effect.void
-      late = left > 0
-      return late
-        ? Effect.logWarning(
-            `${left} tenants had no turn before the next tick, ${running.size} runs are under way; these tenants come first now. Raise concurrency, set a timeout or tick less often`
-          )
-        : Effect.logInfo("every tenant has its turn within a tick again")
+    const stale = onTransition()
+    const reportStale = (error: StaleTenantView | undefined) =>
+      stale(
+        error !== undefined,
+        Effect.logWarning("tenant view is stale; skipping ticks", error),
+        Effect.logInfo("tenant view is fresh again; resuming ticks")
+      )
+    const behind = onTransition()
+    const reportLate = (late: number) =>
+      behind(
+        late > 0,
+        Effect.logWarning(
+          `${late} tenants had no turn before the next tick, ${running.size} runs are under way; these tenants come first now. Raise concurrency, set a timeout or tick less often`
+        ),
+        Effect.logInfo("every tenant has its turn within a tick again")
+      )
+
+    /** A tick goes on where the last one stopped, so that no tenant starves. */
+    const nextOrder = (view: TenantView): ReadonlyArray<Tenant> => {
+      if (position >= order.length) return view.tenants
+      const ring = [...left(), ...order.slice(0, position)]
+      const known = new Set(ring.map(({ id }) => id))
+      const added = view.tenants.filter(({ id }) => !known.has(id))
+      return [...ring, ...added].filter(({ id }) => view.has(id))
     }
 
-    const fresh = freshView(discovery, settings.requireFresh)
-    const tick = Effect.flatMap(fresh, (view) => {
-      if (view === undefined) return Effect.sync(() => metrics.staleTicks(1))
-      const left = turns.left.length
-      turns.begin(view)
+    const tick = Effect.gen(function* () {
+      const view =
+        settings.requireFresh === undefined
+          ? yield* discovery.view.get
+          : yield* Effect.merge(discovery.requireFresh(settings.requireFresh))
+      if (view instanceof StaleTenantView) {
+        metrics.staleTicks(1)
+        return yield* reportStale(view)
+      }
+      yield* reportStale(undefined)
+      const late = left().length
+      order = nextOrder(view)
+      position = 0
       tickedAt = momentOf(clock).wall
-      if (!turns.isEmpty) {
+      if (position < order.length) {
         idle.unsafeClose()
         wake.unsafeOpen()
       }
-      const reported = reportLate(left)
-      return settings.overlap === "wait" ? Effect.zipRight(reported, idle.await) : reported
+      yield* reportLate(late)
+      if (settings.overlap === "wait") yield* idle.await
     })
-    const delays = makeDelays(options.schedule)
+    const nextDelay = makeDelays(options.schedule)
     const ticks = Effect.gen(function* () {
-      for (;;) {
-        const delay = yield* delays.next()
-        if (delay === undefined) return yield* Effect.logInfo("schedule ended; no more ticks")
-        interval = delay
-        yield* longSleep(delay)
-        yield* tick
+      const delay = yield* Effect.catchAllCause(nextDelay(), (cause) =>
+        Effect.as(quietly(Effect.logError("schedule failed", cause)), undefined)
+      )
+      if (delay === undefined) {
+        yield* quietly(Effect.logInfo("schedule ended; no more ticks"))
+        return yield* Effect.never
       }
-    }).pipe(
-      Effect.catchAllCause((cause) => Effect.logError("schedule failed; no more ticks", cause))
-    )
+      interval = delay
+      yield* longSleep(delay)
+      yield* tick
+    })
 
     const longRunAfter = () =>
       settings.longRunAfter ??
       Math.max(defaults.longRunAtLeast, defaults.longRunIntervals * interval)
-    const reportLongRun = (run: Run): Effect.Effect<void> => {
-      const age = momentOf(clock).mono - run.startedAt.mono
-      run.longRunning = true
-      metrics.longRuns(1)
-      return Effect.annotateLogs(
-        Effect.logWarning(
-          `run is under way for ${Duration.format(Math.round(age))}; it keeps its place until it ends`
-        ),
-        "tenant_id",
-        run.tenant.id
-      )
-    }
     /** Sleeps until the oldest run becomes a long one; without runs no timer runs. */
     const watch = Effect.gen(function* () {
       yield* busy.await
       const oldest = [...running.values()].find(({ longRunning }) => !longRunning)
       if (oldest === undefined) return yield* busy.close
-      const left = oldest.startedAt.mono + longRunAfter() - momentOf(clock).mono
-      if (left > 0) yield* longSleep(left)
-      else yield* reportLongRun(oldest)
-    }).pipe(Effect.forever)
+      const age = momentOf(clock).mono - oldest.startedAt.mono
+      if (age < longRunAfter()) return yield* longSleep(longRunAfter() - age)
+      oldest.longRunning = true
+      metrics.longRuns(1)
+      yield* Effect.annotateLogs(
+        Effect.logWarning(
+          `run is under way for ${Duration.format(Math.round(age))}; it keeps its place until it ends`
+        ),
+        "tenant_id",
+        oldest.tenant.id
+      )
+    })
 
     yield* register(
       name,
@@ -225,7 +197,7 @@ export const scheduled = <E, R, RS>(
           const { count: restarts = 0, last: lastFailure } = failures.get(id) ?? {}
           all.set(id, { state, since, restarts, lastFailure, longRunning })
         }
-        for (const { id } of turns.left) add(id, "Waiting", tickedAt)
+        for (const { id } of left()) add(id, "Waiting", tickedAt)
         for (const [id, { last, retryAt }] of failures.entries()) {
           if (retryAt > mono) add(id, "BackingOff", last.at)
         }

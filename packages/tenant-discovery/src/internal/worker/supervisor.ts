@@ -25,6 +25,7 @@ import { TenantView } from "../../TenantView.js"
 import { boundedWait } from "../boundedWait.js"
 import { ResourceHolder } from "../layers/resourceHolder.js"
 import { type Moment, momentOf } from "../moment.js"
+import { quietly } from "./transitions.js"
 import type { WorkerMetrics } from "./workerMetrics.js"
 
 /** Why a run is to end. */
@@ -74,7 +75,7 @@ export const makeSupervisor = <E, R>({
     const runFork = Runtime.runFork(yield* Effect.runtime<RunContext<R>>())
     const clock = yield* Effect.clock
     const builder = yield* Effect.option(Effect.currentParentSpan)
-    const loops = yield* FiberSet.make<unknown>()
+    const loops = yield* FiberSet.make()
     const fibers = yield* FiberSet.make<void>()
     const running = new Map<TenantId, Run>()
     let closing = false
@@ -140,8 +141,10 @@ export const makeSupervisor = <E, R>({
         const end = yield* Effect.timeoutOption(Fiber.await(run.fiber), closeTimeout)
         if (Option.isSome(end) || running.get(run.tenant.id) !== run) return
         const limit = Duration.format(closeTimeout)
-        const warning = Effect.logWarning(
-          `interrupted run did not end within ${limit}: its work or a finalizer hangs; leaving it behind`
+        const warning = quietly(
+          Effect.logWarning(
+            `interrupted run did not end within ${limit}: its work or a finalizer hangs; leaving it behind`
+          )
         )
         runFork(inRun(run)(Effect.zipRight(warning, ended(run, Exit.interrupt(FiberId.none)))))
       })
@@ -149,9 +152,14 @@ export const makeSupervisor = <E, R>({
     /** Forks an effect that is interrupted when the worker has closed. */
     const fork = (effect: Effect.Effect<void>) => FiberSet.run(fibers, Effect.interruptible(effect))
 
-    /** Forks a loop that is interrupted when the worker stops. */
-    const forkLoop = <R>(loop: Effect.Effect<unknown, never, R>) =>
-      FiberSet.run(loops, Effect.interruptible(loop))
+    /** Repeats a step until the worker stops; a defect does not end the loop. */
+    const forkLoop = <R>(step: Effect.Effect<unknown, never, R>) =>
+      step.pipe(
+        Effect.catchAllCause((cause) => quietly(Effect.logError("worker step failed", cause))),
+        Effect.forever,
+        Effect.interruptible,
+        (loop) => FiberSet.run(loops, loop)
+      )
 
     /** Interrupts a run after `grace` milliseconds; returns at once. */
     const end = (run: Run, reason: EndReason, grace = 0): Effect.Effect<void> =>
@@ -198,22 +206,23 @@ export const makeSupervisor = <E, R>({
     })
 
     /** Starts no more runs; ends when all have ended, or were left behind. */
-    const stop = Effect.gen(function* () {
-      closing = true
-      yield* FiberSet.clear(loops)
-      if (running.size > 0 && drain > 0) yield* boundedWait(awaitAll, drain)
-      if (running.size === 0) return
-      yield* Effect.logDebug(`drain ended: ${running.size} runs are under way; interrupting them`)
-      yield* interruptAll
-      yield* boundedWait(awaitAll, closeTimeout)
-      if (running.size === 0) return
-      const ids = [...running.keys()]
-      const more = ids.length > MAX_NAMED ? ` and ${ids.length - MAX_NAMED} more` : ""
-      yield* Effect.logWarning(
-        `shutdown timed out: the interrupted runs of ${ids.slice(0, MAX_NAMED).join(", ")}${more} did not end within ${Duration.format(closeTimeout)}: their work or finalizers hang; leaving them behind`
-      )
-      running.clear()
-    })
+    const stop = quietly(
+      Effect.gen(function* () {
+        closing = true
+        yield* FiberSet.clear(loops)
+        if (running.size > 0 && drain > 0) yield* boundedWait(awaitAll, drain)
+        if (running.size === 0) return
+        yield* interruptAll
+        yield* boundedWait(awaitAll, closeTimeout)
+        if (running.size === 0) return
+        const ids = [...running.keys()]
+        const more = ids.length > MAX_NAMED ? ` and ${ids.length - MAX_NAMED} more` : ""
+        running.clear()
+        yield* Effect.logWarning(
+          `shutdown timed out: the interrupted runs of ${ids.slice(0, MAX_NAMED).join(", ")}${more} did not end within ${Duration.format(closeTimeout)}: their work or finalizers hang; leaving them behind`
+        )
+      })
+    )
 
     /** Handles the changes after `seen`, in order. Stops the worker when the discovery closes. */
     const follow = (
@@ -231,10 +240,12 @@ export const makeSupervisor = <E, R>({
             view
           )
         ),
-        Effect.zipRight(Effect.logWarning("tenant view closed; stopping the worker")),
-        Effect.catchAllCause((cause) =>
-          Effect.logError("following the tenant view failed; stopping the worker", cause)
-        ),
+        Effect.matchCauseEffect({
+          onSuccess: () => Effect.logWarning("tenant view closed; stopping the worker"),
+          onFailure: (cause) =>
+            Effect.logError("following the tenant view failed; stopping the worker", cause)
+        }),
+        quietly,
         Effect.zipRight(stop),
         Effect.interruptible,
         Effect.forkScoped

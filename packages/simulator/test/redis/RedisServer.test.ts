@@ -3,14 +3,17 @@ import { RedisServer, TestCertificates } from "@tenant-discovery/simulator"
 import { Deferred, Effect, Exit, Redacted, Scope } from "effect"
 import { Redis, type RedisOptions } from "ioredis"
 import { spawn } from "node:child_process"
+import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import * as net from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { eventually } from "./eventually.js"
+import { eventually } from "../eventually.js"
 
 const available = await Effect.runPromise(RedisServer.available)
 const kinds = (["native", "embedded"] as const).filter((kind) => available.includes(kind))
 if (!kinds.includes("native")) {
-  console.warn("Left out: tests on a native server; neither redis-server nor valkey-server is here")
+  console.warn("Left out: tests on a native server; redis-server and valkey-server are missing")
 }
 
 const alive = (pid: number) => {
@@ -58,12 +61,12 @@ const connectError = (redis: Redis) =>
     )
   })
 
-it("can run the embedded server", () => {
+it("runs the embedded server on this machine", () => {
   expect(available).toContain("embedded")
 })
 
 describe.each(kinds)("%s server", (kind) => {
-  it.scopedLive("answers, and carries a message to a subscriber", () =>
+  it.scopedLive("answers commands and delivers a message to a subscriber", () =>
     Effect.gen(function* () {
       const server = yield* RedisServer.make({ kind })
       expect(server.kind).toBe(kind)
@@ -78,7 +81,7 @@ describe.each(kinds)("%s server", (kind) => {
     })
   )
 
-  it.scopedLive("is killed, refuses, and comes back empty on the same port", () =>
+  it.scopedLive("refuses connections after a kill and restarts empty on the same port", () =>
     Effect.gen(function* () {
       const server = yield* RedisServer.make({ kind })
       yield* server.command("SET", "key", "value")
@@ -101,7 +104,7 @@ describe.each(kinds)("%s server", (kind) => {
     })
   )
 
-  it.scopedLive("is stopped and continues with its data and connections", () =>
+  it.scopedLive("keeps data and connections while stopped", () =>
     Effect.gen(function* () {
       const server = yield* RedisServer.make({ kind, timeoutMillis: 5_000 })
       const redis = yield* client({ port: server.port })
@@ -116,7 +119,7 @@ describe.each(kinds)("%s server", (kind) => {
     })
   )
 
-  it.live("leaves no process and no listener, also when it closes while stopped", () =>
+  it.live("leaves no process and no listener when a stopped server closes", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
       const server = yield* Scope.extend(RedisServer.make({ kind, tls: true }), scope)
@@ -130,7 +133,7 @@ describe.each(kinds)("%s server", (kind) => {
     })
   )
 
-  it.scopedLive("asks for the password, after a restart too", () =>
+  it.scopedLive("requires the password, also after a restart", () =>
     Effect.gen(function* () {
       const password = 'a "quoted" \\ secret'
       const server = yield* RedisServer.make({ kind, password: Redacted.make(password) })
@@ -159,7 +162,7 @@ describe.each(kinds)("%s server", (kind) => {
     })
   )
 
-  it.scopedLive("speaks TLS with the certificate that was asked for", () =>
+  it.scopedLive("uses the selected certificate for TLS", () =>
     Effect.gen(function* () {
       const good = yield* RedisServer.make({ kind, tls: true })
       const port = good.tls?.port ?? 0
@@ -180,7 +183,7 @@ describe.each(kinds)("%s server", (kind) => {
     })
   )
 
-  it.scopedLive("says why it cannot start", () =>
+  it.scopedLive("reports why it cannot start", () =>
     Effect.gen(function* () {
       const first = yield* RedisServer.make({ kind })
       const error = yield* Effect.flip(RedisServer.make({ kind, port: first.port }))
@@ -190,7 +193,7 @@ describe.each(kinds)("%s server", (kind) => {
     })
   )
 
-  it.scopedLive("dies with a parent that is killed, even when it is stopped", () =>
+  it.scopedLive("dies with a killed parent, also while stopped", () =>
     Effect.gen(function* () {
       const parent = spawn(
         process.execPath,
@@ -198,7 +201,7 @@ describe.each(kinds)("%s server", (kind) => {
           "--import",
           "tsx",
           "--conditions=tenant-discovery-source",
-          fileURLToPath(new URL("./fixtures/parent.ts", import.meta.url)),
+          fileURLToPath(new URL("../fixtures/parent.ts", import.meta.url)),
           kind
         ],
         { stdio: ["ignore", "pipe", "inherit"] }
@@ -211,13 +214,13 @@ describe.each(kinds)("%s server", (kind) => {
       expect(alive(pid)).toBe(true)
       parent.kill("SIGKILL")
       yield* eventually(
-        `process ${pid} is gone`,
+        `process ${pid} has exited`,
         Effect.sync(() => !alive(pid))
       )
     })
   )
 
-  it.scopedLive("is reached by URL, and then is not ours to stop", () =>
+  it.scopedLive("uses a server by URL and does not stop it", () =>
     Effect.gen(function* () {
       const first = yield* RedisServer.make({ kind, password: "p@ss" })
       const server = yield* RedisServer.make({ url: `redis://:p%40ss@127.0.0.1:${first.port}` })
@@ -231,3 +234,38 @@ describe.each(kinds)("%s server", (kind) => {
     })
   )
 })
+
+it.scopedLive("registers no listener per server", () =>
+  Effect.gen(function* () {
+    const before = process.listenerCount("exit")
+    yield* Effect.all([
+      RedisServer.make({ kind: "embedded" }),
+      RedisServer.make({ kind: "embedded" })
+    ])
+    expect(process.listenerCount("exit")).toBe(before)
+  })
+)
+
+it.scopedLive("names the command and the reason where a server cannot run", () =>
+  Effect.gen(function* () {
+    const directory = yield* Effect.acquireRelease(
+      Effect.promise(() => mkdtemp(join(tmpdir(), "no-server-"))),
+      (path) => Effect.promise(() => rm(path, { recursive: true }))
+    )
+    // Not executable.
+    yield* Effect.promise(() => writeFile(join(directory, "redis-server"), "", { mode: 0o600 }))
+    const { PATH, SIMULATOR_REDIS } = process.env
+    yield* Effect.acquireRelease(
+      Effect.sync(() => Object.assign(process.env, { PATH: directory, SIMULATOR_REDIS: "" })),
+      () =>
+        Effect.sync(() =>
+          Object.assign(process.env, { PATH, SIMULATOR_REDIS: SIMULATOR_REDIS ?? "" })
+        )
+    )
+    const error = yield* RedisServer.make({ kind: "native" }).pipe(
+      Effect.flip,
+      Effect.timeout("1 second")
+    )
+    expect(error.message).toMatch(/cannot run \S+\/redis-server: .*EACCES/)
+  })
+)
