@@ -1,25 +1,62 @@
 import { defineConfig } from "vitest/config"
 
-/** The condition under which the workspace's packages resolve to their sources. */
-const conditions = ["tenant-discovery-source"]
+/**
+ * Which tests run. `npm test` sets `quick`, `npm run test:rest` sets `rest`; unset runs every file.
+ *
+ * - A file `*.rest.test.ts`, a file under `test/faults` or `test/fuzz`, and every test of the
+ *   examples runs in `rest` alone.
+ * - A file under `test/redis`, `test/wire` or `test/model` runs in both: its parameters differ
+ *   (see `env` below).
+ * - Any other file runs in `quick` alone.
+ */
+const suite = process.env["TEST_SUITE"] ?? "all"
+if (!["quick", "rest", "all"].includes(suite)) {
+  throw new RangeError(`TEST_SUITE=${suite}: expected quick, rest or nothing`)
+}
 
-const project = (name: string) => ({
+const restOnly = ["test/**/*.rest.test.ts", "test/{faults,fuzz}/**/*.test.ts"]
+const both = ["test/{redis,wire,model}/**/*.test.ts"]
+
+/** The condition under which the packages of the workspace resolve to their sources. */
+const conditions = ["tenant-discovery-source"]
+const resolution = {
   resolve: { conditions },
-  ssr: { resolve: { conditions, externalConditions: conditions } },
+  ssr: { resolve: { conditions, externalConditions: conditions } }
+}
+
+const project = (name: string, kind: "library" | "tool" | "program" = "tool") => ({
+  ...resolution,
   test: {
     name,
     root: `packages/${name}`,
-    setupFiles: name === "tenant-discovery" ? ["test/setup.ts"] : [],
-    include: ["test/**/*.test.ts"],
+    // The quick suite needs Node alone: the embedded server, and one line of ioredis.
+    env: {
+      ...(suite === "quick" ? { SIMULATOR_REDIS: "embedded" } : {}),
+      MODEL_RUNS: process.env["MODEL_RUNS"] ?? (suite === "quick" ? "100" : "500")
+    },
+    setupFiles: kind === "library" ? ["test/setup.ts"] : [],
+    include:
+      suite === "rest" && kind !== "program" ? [...restOnly, ...both] : ["test/**/*.test.ts"],
+    exclude: suite === "quick" ? (kind === "program" ? ["**"] : restOnly) : [],
+    // The quick suite loads Effect once per worker: with a process per file it takes twice the time.
+    isolate: suite !== "quick",
     testTimeout: 30_000,
     hookTimeout: 30_000
   }
 })
 
 export default defineConfig({
+  ...resolution,
   test: {
-    projects: ["tenant-discovery", "simulator", "examples", "benchmarks"].map(project),
-    // Many tests wait for a server or a clock rather than compute: two at a time, on two cores too.
+    projects: [
+      project("tenant-discovery", "library"),
+      project("simulator"),
+      project("benchmarks"),
+      project("examples", "program")
+    ],
+    passWithNoTests: true,
+    globalSetup: ["packages/tenant-discovery/test/house/leftOut.ts"],
+    // Many tests wait for a server or a clock rather than compute: two files at a time.
     minWorkers: 1,
     maxWorkers: 2
   }

@@ -1,22 +1,57 @@
-/** The groups of rows, each loaded only where it runs. */
+/** The groups of rows. Each module is loaded only in the process that runs it. */
 import type { Effect } from "effect"
 import type { Figure } from "./harness/figure.js"
 
 export interface Group {
-  readonly rows: ReadonlyArray<number>
+  /** The rows of the table of budgets, each with its subject. */
+  readonly rows: Readonly<Record<number, string>>
   readonly load: () => Promise<Effect.Effect<ReadonlyArray<Figure>, unknown>>
 }
 
 export const groups = {
-  listener: { rows: [1, 2, 3], load: async () => (await import("./listener.js")).listener },
-  latency: { rows: [4, 5], load: async () => (await import("./latency.js")).latency },
-  view: { rows: [6, 7, 8, 11], load: async () => (await import("./view.js")).view },
-  bootstrap: { rows: [9, 10], load: async () => (await import("./bootstrap.js")).bootstrap },
-  readers: { rows: [12], load: async () => (await import("./readers.js")).readers },
-  workers: { rows: [13, 14], load: async () => (await import("./workers.js")).work },
-  imports: { rows: [15], load: async () => (await import("./imports.js")).imports }
+  listener: {
+    rows: { 1: "messages of the own service", 2: "messages of a whole fleet" },
+    load: async () => (await import("./listener.js")).listener
+  },
+  latency: {
+    rows: { 3: "publish to visible", 4: "publish to a handler", 5: "the same, 1000 a second" },
+    load: async () => (await import("./latency.js")).latency
+  },
+  view: {
+    rows: { 6: "read the IDs", 7: "apply an event and read the IDs", 8: "memory per tenant" },
+    load: async () => (await import("./view.js")).view
+  },
+  bootstrap: {
+    rows: { 9: "first list of 100k", 10: "relist of 100k" },
+    load: async () => (await import("./bootstrap.js")).bootstrap
+  },
+  coldStart: {
+    rows: { 11: "cold start of a process" },
+    load: async () => (await import("./coldStart.js")).coldStart
+  },
+  workers: {
+    rows: { 12: "10k perTenant workers", 13: "a scheduled tick over 10k" },
+    load: async () => (await import("./workers.js")).work
+  },
+  fleet: {
+    rows: { 14: "100 replicas after a Redis restart" },
+    load: async () => (await import("./fleet.js")).fleet
+  },
+  imports: {
+    rows: { 15: "import time" },
+    load: async () => (await import("./imports.js")).imports
+  },
+  sustained: {
+    rows: { 16: "2000 transitions a second" },
+    load: async () => (await import("./sustained.js")).sustained
+  }
 } satisfies Record<string, Group>
 
 export type GroupName = keyof typeof groups
 
 export const isGroupName = (name: string): name is GroupName => Object.hasOwn(groups, name)
+
+export const groupNames: ReadonlyArray<GroupName> = Object.keys(groups).filter(isGroupName)
+
+export const rowsOf = (name: GroupName): ReadonlyArray<number> =>
+  Object.keys(groups[name].rows).map(Number)

@@ -1,19 +1,21 @@
 /**
- * `npm run bench`: the table of figures, each against a baseline in the same run.
+ * `npm run bench`: measures every row of the table of budgets against a baseline in the same run.
+ * Progress goes to stderr; the table (Markdown) and the verdict go to stdout. Exit code 1 where a
+ * budget is missed.
  *
- * - `--only listener,view` or `--only 7,8`: groups or rows
- * - `--json FILE`: the figures as JSON too
+ * - `--only listener,view` or `--only 7,8`: these groups or rows
+ * - `--json FILE`: also writes the figures as JSON
  */
 import { writeFile } from "node:fs/promises"
 import { parseArgs } from "node:util"
 import { Effect } from "effect"
 import { answerOf, spawn } from "./harness/childProcess.js"
 import type { Figure } from "./harness/figure.js"
-import { machine, report, table } from "./harness/report.js"
+import { machine, report, table, verdict } from "./harness/report.js"
 import { versions } from "./harness/versions.js"
-import { type GroupName, groups, isGroupName } from "./groups.js"
+import { type GroupName, groupNames, groups, isGroupName, rowsOf } from "./groups.js"
 
-/** Each group runs in a process of its own: what one has compiled or kept is not the next one's burden. */
+/** A group runs in its own process: neither its heap nor its compiled code affects the next. */
 const runGroup = async (name: GroupName): Promise<ReadonlyArray<Figure>> => {
   const child = spawn("../main.js", ["--group", name])
   const figures = await answerOf<ReadonlyArray<Figure>>(child)
@@ -21,29 +23,27 @@ const runGroup = async (name: GroupName): Promise<ReadonlyArray<Figure>> => {
   return figures
 }
 
-/** In the child. */
+/** In the child process. */
 const answer = async (name: GroupName): Promise<void> => {
   const figures = await Effect.runPromise(await groups[name].load())
   process.send?.(figures)
   process.once("disconnect", () => process.exit(0))
 }
 
-const wanted = (only: ReadonlyArray<string>): ReadonlyArray<GroupName> => {
-  const names = Object.keys(groups).filter(isGroupName)
+const selected = (only: ReadonlyArray<string>): ReadonlyArray<GroupName> => {
   const unknown = only.filter(
-    (word) =>
-      !isGroupName(word) && !names.some((name) => groups[name].rows.map(String).includes(word))
+    (word) => !isGroupName(word) && !groupNames.some((name) => rowsOf(name).includes(Number(word)))
   )
   if (unknown.length > 0) {
     throw new RangeError(
-      `--only ${unknown.join(",")}: expected rows, 1 to 15, or groups: ${names.join(", ")}`
+      `--only ${unknown.join(",")}: expected rows (1 to 16) or groups (${groupNames.join(", ")})`
     )
   }
-  return names.filter(
+  return groupNames.filter(
     (name) =>
       only.length === 0 ||
       only.includes(name) ||
-      groups[name].rows.some((row) => only.includes(String(row)))
+      rowsOf(name).some((row) => only.includes(String(row)))
   )
 }
 
@@ -52,7 +52,7 @@ const main = async (): Promise<void> => {
     options: {
       only: { type: "string", multiple: true },
       json: { type: "string" },
-      // How it calls itself.
+      // For its own child processes.
       group: { type: "string" },
       memory: { type: "string" },
       url: { type: "string" }
@@ -65,12 +65,15 @@ const main = async (): Promise<void> => {
   }
   if (values.group !== undefined && isGroupName(values.group)) return answer(values.group)
   const only = (values.only ?? []).flatMap((list) => list.split(",")).map((word) => word.trim())
+  const names = selected(only)
   const start = performance.now()
   const figures: Array<Figure> = []
-  for (const name of wanted(only)) {
+  for (const [index, name] of names.entries()) {
     const began = performance.now()
+    const rows = Object.entries(groups[name].rows).map(([row, what]) => `#${row} ${what}`)
+    process.stderr.write(`[${index + 1}/${names.length}] ${name}: ${rows.join(", ")} `)
     const found = await runGroup(name)
-    console.error(`${name}: ${Math.round((performance.now() - began) / 1000)} s`)
+    process.stderr.write(` ${Math.round((performance.now() - began) / 1000)} s\n`)
     figures.push(
       ...found.filter(
         ({ row }) => only.length === 0 || only.includes(name) || only.includes(String(row))
@@ -80,12 +83,15 @@ const main = async (): Promise<void> => {
   figures.sort((a, b) => a.row - b.row)
   const seconds = Math.round((performance.now() - start) / 1000)
   const of = Object.entries(versions()).map(([name, version]) => `${name} ${version}`)
-  console.log(`${machine()}; ${of.join(", ")}; ${seconds} s\n`)
+  console.log(`\n${machine()}; ${of.join(", ")}; ${seconds} s\n`)
   console.log(table(figures))
+  const { missed, text } = verdict(figures)
+  console.log(`\n${text}`)
   if (values.json !== undefined) {
     const full = report(figures, { seconds, versions: versions() })
     await writeFile(values.json, `${JSON.stringify(full, undefined, 2)}\n`)
   }
+  if (missed) process.exitCode = 1
 }
 
 await main()

@@ -1,5 +1,5 @@
 /**
- * Traffic as the tenant manager publishes it, the same for the same seed.
+ * The traffic of a tenant manager; the same seed gives the same messages.
  *
  * - `own`: every message is about the service.
  * - `fleet`: one message in twenty is; the others are about forty more services.
@@ -15,18 +15,18 @@ export type TrafficKind = "own" | "fleet"
 export interface TrafficOptions {
   readonly kind: TrafficKind
   readonly count: number
-  /** How many tenants the messages tell of. */
+  /** The number of tenants that the messages name. */
   readonly tenants: number
   readonly seed: number
 }
 
-/** One of our own is one of this many on a fleet's channel. */
+/** On a fleet's channel one message of this many is ours. */
 const FLEET = 20
 const OTHER_SERVICES = 40
 
 export type Chance = () => number
 
-/** Numbers from 0 to 1, the same for the same seed (mulberry32). */
+/** Numbers from 0 to 1 (mulberry32); the same seed gives the same numbers. */
 export const chanceOf = (seed: number): Chance => {
   let state = seed >>> 0
   return () => {
@@ -39,7 +39,7 @@ export const chanceOf = (seed: number): Chance => {
 
 const hex = (value: number, digits: number): string => value.toString(16).padStart(digits, "0")
 
-/** A canonical UUID as an ID: 32 digits, different for each number. */
+/** A canonical UUID (32 digits), different for each number. */
 export const tenantIdAt = (index: number): string =>
   `0193e8f0${hex((index * 2_654_435_761) % 4_294_967_296, 8)}9f3b2f6f${hex(index, 8)}`
 
@@ -73,7 +73,7 @@ const secretPaths = (tenant: string, service: string): Payload => ({
 
 const pool = { max_open_conns: 50, max_idle_conns: 15, statement_timeout: "30s" }
 
-/** The service-scoped types with their payloads beside the service's name, and how often they come. */
+/** The types that name a service, with their relative frequency and the rest of their payload. */
 const scoped: ReadonlyArray<
   readonly [type: string, weight: number, payload: (tenant: string, service: string) => Payload]
 > = [
@@ -111,12 +111,12 @@ const scoped: ReadonlyArray<
   ["tenant.cache.invalidate", 1, () => ({ reason: "operator request" })]
 ]
 
-/** About the tenant as such, so about every service that knows it. */
+/** Types about a tenant as a whole; they concern every service. */
 const unscoped: ReadonlyArray<string> = ["tenant.updated", "tenant.suspended", "tenant.deleted"]
 
 const drawn = scoped.flatMap((entry) => Array.from({ length: entry[1] }, () => entry))
 
-/** Those that a busy channel carries about others: an operator's invalidation is not among them. */
+/** Other services' traffic; an operator's invalidation is rare. */
 const drawnOfOthers = drawn.filter(([type]) => type !== "tenant.cache.invalidate")
 
 const envelope = (chance: Chance, type: string, tenant: string, payload: Payload | undefined) =>
@@ -176,7 +176,7 @@ export const traffic = ({ count, kind, seed, tenants }: TrafficOptions): Readonl
 
 let published = 0
 
-/** Adds one tenant and does nothing else. Each is another event: a repeated ID would be a duplicate. */
+/** Adds one tenant. Each call makes a new event: a repeated event ID would be a duplicate. */
 export const associated = (tenant: string): string =>
   JSON.stringify({
     event_id: `evt-${tenant}-${++published}`,
@@ -187,7 +187,7 @@ export const associated = (tenant: string): string =>
     payload: { service_name: SERVICE }
   })
 
-/** Takes it away again. */
+/** Removes it. */
 export const disassociated = (tenant: string): string =>
   JSON.stringify({
     event_type: "tenant.service.disassociated",
@@ -197,7 +197,7 @@ export const disassociated = (tenant: string): string =>
     payload: { service_name: SERVICE }
   })
 
-/** What `GET /v1/tenants/active` answers for so many tenants. */
+/** The body of `GET /v1/tenants/active` for this number of tenants. */
 export const listBody = (tenants: number): string =>
   JSON.stringify(
     Array.from({ length: tenants }, (_, index) => ({

@@ -6,27 +6,27 @@ import { associated, ENVIRONMENT, SERVICE, tenantIdAt, traffic } from "../src/tr
 
 const TENANTS = 200
 
-/** Marks the end of the traffic: a tenant that nothing else tells of. */
+/** Marks the end of the traffic: no other message names this tenant. */
 const last = tenantIdAt(TENANTS)
 
 const label = (_tag: string, { id }: { readonly id: string }): string => `${_tag} ${id}`
 
 const oursAfter = (messages: ReadonlyArray<string>) =>
   Effect.gen(function* () {
-    const { discovery, sink } = yield* inMemory(tenantsTo(TENANTS))
+    const { discovery, send } = yield* inMemory(tenantsTo(TENANTS))
     const reader = yield* discovery.changes.pipe(
       Stream.map((change) => label(change._tag, change.tenant)),
       Stream.takeUntil((change) => change === `Added ${last}`),
       Stream.runCollect,
       Effect.fork
     )
-    // One at a time, each read before the next: nothing is conflated.
+    // The reader reads each message before the next is sent: nothing is conflated.
     yield* Effect.yieldNow()
     for (const raw of messages) {
-      sink.message(raw)
+      yield* send(raw)
       yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
     }
-    sink.message(associated(last))
+    yield* send(associated(last))
     const changes = yield* Fiber.join(reader)
     return { changes: [...changes], ids: [...(yield* discovery.activeTenantIds)] }
   }).pipe(Effect.scoped)
@@ -34,14 +34,14 @@ const oursAfter = (messages: ReadonlyArray<string>) =>
 const theirsAfter = (messages: ReadonlyArray<string>) => {
   const changes: Array<string> = []
   const listening: { now: boolean } = { now: false }
-  const tell = (tag: string) => (tenant: { readonly id: string }) => {
+  const report = (tag: string) => (tenant: { readonly id: string }) => {
     if (listening.now) changes.push(label(tag, tenant))
   }
   const tenants = new HandWrittenTenants(SERVICE, ENVIRONMENT, {
-    added: tell("Added"),
-    removed: tell("Removed"),
-    connectionsChanged: tell("ConnectionsChanged"),
-    updated: tell("Updated")
+    added: report("Added"),
+    removed: report("Removed"),
+    connectionsChanged: report("ConnectionsChanged"),
+    updated: report("Updated")
   })
   tenants.list(tenantsTo(TENANTS).map(({ id, name }) => ({ id, name, status: "active" })))
   listening.now = true
@@ -50,7 +50,7 @@ const theirsAfter = (messages: ReadonlyArray<string>) => {
   return { changes, ids: [...tenants.ids] }
 }
 
-const nuisances: ReadonlyArray<string> = [
+const oddMessages: ReadonlyArray<string> = [
   "",
   "null",
   "[]",
@@ -73,12 +73,12 @@ const nuisances: ReadonlyArray<string> = [
 ]
 
 for (const kind of ["own", "fleet"] as const) {
-  it.live(`on ${kind} traffic the baseline and ours tell the same, and end with the same IDs`, () =>
+  it.live(`the baseline reports the same changes and IDs as the library on ${kind} traffic`, () =>
     Effect.gen(function* () {
       const drawn = traffic({ kind, count: 1500, tenants: TENANTS, seed: 5 })
       const messages = drawn.flatMap((raw, at) => {
-        const nuisance = at % 50 === 0 ? nuisances[(at / 50) % nuisances.length] : undefined
-        return nuisance === undefined ? [raw] : [raw, nuisance]
+        const odd = at % 50 === 0 ? oddMessages[(at / 50) % oddMessages.length] : undefined
+        return odd === undefined ? [raw] : [raw, odd]
       })
       const ours = yield* oursAfter(messages)
       const theirs = theirsAfter(messages)
@@ -89,7 +89,7 @@ for (const kind of ["own", "fleet"] as const) {
   )
 }
 
-it("the traffic is what the rows say: the same for a seed, one in twenty ours, twelve types", () => {
+it("one message in twenty of a fleet is ours, with twelve types, the same for each seed", () => {
   const options = { kind: "fleet", count: 20_000, tenants: TENANTS, seed: 1 } as const
   const messages = traffic(options)
   expect(traffic(options)).toEqual(messages)

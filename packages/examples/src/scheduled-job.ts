@@ -1,17 +1,17 @@
 /**
- * A scheduled job over every active tenant: five lines, `TenantWorker.scheduled`.
+ * A scheduled job over every active tenant, with `TenantWorker.scheduled`.
  *
- * Run it against `npm run simulator`, with the environment variables that prints.
+ * Start `npm run simulator`, then run this with the environment variables that it prints.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, HashMap, Layer, Option, Ref, Schedule } from "effect"
 import { CurrentTenant, type TenantId, TenantWorker } from "tenant-discovery"
 import { NodeTenantDiscovery } from "tenant-discovery/node"
 
-/** Where the balances end up; yours is a database. */
+/** Stands for your database. */
 class Balances extends Effect.Service<Balances>()("examples/Balances", {
   effect: Effect.map(Ref.make(HashMap.empty<TenantId, number>()), (synced) => ({
-    /** Counts the syncs of the tenant; gives which one this was. */
+    /** Counts the syncs of a tenant; returns the number of this one. */
     sync: (id: TenantId) =>
       Ref.modify(synced, (counts) => {
         const count = Option.getOrElse(HashMap.get(counts, id), () => 0) + 1
@@ -20,15 +20,15 @@ class Balances extends Effect.Service<Balances>()("examples/Balances", {
   }))
 }) {}
 
-/** For one tenant. Whose, `CurrentTenant` says; outside of a worker this does not compile. */
+/** The work for one tenant. It requires `CurrentTenant`, which the worker provides. */
 const syncBalances = Effect.gen(function* () {
   const tenant = yield* CurrentTenant
   const balances = yield* Balances
   const count = yield* balances.sync(tenant.id)
-  yield* Effect.log(`balances synced, time ${count}`)
+  yield* Effect.log(`balances synced, run ${count}`)
 })
 
-/** Eight tenants at a time, each within ten seconds; a failure is its tenant's alone. */
+/** Eight tenants at a time, each within ten seconds. A failure affects only its tenant. */
 const BalanceSync = TenantWorker.scheduled({
   name: "balance-sync",
   schedule: Schedule.spaced("1 second"),

@@ -1,6 +1,6 @@
 /**
- * How to prove that your worker survives a lost Redis: the real discovery and the real
- * worker, over the doubles of the discovery's two edges. No server, no network, no waiting.
+ * How to test that your worker survives the loss of Redis: the real discovery and the real worker,
+ * over test doubles of Redis and of the tenant manager. No server, no network, no waiting.
  */
 import { expect, it } from "@effect/vitest"
 import { Effect, Layer, TestClock } from "effect"
@@ -14,7 +14,7 @@ const edges = Layer.merge(
 )
 const discoveryOverDoubles = Layer.provideMerge(TenantDiscovery.layer(), edges)
 
-it.effect("the worker goes on without Redis, and catches up when it is back", () =>
+it.effect("the worker continues without Redis and catches up when it is back", () =>
   Effect.gen(function* () {
     const { open, opened, worker } = yield* makeRelay
     yield* Effect.gen(function* () {
@@ -23,7 +23,7 @@ it.effect("the worker goes on without Redis, and catches up when it is back", ()
       const manager = yield* TestTenantManager
       yield* until(open, (ids) => sorted(ids) === "acme globex")
 
-      // Redis is gone. A tenant comes, another leaves, and nobody hears of it.
+      // Redis is lost. One tenant is added, one removed, and no event arrives.
       yield* events.lose()
       yield* until(discovery.status, ({ mode }) => mode === "BootstrapOnly")
       yield* manager.add("initech")
@@ -31,21 +31,21 @@ it.effect("the worker goes on without Redis, and catches up when it is back", ()
       yield* events.send(TestEvent.associated("initech", "ledger"))
       yield* TestClock.adjust("10 seconds")
       expect(sorted(yield* open.get)).toBe("acme globex")
-      // What is known is old by now, and a worker can ask how old.
+      // The view is old by now, and a worker can check that.
       expect((yield* Effect.flip(discovery.requireFresh("5 seconds")))._tag).toBe("StaleTenantView")
 
-      // Redis is back: a list closes the gap, and the worker follows.
+      // Redis is back: a list closes the gap, and the worker follows it.
       yield* events.subscribed
       yield* until(open, (ids) => sorted(ids) === "acme initech")
       yield* until(discovery.status, ({ mode }) => mode === "Live")
-      // Nobody's work was begun again for it.
+      // No work was restarted.
       expect(opened).toEqual(["acme", "globex", "initech"])
     }).pipe(Effect.provide(Layer.provideMerge(worker, discoveryOverDoubles)))
     expect(sorted(yield* open.get)).toBe("")
   })
 )
 
-it.effect("and without the tenant manager as well", () =>
+it.effect("the worker continues without Redis and the tenant manager", () =>
   Effect.gen(function* () {
     const { open, opened, worker } = yield* makeRelay
     yield* Effect.gen(function* () {
@@ -57,14 +57,14 @@ it.effect("and without the tenant manager as well", () =>
       yield* events.lose()
       yield* manager.add("initech")
       yield* manager.fail()
-      // However soon Redis is back, lists keep their distance.
+      // Relists keep their minimum distance, however soon Redis is back.
       yield* TestClock.adjust("1 second")
       yield* events.subscribed
       yield* until(discovery.status, ({ lastError }) => lastError?._tag === "ListFailed")
       expect((yield* discovery.status.get).mode).toBe("Resyncing")
       expect(sorted(yield* open.get)).toBe("acme globex")
 
-      // It asks again by itself, and backs off.
+      // The discovery relists by itself, with backoff.
       yield* manager.recover
       yield* TestClock.adjust("1 minute")
       yield* until(open, (ids) => sorted(ids) === "acme globex initech")

@@ -1,4 +1,4 @@
-/** The example programs, run as a user runs them: a process, environment variables, a signal. */
+/** The example programs as a user runs them: a process, environment variables, a signal. */
 import { expect, it } from "@effect/vitest"
 import { Simulator } from "@tenant-discovery/simulator"
 import { Effect, Schedule, type Scope } from "effect"
@@ -6,12 +6,12 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import { fileURLToPath } from "node:url"
 
-/** A process compiles itself as it starts, which takes its time on a busy machine. */
+/** A process compiles itself as it starts, which is slow on a busy machine. */
 const TIMEOUT = 120_000
 
 interface Program {
   readonly output: Effect.Effect<string>
-  /** SIGTERM; gives the exit code. */
+  /** Sends SIGTERM; returns the exit code. */
   readonly stop: Effect.Effect<number | null>
 }
 
@@ -48,17 +48,17 @@ const run = (
     }
   })
 
-/** A line of the log, of that tenant: its fields stand below it, indented. */
+/** A log line of that tenant: its fields follow on indented lines. */
 const line = (text: string, tenantId: string) =>
   new RegExp(`${text}\\n(?:  .*\\n)*  tenant_id: ${tenantId}\\n`)
 
-/** Once the program has said so. */
-const says = (program: Program, wanted: RegExp) =>
+/** Waits until the output matches. */
+const untilOutput = (program: Program, wanted: RegExp) =>
   program.output.pipe(
     Effect.repeat({ until: (text) => wanted.test(text), schedule: Schedule.spaced("20 millis") }),
     Effect.timeoutFail({
       duration: "50 seconds",
-      onTimeout: () => new Error(`never said ${wanted.source}`)
+      onTimeout: () => new Error(`the output never matched ${wanted.source}`)
     }),
     Effect.tapError(() => Effect.flatMap(program.output, (text) => Effect.logError(text)))
   )
@@ -70,32 +70,32 @@ const fleet = Simulator.make({
 })
 
 it.scopedLive(
-  "scheduled-job syncs who is active, as it changes",
+  "scheduled-job runs for the active tenants, as they change",
   () =>
     Effect.gen(function* () {
       const simulator = yield* fleet
       const program = yield* run("scheduled-job", simulator.env)
-      yield* says(program, line("time 2", "acme"))
-      yield* says(program, line("time 1", "globex"))
+      yield* untilOutput(program, line("run 2", "acme"))
+      yield* untilOutput(program, line("run 1", "globex"))
       yield* simulator.create({ id: "initech" })
-      yield* says(program, line("time 1", "initech"))
-      expect(yield* program.stop).not.toBe(1)
+      yield* untilOutput(program, line("run 1", "initech"))
+      expect(yield* program.stop).toBe(0)
     }),
   TIMEOUT
 )
 
 it.scopedLive(
-  "outbox-relay opens an outbox a tenant, and closes it when the tenant leaves",
+  "outbox-relay opens an outbox for each tenant and closes it when the tenant is removed",
   () =>
     Effect.gen(function* () {
       const simulator = yield* fleet
       const program = yield* run("outbox-relay", simulator.env)
-      yield* says(program, line("outbox opened", "acme"))
-      yield* says(program, /relayed/)
+      yield* untilOutput(program, line("outbox opened", "acme"))
+      yield* untilOutput(program, /relayed/)
       yield* simulator.suspend("acme")
-      yield* says(program, line("outbox closed", "acme"))
-      yield* program.stop
-      // Closing closes the others.
+      yield* untilOutput(program, line("outbox closed", "acme"))
+      expect(yield* program.stop).toBe(0)
+      // The shutdown closes the others.
       expect(yield* program.output).toMatch(line("outbox closed", "globex"))
     }),
   TIMEOUT

@@ -1,20 +1,20 @@
-/** A worker to be put under test, that says whom it works for; and a wait that is no sleep. */
+/** A worker under test that records its tenants, and a wait without sleeping. */
 import { Effect, Stream, SubscriptionRef } from "effect"
 import { CurrentTenant, TenantWorker } from "tenant-discovery"
 
-/** Once a value is as wanted: the one there is, or one to come. */
+/** Waits until a value, the present one or a later one, is as wanted. */
 export const until = <A>(
   it: { readonly changes: Stream.Stream<A> },
   wanted: (value: A) => boolean
 ): Effect.Effect<void> => Stream.runDrain(Stream.takeUntil(it.changes, wanted))
 
-/** IDs, sorted, as one text. */
+/** The IDs, sorted, as one text. */
 export const sorted = (ids: Iterable<string>): string => [...ids].toSorted().join(" ")
 
 export const makeRelay = Effect.gen(function* () {
-  /** Whose outbox is open now. */
+  /** The tenants whose outbox is open. */
   const open = yield* SubscriptionRef.make<ReadonlySet<string>>(new Set())
-  /** Every outbox that was ever opened. */
+  /** Every tenant whose outbox was opened, in order. */
   const opened: Array<string> = []
   const set = (change: (ids: Set<string>) => void) =>
     SubscriptionRef.update(open, (before) => {
@@ -24,8 +24,6 @@ export const makeRelay = Effect.gen(function* () {
     })
   const worker = TenantWorker.perTenant({
     name: "relay",
-    maxTenants: 10,
-    startRate: Infinity,
     run: Effect.flatMap(CurrentTenant, ({ id }) =>
       Effect.acquireUseRelease(
         set((ids) => opened.push(ids.add(id) && id)),

@@ -1,10 +1,10 @@
-/** A user's spec: the discovery swapped for a double, in three lines. */
+/** A user's test: the discovery replaced by a test double, in three lines. */
 import { expect, it } from "@effect/vitest"
 import { Effect, Layer, Ref, Schedule, TestClock } from "effect"
 import { CurrentTenant, TenantWorker } from "tenant-discovery"
 import { TestTenantDiscovery } from "tenant-discovery/testing"
 
-it.scoped("bills every active tenant, and nobody who has left", () =>
+it.scoped("bills the active tenants and no removed one", () =>
   Effect.gen(function* () {
     const billed = yield* Ref.make<ReadonlyArray<string>>([])
     const Billing = TenantWorker.scheduled({

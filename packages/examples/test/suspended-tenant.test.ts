@@ -1,6 +1,6 @@
 /**
- * How to prove that your worker stops for a suspended tenant, and for nobody else: the
- * real worker over a double of the whole discovery.
+ * How to test that your worker stops for a suspended tenant alone: the real worker over a test
+ * double of the discovery.
  */
 import { expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
@@ -13,27 +13,29 @@ import {
 } from "tenant-discovery/testing"
 import { makeRelay, sorted, until } from "./relay.js"
 
-it.effect("the worker stops for a suspended tenant, and begins again when it is back", () =>
-  Effect.gen(function* () {
-    const { open, opened, worker } = yield* makeRelay
-    const discovery = TestTenantDiscovery.layer(["acme", "globex"])
-    yield* Effect.gen(function* () {
-      const tenants = yield* TestTenantDiscovery
-      yield* until(open, (ids) => sorted(ids) === "acme globex")
+it.effect(
+  "the worker stops for a suspended tenant and restarts when the tenant is active again",
+  () =>
+    Effect.gen(function* () {
+      const { open, opened, worker } = yield* makeRelay
+      const discovery = TestTenantDiscovery.layer(["acme", "globex"])
+      yield* Effect.gen(function* () {
+        const tenants = yield* TestTenantDiscovery
+        yield* until(open, (ids) => sorted(ids) === "acme globex")
 
-      yield* tenants.remove("acme", "tenant.service.suspended")
-      // Its work is interrupted, and what it held is released.
-      yield* until(open, (ids) => sorted(ids) === "globex")
+        yield* tenants.remove("acme", "tenant.service.suspended")
+        // Its work is interrupted, and its resources are released.
+        yield* until(open, (ids) => sorted(ids) === "globex")
 
-      yield* tenants.add("acme")
-      yield* until(open, (ids) => sorted(ids) === "acme globex")
-      // The other one went on all along.
-      expect(opened).toEqual(["acme", "globex", "acme"])
-    }).pipe(Effect.provide(Layer.provideMerge(worker, discovery)))
-  })
+        yield* tenants.add("acme")
+        yield* until(open, (ids) => sorted(ids) === "acme globex")
+        // The other tenant's work continued.
+        expect(opened).toEqual(["acme", "globex", "acme"])
+      }).pipe(Effect.provide(Layer.provideMerge(worker, discovery)))
+    })
 )
 
-it.effect("so it does by the event itself, in the middle of a list that still has the tenant", () =>
+it.effect("the worker stops at the event while a list is in flight that still has the tenant", () =>
   Effect.gen(function* () {
     const { open, worker } = yield* makeRelay
     const edges = Layer.merge(
@@ -51,7 +53,7 @@ it.effect("so it does by the event itself, in the middle of a list that still ha
       yield* held.asked
       yield* events.send(TestEvent.suspended("acme", "ledger"))
       yield* until(open, (ids) => sorted(ids) === "globex")
-      // The list was asked for before: it has no say in acme.
+      // The list was requested before the event, so it does not decide about acme.
       yield* held.release
       yield* Fiber.join(listing)
       expect(yield* discovery.activeTenantIds).toEqual(["globex"])

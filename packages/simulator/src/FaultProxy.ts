@@ -1,4 +1,4 @@
-/** A TCP proxy that does to connections what networks do. */
+/** A TCP proxy that injects network faults into its connections. */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -15,34 +15,34 @@ export class FaultProxyError extends Data.TaggedError("FaultProxyError")<{
 
 export interface FaultProxy {
   readonly host: string
-  /** The same as long as the scope lives. */
+  /** Constant until the scope closes. */
   readonly port: number
-  /** How many clients are connected through it now. */
+  /** The number of open client connections. */
   readonly connections: Effect.Effect<number>
-  /** How many it has accepted so far. */
+  /** The number of connections accepted so far. */
   readonly accepted: Effect.Effect<number>
-  /** Closes every connection, to both sides, and refuses new ones. */
+  /** Closes every connection on both sides and refuses new ones. */
   readonly cut: Effect.Effect<void>
-  /** Refuses new connections; those there are stay. */
+  /** Refuses new connections; the open ones stay open. */
   readonly refuse: Effect.Effect<void>
   /**
-   * Connections stay open, new ones are accepted, and nothing is forwarded: a half-open link.
-   * Without a direction, both. What arrives meanwhile is kept for `resume`.
+   * Keeps connections open, accepts new ones and forwards nothing: a half-open link. Without a
+   * direction, both directions. `resume` forwards the bytes that arrive meanwhile.
    */
   readonly hold: (direction?: Direction) => Effect.Effect<void>
-  /** As `hold`, but what arrives meanwhile is lost. */
+  /** As `hold`, but the bytes that arrive meanwhile are lost. */
   readonly blackhole: (direction?: Direction) => Effect.Effect<void>
-  /** Ends every connection with RST, to both sides; new ones are accepted. */
+  /** Ends every connection with RST on both sides; accepts new ones. */
   readonly reset: Effect.Effect<void>
-  /** Forwards at most so many bytes a second on each connection; without a direction, each way. */
+  /** Limits the rate of each connection, in bytes per second; without a direction, in both. */
   readonly slow: (bytesPerSecond: number, direction?: Direction) => Effect.Effect<void>
-  /** Ends each connection, now or later, once so many more bytes have gone that way. */
+  /** Ends each connection, open or future, after this many more bytes in the direction. */
   readonly halve: (bytes: number, direction?: Direction) => Effect.Effect<void>
-  /** Takes every fault back. Fails only when the port was taken while it was refused. */
+  /** Ends every fault. Fails only where another process took the port meanwhile. */
   readonly resume: Effect.Effect<void, FaultProxyError>
 }
 
-/** A proxy on a free loopback port, until the scope closes. The target need not be there yet. */
+/** A proxy on a free loopback port until the scope closes. The target may start later. */
 export const make = (target: {
   readonly host: string
   readonly port: number
@@ -67,7 +67,7 @@ export const make = (target: {
       Effect.sync(() => {
         for (const link of links) link.destroy(how)
       })
-    // Only stops to listen: `close` waits for the connections there are.
+    // Only stops to listen: the callback of `close` waits for the open connections.
     const refuse = Effect.sync(() => {
       if (server.listening) server.close()
     })

@@ -1,4 +1,4 @@
-/** A real Redis-compatible server for as long as a scope lives. */
+/** A real Redis-compatible server until a scope closes. */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
@@ -12,15 +12,15 @@ import { tlsProxy } from "./internal/tlsProxy.js"
 import type { KeyPair } from "./TestCertificates.js"
 import * as TestCertificates from "./TestCertificates.js"
 
-/** `external` is one that somebody else runs, at a URL. */
+/** `external` is a server at a URL, which this module neither starts nor stops. */
 export type RedisServerKind = "external" | "native" | "embedded"
 
 export class RedisServerError extends Data.TaggedError("RedisServerError")<{
   /**
-   * - `NotAvailable`: nothing of the wanted kind can be run here
+   * - `NotAvailable`: this machine cannot run the wanted kind
    * - `StartFailed`: it did not start, or did not answer PING in time
-   * - `Unsupported`: an external server cannot be stopped or started from here
-   * - `CommandFailed`: it refused a command, or did not answer it in time
+   * - `Unsupported`: an external server cannot be started or stopped
+   * - `CommandFailed`: it refused a command or did not answer in time
    */
   readonly reason: "NotAvailable" | "StartFailed" | "Unsupported" | "CommandFailed"
   readonly message: string
@@ -30,61 +30,62 @@ export class RedisServerError extends Data.TaggedError("RedisServerError")<{
 export interface RedisServerOptions {
   /**
    * `auto` (default): `url` or `REDIS_URL`, then `redis-server` or `valkey-server` on the PATH,
-   * then the embedded one. The other two are taken as said, whatever the environment holds.
+   * then the embedded one. The other two ignore `REDIS_URL`. `SIMULATOR_REDIS=embedded` in the
+   * environment hides the native servers.
    */
   readonly kind?: "auto" | "native" | "embedded" | undefined
-  /** A server that runs already. Wins over everything. */
+  /** A running server. Wins over every other option. */
   readonly url?: string | undefined
-  /** Default: a free one. With a port given, there is one attempt to start. */
+  /** Default: a free port. A given port is tried once. */
   readonly port?: number | undefined
   /** Password of the default user. */
   readonly password?: Redacted.Redacted | string | undefined
   /**
-   * Also listen with TLS, on a port of its own, with one of the `TestCertificates`: `true` is
+   * Also listens with TLS on another port, with one of the `TestCertificates`; `true` is
    * `localhost`.
    */
   readonly tls?: boolean | KeyPair | undefined
   /** Commands to run after each start, as `["ACL", "SETUSER", ...]`. */
   readonly setup?: ReadonlyArray<ReadonlyArray<string | number>> | undefined
   /**
-   * Lines of a redis.conf; with the kind `auto` these rule out the embedded server. `loglevel`
-   * must stay at `notice` or below, and `logfile` unset: the server is ready when it says so.
+   * Lines of a redis.conf; they exclude the embedded server. `loglevel` must stay at `notice` or
+   * below and `logfile` unset: the log line tells that the server is ready.
    */
   readonly nativeConfig?: ReadonlyArray<string> | undefined
-  /** Milliseconds until it must answer, and for each command. Default 10 000. */
+  /** Limit in milliseconds for the start and for each command. Default 10 000. */
   readonly timeoutMillis?: number | undefined
 }
 
 export interface RedisServer {
   readonly kind: RedisServerKind
   readonly host: string
-  /** The plain port; the same over restarts. */
+  /** The port without TLS; constant over restarts. */
   readonly port: number
   /** Without credentials. */
   readonly url: string
   readonly username: string | undefined
   readonly password: Redacted.Redacted | undefined
-  /** The listener with TLS, when asked for. Trust `TestCertificates.ca`. */
+  /** The listener with TLS, with the option `tls`. Trust `TestCertificates.ca`. */
   readonly tls: { readonly host: string; readonly port: number; readonly url: string } | undefined
-  /** The process that runs now, if it is ours. */
+  /** The process of the running server; undefined for an external one. */
   readonly pid: Effect.Effect<number | undefined>
-  /** Starts it again after `kill`; does nothing when it runs. All data are gone. */
+  /** Starts it again after `kill`, without data. Does nothing where it runs. */
   readonly start: Effect.Effect<void, RedisServerError>
-  /** SIGKILL; ends when the process has, so that the port refuses. */
+  /** SIGKILL; ends when the process has exited, so that the port refuses connections. */
   readonly kill: Effect.Effect<void, RedisServerError>
-  /** SIGSTOP: connections stay open and nothing answers. */
+  /** SIGSTOP: connections stay open and the server answers nothing. */
   readonly stop: Effect.Effect<void, RedisServerError>
   /** SIGCONT after `stop`. */
   readonly continue: Effect.Effect<void, RedisServerError>
   /** `kill`, then `start` on the same port. */
   readonly restart: Effect.Effect<void, RedisServerError>
-  /** One command on a connection of its own, as the default user; gives the raw reply. */
+  /** Runs one command on a new connection as the default user; gives the raw reply. */
   readonly command: (
     ...command: ReadonlyArray<string | number>
   ) => Effect.Effect<unknown, RedisServerError>
 }
 
-/** What `kind: "auto"` can choose from here, best first. */
+/** The kinds that `kind: "auto"` can choose from on this machine, best first. */
 export const available: Effect.Effect<ReadonlyArray<RedisServerKind>> = Effect.sync(() => [
   ...((process.env["REDIS_URL"] ?? "") === "" ? [] : (["external"] as const)),
   ...(Process.findNative() === undefined ? [] : (["native"] as const)),
@@ -95,8 +96,8 @@ const defaultTimeoutMillis = 10_000
 const startAttempts = 5
 
 /**
- * Starts a server, and kills it when the scope closes, also when it is stopped. It dies with this
- * process too, however that ends (on Windows: unless this process is killed).
+ * Starts a server and kills it when the scope closes, also a stopped one. The server dies with
+ * this process, however the process ends (on Windows: unless the process is killed).
  */
 export const make = (
   options: RedisServerOptions = {}
@@ -119,7 +120,7 @@ const startFailed = (message: string, cause?: unknown) =>
 
 const externalUrl = (options: RedisServerOptions): string | undefined => {
   if (options.url !== undefined) return options.url
-  // What was asked of a server of our own cannot be had of somebody else's.
+  // These options configure an own server, not an external one.
   const wantsOwn =
     options.port !== undefined ||
     options.password !== undefined ||
@@ -152,7 +153,7 @@ const external = (
     const parsed = yield* Effect.try({
       try: () => new URL(url),
       catch: () =>
-        startFailed("The Redis URL is no URL; expected redis://[user:password@]host[:port]")
+        startFailed("The Redis URL is invalid; expected redis://[user:password@]host[:port]")
     })
     const host = parsed.hostname.replace(/^\[(.*)\]$/, "$1")
     const port = parsed.port === "" ? 6379 : Number(parsed.port)
@@ -163,12 +164,14 @@ const external = (
       options.timeoutMillis ?? defaultTimeoutMillis
     )
     yield* command("PING").pipe(
-      Effect.mapError((error) => startFailed(`${error.message}; it was given by URL`, error.cause))
+      Effect.mapError((error) =>
+        startFailed(`${error.message}; the server was given by URL`, error.cause)
+      )
     )
     const unsupported = Effect.fail(
       new RedisServerError({
         reason: "Unsupported",
-        message: `Redis at ${host}:${port} was given by URL; only a server of our own is started and stopped`
+        message: `Redis at ${host}:${port} was given by URL; only an own server can be started and stopped`
       })
     )
     return {
@@ -203,7 +206,7 @@ const own = (options: RedisServerOptions): Effect.Effect<Core, RedisServerError,
     let current: Process.ServerProcess | undefined
     const lock = yield* Effect.makeSemaphore(1)
 
-    // Acquired at once and released by this one finalizer, whatever state it is in then.
+    // One finalizer for the server of the moment, in whatever state it is.
     yield* Effect.addFinalizer(() => lock.withPermits(1)(Effect.suspend(() => killCurrent)))
     const killCurrent = Effect.suspend(() => current?.kill ?? Effect.void)
 
@@ -223,7 +226,7 @@ const own = (options: RedisServerOptions): Effect.Effect<Core, RedisServerError,
         yield* ready(started, port).pipe(
           Effect.timeoutFail({
             duration: timeoutMillis,
-            onTimeout: () => startFailed(said(`no PING within ${timeoutMillis} ms`, started))
+            onTimeout: () => startFailed(describe(`no PING within ${timeoutMillis} ms`, started))
           }),
           Effect.onError(() => started.kill),
           realTime
@@ -232,7 +235,7 @@ const own = (options: RedisServerOptions): Effect.Effect<Core, RedisServerError,
 
     const ready = (child: Process.ServerProcess, port: number) => {
       const embedded = executable === undefined
-      // The embedded one has no configuration: its password is set by a command, once.
+      // The embedded server has no configuration file: a command sets its password.
       const open: RedisTarget = { host: loopback, port, password: embedded ? undefined : password }
       const setup = [
         ...(options.setup ?? []),
@@ -240,8 +243,8 @@ const own = (options: RedisServerOptions): Effect.Effect<Core, RedisServerError,
       ]
       return Effect.gen(function* () {
         yield* Effect.suspend(() => {
-          if (child.exited()) return Effect.fail(startFailed(said("it ended", child)))
-          // Until it says so, another program's server may be the one that answers on this port.
+          if (child.exited()) return Effect.fail(startFailed(describe("it exited", child)))
+          // Before that log line, another program's server may answer on this port.
           return child.output().includes(embedded ? "listening" : "Ready to accept connections")
             ? Effect.as(runCommands(open, [["PING"]], timeoutMillis), true)
             : Effect.succeed(false)
@@ -251,7 +254,7 @@ const own = (options: RedisServerOptions): Effect.Effect<Core, RedisServerError,
           ),
           Effect.repeat({ until: (answered) => answered, schedule: Schedule.spaced("10 millis") })
         )
-        if (child.exited()) return yield* startFailed(said("it ended", child))
+        if (child.exited()) return yield* startFailed(describe("it exited", child))
         yield* runCommands(open, setup, timeoutMillis).pipe(
           Effect.mapError((cause) => startFailed(`Its setup failed: ${cause.message}`, cause))
         )
@@ -291,8 +294,8 @@ const own = (options: RedisServerOptions): Effect.Effect<Core, RedisServerError,
 const plain = (password: Redacted.Redacted | string) =>
   typeof password === "string" ? password : Redacted.value(password)
 
-const said = (what: string, child: Process.ServerProcess) =>
-  `The Redis server did not start: ${what}. It said: ${child.output().trim() || "nothing"}`
+const describe = (what: string, child: Process.ServerProcess) =>
+  `The Redis server did not start: ${what}. Its output: ${child.output().trim() || "none"}`
 
 const portTaken = (message: string) => /EADDRINUSE|already in use/i.test(message)
 
@@ -306,7 +309,7 @@ const nativeConfig = (
   "daemonize no",
   'save ""',
   "appendonly no",
-  // A redis.conf takes the escapes of JSON for quotes and backslashes.
+  // A redis.conf understands JSON's escapes of quotes and backslashes.
   ...(password === undefined ? [] : [`requirepass ${JSON.stringify(password)}`]),
   ...(more ?? [])
 ]

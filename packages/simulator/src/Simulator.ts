@@ -1,4 +1,4 @@
-/** A tenant manager in a box: the contract's HTTP API, its events over a real Redis, and trouble. */
+/** A tenant manager for development and tests: its HTTP API, its events over a real Redis, and faults. */
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -39,31 +39,31 @@ export type {
 export { SimulatorError } from "./SimulatorError.js"
 
 export interface SimulatorOptions {
-  /** The service of `env` and of every operation that names none. Default `ledger`. */
+  /** The service of `env` and of each operation without a service. Default `ledger`. */
   readonly service?: string | undefined
-  /** Trimmed and lower-cased. Without it there are only the tenants' own channels. */
+  /** Trimmed and lower-cased. Without it, events go to the tenants' own channels only. */
   readonly environment?: string | undefined
-  /** Default `environment` when there is one. */
+  /** Default `environment` where `environment` is set. */
   readonly channels?: Channels | undefined
   /** Default `simulator-api-key`. */
   readonly apiKey?: Redacted.Redacted | string | undefined
-  /** Path in front of everything, as `/internal`. Default none. */
+  /** Prefix of every path, as `/internal`. Default none. */
   readonly basePath?: string | undefined
   /** Default `/v1`; empty for old servers. */
   readonly apiPrefix?: string | undefined
-  /** Of the HTTP server; default a free one. */
+  /** The port of the HTTP server. Default: a free port. */
   readonly port?: number | undefined
-  /** A running server, which stays running, or options for one of its own. */
+  /** A running server, which keeps running, or the options of an own one. */
   readonly redis?: RedisServer.RedisServer | RedisServer.RedisServerOptions | undefined
-  /** What is there at the start, without events: a number of tenants, or which. */
+  /** The tenants at the start, without events: a number, or each tenant. Default 0. */
   readonly tenants?: number | ReadonlyArray<CreateOptions> | undefined
-  /** Milliseconds after which a publish has failed. Default 500. */
+  /** Limit of a publish in milliseconds. Default 500. */
   readonly publishTimeoutMillis?: number | undefined
 }
 
-/** A list request that is held back. */
+/** A held list request. */
 export interface ListGate {
-  /** Ends when a list request has come to it. */
+  /** Ends when a list request has arrived. */
   readonly arrived: Effect.Effect<void>
   readonly release: Effect.Effect<void>
 }
@@ -77,17 +77,17 @@ export interface SimulatorService extends SimulatorControl {
   readonly url: string
   readonly apiKey: Redacted.Redacted
   readonly port: number
-  /** The contract's environment variables for a program that shall use this simulator. */
+  /** The environment variables for a program that uses this simulator. */
   readonly env: Readonly<Record<string, string>>
-  /** How many list requests have arrived. */
+  /** The number of list requests so far. */
   readonly listCalls: Effect.Effect<number>
-  /** Ends when so many list requests have arrived since the start. */
+  /** Ends when this many list requests have arrived since the start. */
   readonly awaitListCalls: (count: number) => Effect.Effect<void>
-  /** Ends when so many list requests are over: answered, or their client has gone. */
+  /** Ends when this many list requests are answered or disconnected. */
   readonly awaitListsEnded: (count: number) => Effect.Effect<void>
   /**
-   * Holds the next list request that is not held yet. With the snapshot `early` (default) its
-   * answer is what was true as it arrived, with `late` what is true at the release.
+   * Holds the next list request. With the snapshot `early` (default) the answer is the state at
+   * its arrival, with `late` the state at the release.
    */
   readonly holdNextList: (options?: {
     readonly snapshot?: "early" | "late" | undefined
@@ -101,7 +101,7 @@ export class Simulator extends Context.Tag("@tenant-discovery/simulator/Simulato
 
 const keptRequests = 10_000
 
-/** Runs until the scope closes; then no process, socket or listener of it is left. */
+/** Runs until the scope closes; the close leaves no process, socket or listener. */
 export const make = (
   options: SimulatorOptions = {}
 ): Effect.Effect<SimulatorService, SimulatorError | RedisServer.RedisServerError, Scope.Scope> =>
@@ -279,7 +279,7 @@ const environmentVariables = (from: {
   ...(from.redis.password === undefined
     ? {}
     : { MULTI_TENANT_REDIS_PASSWORD: Redacted.value(from.redis.password) }),
-  // Said for a server elsewhere only: on a loopback host unset means off.
+  // Only for an external server: on a loopback host, unset means off.
   ...(from.redis.kind === "external"
     ? { MULTI_TENANT_REDIS_TLS: String(from.redis.url.startsWith("rediss:")) }
     : {})

@@ -1,4 +1,4 @@
-/** What can be done to a simulator, and asked of it. */
+/** The operations and the state of a simulator. */
 import type * as Effect from "effect/Effect"
 import type { ModuleSettings } from "./internal/store.js"
 import type { OutgoingEvent } from "./internal/events.js"
@@ -6,18 +6,18 @@ import type { SimulatorError } from "./SimulatorError.js"
 import type { Trouble } from "./Trouble.js"
 
 export interface CreateOptions {
-  /** As the list shall spell it. Default: UUIDs dashed, upper-case and plain, and others, by turns. */
+  /** The spelling in lists. Default: in turn a dashed, an upper-case, a plain UUID and another ID. */
   readonly id?: string | undefined
-  /** Without it the list has no `name` for the tenant. */
+  /** Default: lists have no `name` for the tenant. */
   readonly name?: string | undefined
   readonly slug?: string | undefined
-  /** What it is associated with; default the simulator's service, `[]` for none. */
+  /** The associated services. Default: the simulator's service. */
   readonly services?: ReadonlyArray<string> | undefined
-  /** `false` changes the state alone, as if the events had been lost. */
+  /** `false` changes the state and publishes nothing, as a lost event. Default true. */
   readonly publish?: boolean | undefined
 }
 
-/** `published`: whether Redis took the events. `false` too when trouble withheld them. */
+/** `published`: whether Redis took the events; `false` where a fault withheld them. */
 export interface Change {
   /** Canonical. */
   readonly tenantId: string
@@ -27,9 +27,9 @@ export interface Change {
 type Operation = (tenantId: string, service?: string) => Effect.Effect<Change, SimulatorError>
 
 /**
- * Each changes the state and then publishes the contract's event, one operation after the other;
- * the change stands even when Redis is away and the event is lost. A tenant ID may be spelled in
- * any way. Every one that is named after a service's event also takes another service.
+ * Each operation changes the state, then publishes its event; operations run one at a time. The
+ * change stays where Redis is unreachable and the event is lost. Every spelling of a tenant ID is
+ * accepted. `service` defaults to the simulator's service.
  */
 export interface SimulatorOperations {
   readonly create: (options?: CreateOptions) => Effect.Effect<Change, SimulatorError>
@@ -70,9 +70,9 @@ export interface SimulatorOperations {
     fields: Readonly<Record<string, unknown>>,
     service?: string
   ) => Effect.Effect<void, SimulatorError>
-  /** An event of which nothing in the state is true; gives whether it was published. */
+  /** Publishes any event without a change of the state; gives whether Redis took it. */
   readonly publishEvent: (event: OutgoingEvent) => Effect.Effect<boolean>
-  /** Any messages, pipelined, past every trouble; gives whether Redis took all. */
+  /** Publishes any messages, pipelined, without faults; gives whether Redis took them all. */
   readonly publishRaw: (channel: string, messages: ReadonlyArray<string>) => Effect.Effect<boolean>
 }
 
@@ -84,13 +84,13 @@ export interface LoggedRequest {
   readonly traceparent: string | undefined
 }
 
-/** The operations, the truth, and trouble: all that the admin API offers over HTTP too. */
+/** The operations, the state and the faults; the admin API offers the same over HTTP. */
 export interface SimulatorControl extends SimulatorOperations {
-  /** The truth: canonical IDs of the tenants that a right list has, sorted. */
+  /** Sorted canonical IDs of the active tenants: what a correct list has. */
   readonly activeTenantIds: (service?: string) => Effect.Effect<ReadonlyArray<string>>
-  /** Requests of the API since the start, oldest first; the last 10 000. */
+  /** The last 10 000 requests of the API, oldest first. */
   readonly requests: Effect.Effect<ReadonlyArray<LoggedRequest>>
-  /** Switches a trouble on; troubles of different kinds add up. */
+  /** Switches faults on; faults of different kinds combine. */
   readonly trouble: (...troubles: ReadonlyArray<Trouble>) => Effect.Effect<void>
   readonly clearTrouble: Effect.Effect<void>
 }

@@ -4,7 +4,7 @@ export class SimulatorError extends Data.TaggedError("SimulatorError")<{
   /**
    * - `StartFailed`: the HTTP server could not listen
    * - `NoSuchTenant`, `NoSuchAssociation`, `AlreadyExists`: nothing was changed or published
-   * - `InvalidRequest`: an invalid tenant ID, or an admin request that does not decode
+   * - `InvalidRequest`: an invalid tenant ID, or an invalid admin request
    */
   readonly reason:
     | "StartFailed"

@@ -1,6 +1,6 @@
 /**
- * Certificates for tests, valid from 2020 to 2120. The keys are public, in the sources for
- * everyone to read: nothing but a test server on a loopback address may use them.
+ * Certificates for tests, valid from 2020 to 2120. The private keys are public in this file: use
+ * them for test servers on a loopback address only.
  */
 
 /** A certificate and its private key, both PEM. */

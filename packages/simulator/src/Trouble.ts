@@ -1,18 +1,18 @@
-/** What can be made to go wrong in a simulator; also the JSON of `POST /admin/trouble`. */
+/** The faults of a simulator; also the JSON of `POST /admin/trouble`. */
 import * as Schema from "effect/Schema"
 
 const common = {
-  /** For how many requests or events; without it until the trouble is cleared. */
+  /** The number of affected requests or events. Default: until the fault is cleared. */
   times: Schema.optional(Schema.Int.pipe(Schema.positive()))
 }
 
 const http = {
   ...common,
-  /** Which requests; without it both. */
+  /** The affected requests. Default: both. */
   on: Schema.optional(Schema.Literal("list", "connections"))
 }
 
-/** Troubles with answers over HTTP. A request meets the first that is active of each kind. */
+/** Faults of HTTP answers. The first active fault of each kind applies to a request. */
 export const HttpTrouble = Schema.Union(
   Schema.TaggedStruct("Delay", { ...http, millis: Schema.NonNegative }),
   Schema.TaggedStruct("Hang", http),
@@ -23,17 +23,17 @@ export const HttpTrouble = Schema.Union(
     /** The header's text: seconds or a date. */
     retryAfter: Schema.optional(Schema.String)
   }),
-  /** 403 with the contract's body. */
+  /** 403 with the body of a suspended or purged tenant. */
   Schema.TaggedStruct("Suspended", { ...http, status: Schema.Literal("suspended", "purged") }),
-  /** 403 without one. */
+  /** 403 with another body. */
   Schema.TaggedStruct("Denied", http),
-  /** Half of the body, then a proper end: a body that does not parse. */
+  /** Half of the body as a complete answer: it does not parse. */
   Schema.TaggedStruct("TruncatedBody", http),
   /** Half of the body, then RST. */
   Schema.TaggedStruct("ResetInBody", http),
-  /** An array, or an object, padded to so many bytes. */
+  /** An empty array, padded to this many bytes. */
   Schema.TaggedStruct("OversizedBody", { ...http, bytes: Schema.Int.pipe(Schema.positive()) }),
-  /** A byte every so many milliseconds. */
+  /** One byte every `millis` milliseconds. */
   Schema.TaggedStruct("Drip", { ...http, millis: Schema.Positive }),
   Schema.TaggedStruct("WrongContentType", http),
   /** Status 200 with this text. */
@@ -41,16 +41,16 @@ export const HttpTrouble = Schema.Union(
   Schema.TaggedStruct("Redirect", { ...http, to: Schema.String }),
   Schema.TaggedStruct("NullList", common),
   Schema.TaggedStruct("EmptyList", common),
-  /** Leaves out this fraction of the tenants, the first ones. */
+  /** Omits the first part of the tenants: this fraction. */
   Schema.TaggedStruct("PartialList", { ...common, drop: Schema.Number.pipe(Schema.between(0, 1)) }),
-  /** Null, no objects, and invalid IDs among the tenants. */
+  /** Adds null, other JSON values and invalid IDs to the tenants. */
   Schema.TaggedStruct("MalformedElements", common),
-  /** Tenants that are not active are listed too, each with its status. */
+  /** Lists the inactive tenants too, each with its status. */
   Schema.TaggedStruct("InactiveElements", common)
 )
 export type HttpTrouble = typeof HttpTrouble.Type
 
-/** Troubles with events. An event meets the first that is active of each kind. */
+/** Faults of events. The first active fault of each kind applies to an event. */
 export const EventTrouble = Schema.Union(
   /** Not sent at all. */
   Schema.TaggedStruct("Withhold", common),
@@ -58,7 +58,7 @@ export const EventTrouble = Schema.Union(
   Schema.TaggedStruct("Duplicate", common),
   /** Sent after the next event. */
   Schema.TaggedStruct("Reorder", common),
-  /** Sent as this text, default one that is cut off. */
+  /** Sent as this text. Default: half of the event. */
   Schema.TaggedStruct("Malformed", { ...common, message: Schema.optional(Schema.String) }),
   Schema.TaggedStruct("UnknownType", common),
   Schema.TaggedStruct("OtherEnvironment", { ...common, environment: Schema.String }),

@@ -23,13 +23,14 @@ const program = Effect.gen(function* () {
   const { kind, url } = simulator.redis
   console.log(
     [
-      `A tenant manager at ${simulator.url}, its events on ${simulator.channel} at ${url} (${kind}).`,
+      `Tenant manager: ${simulator.url}
+Events: channel ${simulator.channel} at ${url} (${kind} server)`,
       "",
-      "For the program that shall use it:",
+      "Environment of a program that uses it:",
       "",
       ...Object.entries(simulator.env).map(([name, value]) => `  export ${name}=${quoted(value)}`),
       "",
-      "To make things happen:",
+      "Operations:",
       "",
       example(base, "associate", { tenantId: "tenant-4" }),
       example(base, "suspend", { tenantId: "org_01KH" }),
@@ -42,7 +43,7 @@ const program = Effect.gen(function* () {
       example(base, "clearTrouble", {}),
       `  curl -s ${base}/admin/tenants`,
       "",
-      "It serves until it is stopped (Ctrl+C)."
+      "Press Ctrl+C to stop it."
     ].join("\n")
   )
   return yield* Effect.never

@@ -4,7 +4,7 @@ import { Effect, Exit, Scope } from "effect"
 import * as net from "node:net"
 import { eventually } from "./eventually.js"
 
-/** A server that sends back what it gets. */
+/** An echo server. */
 const echo = Effect.acquireRelease(
   Effect.async<{
     server: net.Server
@@ -77,7 +77,7 @@ const setup = Effect.gen(function* () {
 })
 
 describe("FaultProxy", () => {
-  it.scopedLive("forwards both ways and counts", () =>
+  it.scopedLive("forwards in both directions and counts connections", () =>
     Effect.gen(function* () {
       const { proxy, server } = yield* setup
       const one = yield* connect(proxy.port)
@@ -96,7 +96,7 @@ describe("FaultProxy", () => {
     })
   )
 
-  it.scopedLive("cuts, refuses, and resumes on the same port", () =>
+  it.scopedLive("cuts and refuses connections, and resumes on the same port", () =>
     Effect.gen(function* () {
       const { proxy, server } = yield* setup
       const one = yield* connect(proxy.port)
@@ -115,7 +115,7 @@ describe("FaultProxy", () => {
     })
   )
 
-  it.scopedLive("resets", () =>
+  it.scopedLive("resets connections", () =>
     Effect.gen(function* () {
       const { proxy, server } = yield* setup
       const one = yield* connect(proxy.port)
@@ -128,7 +128,7 @@ describe("FaultProxy", () => {
     })
   )
 
-  it.scopedLive("holds either direction, and keeps what came", () =>
+  it.scopedLive("holds a direction and keeps its bytes", () =>
     Effect.gen(function* () {
       const { proxy, server } = yield* setup
       const one = yield* connect(proxy.port)
@@ -150,7 +150,7 @@ describe("FaultProxy", () => {
     })
   )
 
-  it.scopedLive("loses what goes into a black hole", () =>
+  it.scopedLive("drops the bytes of a black hole", () =>
     Effect.gen(function* () {
       const { proxy, server } = yield* setup
       const one = yield* connect(proxy.port)
@@ -186,7 +186,7 @@ describe("FaultProxy", () => {
       })
   )
 
-  it.scopedLive("slows one way alone: the other is as it was", () =>
+  it.scopedLive("slows one direction without the other", () =>
     Effect.gen(function* () {
       const { proxy, server } = yield* setup
       const one = yield* connect(proxy.port)
@@ -199,7 +199,7 @@ describe("FaultProxy", () => {
     })
   )
 
-  it.scopedLive("ends after so many bytes, either way", () =>
+  it.scopedLive("ends a connection after a number of bytes in either direction", () =>
     Effect.gen(function* () {
       const { proxy, server } = yield* setup
       const one = yield* connect(proxy.port)
@@ -217,7 +217,7 @@ describe("FaultProxy", () => {
     })
   )
 
-  it.live("leaves nothing open, also when held", () =>
+  it.live("leaves no connection open, also a held one", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
       const { proxy, server } = yield* Scope.extend(setup, scope)

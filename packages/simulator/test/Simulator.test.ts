@@ -9,7 +9,7 @@ const uuid = "0193E8F0-C4B8-7C4A-9F3B-2F6F0C1D2E3F"
 const canonical = "0193e8f0c4b87c4a9f3b2f6f0c1d2e3f"
 
 describe("the API", () => {
-  it.scopedLive("lists the active tenants as they are stored, to who has the key", () =>
+  it.scopedLive("lists the active tenants in their stored spelling and requires the API key", () =>
     Effect.gen(function* () {
       const simulator = yield* make({
         basePath: "/internal",
@@ -44,7 +44,7 @@ describe("the API", () => {
     })
   )
 
-  it.scopedLive("serves old servers' paths with an empty prefix", () =>
+  it.scopedLive("serves the paths of old servers with an empty prefix", () =>
     Effect.gen(function* () {
       const simulator = yield* make({ apiPrefix: "", tenants: 3 })
       const listed = yield* get(simulator, "/tenants/active?service=ledger")
@@ -138,7 +138,7 @@ describe("operations", () => {
     })
   )
 
-  it.scopedLive("refuse what cannot be", () =>
+  it.scopedLive("refuse invalid input", () =>
     Effect.gen(function* () {
       const simulator = yield* make({ tenants: [{ id: uuid }] })
       const reason = (effect: Effect.Effect<unknown, Simulator.SimulatorError>) =>
@@ -149,25 +149,27 @@ describe("operations", () => {
     })
   )
 
-  it.scopedLive("go on without Redis, say so, and publish again when it is back", () =>
-    Effect.gen(function* () {
-      const simulator = yield* make({ tenants: 2 })
-      yield* simulator.redis.kill
-      const lost = yield* simulator.create({ id: "while-away" })
-      expect(lost.published).toBe(false)
-      expect(yield* simulator.activeTenantIds()).toContain("while-away")
-      yield* simulator.redis.start
-      const queue = yield* listen(simulator)
-      expect((yield* simulator.suspend("while-away")).published).toBe(true)
-      expect((yield* nextEvent(queue)).event["event_type"]).toBe("tenant.service.suspended")
-      yield* simulator.redis.stop
-      expect((yield* simulator.reactivate("while-away")).published).toBe(false)
-      yield* simulator.redis.continue
-      expect((yield* simulator.rotate("while-away")).published).toBe(true)
-    })
+  it.scopedLive(
+    "continue without Redis, report the lost events, and publish after its restart",
+    () =>
+      Effect.gen(function* () {
+        const simulator = yield* make({ tenants: 2 })
+        yield* simulator.redis.kill
+        const lost = yield* simulator.create({ id: "while-away" })
+        expect(lost.published).toBe(false)
+        expect(yield* simulator.activeTenantIds()).toContain("while-away")
+        yield* simulator.redis.start
+        const queue = yield* listen(simulator)
+        expect((yield* simulator.suspend("while-away")).published).toBe(true)
+        expect((yield* nextEvent(queue)).event["event_type"]).toBe("tenant.service.suspended")
+        yield* simulator.redis.stop
+        expect((yield* simulator.reactivate("while-away")).published).toBe(false)
+        yield* simulator.redis.continue
+        expect((yield* simulator.rotate("while-away")).published).toBe(true)
+      })
   )
 
-  it.scopedLive("use the tenants' own channels without an environment, or beside it", () =>
+  it.scopedLive("use the tenants' own channels without an environment or in addition", () =>
     Effect.gen(function* () {
       const redis = yield* RedisServer.make({ kind })
       const old = yield* make({ redis, environment: undefined, tenants: [{ id: "t-1" }] })
@@ -182,7 +184,7 @@ describe("operations", () => {
     })
   )
 
-  it.scopedLive("flood in order", () =>
+  it.scopedLive("publish a flood in order", () =>
     Effect.gen(function* () {
       const simulator = yield* make()
       const queue = yield* listen(simulator, "flood")
@@ -193,7 +195,7 @@ describe("operations", () => {
     })
   )
 
-  it.scopedLive("make a hundred thousand tenants, with distinct IDs", () =>
+  it.scopedLive("create 100 000 tenants with distinct IDs", () =>
     Effect.gen(function* () {
       const simulator = yield* make({ tenants: 100_000 })
       const listed = (yield* list(simulator)).json()
@@ -203,8 +205,8 @@ describe("operations", () => {
   )
 })
 
-describe("lists that are held", () => {
-  it.scopedLive("answer what was true before or after", () =>
+describe("a held list", () => {
+  it.scopedLive("answers the state at its arrival or at its release", () =>
     Effect.gen(function* () {
       const simulator = yield* make({ tenants: [{ id: "a" }] })
       const early = yield* simulator.holdNextList()
@@ -224,7 +226,7 @@ describe("lists that are held", () => {
     })
   )
 
-  it.live("are cut when the scope closes", () =>
+  it.live("is cut when the scope closes", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
       const simulator = yield* Scope.extend(make(), scope)
@@ -246,7 +248,7 @@ describe("lists that are held", () => {
 })
 
 describe("the admin API", () => {
-  it.scopedLive("does the same over HTTP", () =>
+  it.scopedLive("offers the operations over HTTP", () =>
     Effect.gen(function* () {
       const simulator = yield* make()
       const post = (operation: string, body: unknown) =>
@@ -269,7 +271,19 @@ describe("the admin API", () => {
       expect((yield* post("trouble", { _tag: "Nonsense" })).status).toBe(400)
       const misspelt = yield* post("suspend", { tenant: uuid })
       expect(misspelt.status).toBe(400)
-      expect(misspelt.text).toContain("tenantId")
+      expect(misspelt.json()).toEqual({
+        code: "InvalidRequest",
+        error: 'tenant: is unexpected, expected: "tenantId" | "service"'
+      })
+      const wrong = yield* post("trouble", { _tag: "Status", status: "x" })
+      expect(wrong.json()).toMatchObject({ error: 'status: Expected number, actual "x"' })
+      for (const answer of [
+        misspelt,
+        yield* get(simulator, "/admin/tenants"),
+        yield* list(simulator)
+      ]) {
+        expect(answer.text).toMatch(/[^\n]\n$/)
+      }
       expect((yield* post("suspend", "{")).status).toBe(400)
       expect((yield* post("suspend", { tenantId: "nobody" })).status).toBe(404)
       expect((yield* post("create", { id: uuid })).status).toBe(409)
@@ -278,7 +292,7 @@ describe("the admin API", () => {
   )
 })
 
-// Under the test clock: what is real takes real time there too.
+// Processes and sockets take real time under the test clock too.
 it.scoped("starts and answers under a test clock", () =>
   Effect.gen(function* () {
     const simulator = yield* Simulator.Simulator

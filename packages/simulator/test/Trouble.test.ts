@@ -3,8 +3,8 @@ import type { Trouble } from "@tenant-discovery/simulator"
 import { Effect, Exit, Queue } from "effect"
 import { get, list, listen, make, nextEvent } from "./simulators.js"
 
-describe("trouble with answers", () => {
-  it.scopedLive("comes as often as asked, in order, and goes", () =>
+describe("a fault of answers", () => {
+  it.scopedLive("applies for its number of requests, in order, until it is cleared", () =>
     Effect.gen(function* () {
       const simulator = yield* make({ tenants: [{ id: "a" }, { id: "b" }, { id: "c" }] })
       yield* simulator.trouble(
@@ -22,7 +22,7 @@ describe("trouble with answers", () => {
     })
   )
 
-  it.scopedLive("spoils the list in every way", () =>
+  it.scopedLive("changes the list", () =>
     Effect.gen(function* () {
       const simulator = yield* make({ tenants: [{ id: "a" }, { id: "b" }] })
       const once = (trouble: Trouble) =>
@@ -62,7 +62,7 @@ describe("trouble with answers", () => {
     })
   )
 
-  it.scopedLive("resets in the body, hangs until the client goes, delays", () =>
+  it.scopedLive("resets within the body, hangs until the client disconnects, delays", () =>
     Effect.gen(function* () {
       const simulator = yield* make({ tenants: 10 })
       yield* simulator.trouble({ _tag: "ResetInBody", times: 1, on: "list" })
@@ -85,8 +85,8 @@ describe("trouble with answers", () => {
   )
 })
 
-describe("trouble with events", () => {
-  it.scopedLive("withholds, doubles, reorders, spoils and misleads them", () =>
+describe("a fault of events", () => {
+  it.scopedLive("withholds, duplicates, reorders, malforms and misdirects them", () =>
     Effect.gen(function* () {
       const simulator = yield* make({ tenants: [{ id: "a" }] })
       const queue = yield* listen(simulator)

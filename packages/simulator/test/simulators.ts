@@ -3,7 +3,7 @@ import { Effect, Queue, Redacted } from "effect"
 import { Redis } from "ioredis"
 
 const available = await Effect.runPromise(RedisServer.available)
-// A native server starts faster; what is tested here is not about the server.
+// A native server starts faster; these tests are not about the server.
 export const kind = available.includes("native") ? "native" : "embedded"
 
 export const get = (simulator: Simulator.SimulatorService, path: string, init: RequestInit = {}) =>
@@ -27,7 +27,7 @@ export const connections = (
   service = "ledger"
 ) => get(simulator, `/v1/tenants/${id}/associations/${service}/connections`)
 
-/** What arrives on a pattern, parsed where it is JSON. */
+/** The messages of a pattern. */
 export const listen = (simulator: Simulator.SimulatorService, pattern = "tenant-events:*") =>
   Effect.gen(function* () {
     const queue = yield* Queue.unbounded<{ channel: string; text: string }>()

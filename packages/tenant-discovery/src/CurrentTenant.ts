@@ -4,16 +4,16 @@
 import { Context, Data, Effect } from "effect"
 import { type Tenant, TenantId } from "./Tenant.js"
 
-/** A text that was given as a tenant's ID is none. */
+/** A text was given as a tenant ID and is not a valid one. */
 export class InvalidTenantId extends Data.TaggedError("InvalidTenantId")<{
   readonly message: string
 }> {}
 
-/** The work, for that tenant: for a `Tenant` or a `TenantId`, which are right as they are. */
+/** For a `Tenant` or a `TenantId`, which are canonical. */
 function provide(
   tenant: Tenant | TenantId
 ): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, Exclude<R, CurrentTenant>>
-/** The same for a text, which is brought to its canonical form, or found to be no tenant ID. */
+/** For a text in any valid spelling; fails with `InvalidTenantId` for an invalid one. */
 function provide(
   tenant: Tenant | string
 ): <A, E, R>(
@@ -41,20 +41,23 @@ const resolve = (tenant: Tenant | string): Effect.Effect<Tenant, InvalidTenantId
     : Effect.succeed(tenant)
 
 /**
- * The tenant that this work runs for. Outside of a worker's `run` and of
- * `CurrentTenant.provide` it is not there, and the compiler says so.
+ * The tenant that this work runs for. A worker provides it to each run; elsewhere use
+ * `CurrentTenant.provide`. Work that requires it does not compile without one.
+ *
+ * @example
+ * const report = Effect.flatMap(CurrentTenant, ({ id }) => Effect.log(`reporting for ${id}`))
+ * const forAcme = report.pipe(CurrentTenant.provide("acme"))
  */
 export class CurrentTenant extends Context.Tag("tenant-discovery/CurrentTenant")<
   CurrentTenant,
   Tenant
 >() {
   /**
-   * Runs an effect for a tenant: `CurrentTenant` is there, and every log line and
-   * every span begun inside carries `tenant_id`. Whether the tenant is active is not
-   * looked at.
+   * Runs an effect for a tenant: provides `CurrentTenant`, and adds `tenant_id` to every log line
+   * and to every span that starts inside. Does not check that the tenant is active.
    *
-   * A text is brought to its canonical form first; one that is no tenant ID fails
-   * with `InvalidTenantId`, and the effect does not run.
+   * A text is brought to its canonical form first. An invalid one fails with `InvalidTenantId`,
+   * and the effect does not run.
    */
   static readonly provide = provide
 }

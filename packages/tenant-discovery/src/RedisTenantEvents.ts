@@ -1,130 +1,155 @@
 /**
- * Tenant events over Redis Pub/Sub, by ioredis 5 or 6.
+ * Tenant events over Redis Pub/Sub, with ioredis 5 or 6.
  *
  * What it promises, beyond `TenantEvents`:
  *
- * - Only the server's reply to SUBSCRIBE counts as subscribed.
- * - A connection that hangs or was cut unseen is found by a PING on that same
- *   connection, within `heartbeatInterval` and `heartbeatTimeout`.
- * - Every attempt is made with a fresh connection, after a wait that grows.
- * - A message goes from the socket to the sink without a fiber in between.
- * - Closing waits for no server: sockets are destroyed.
+ * - Only the server's reply to SUBSCRIBE counts as subscribed, and only after it answered a PING.
+ * - A PING on the subscription's own connection detects a server that hangs and a link that was
+ *   cut, within `heartbeatInterval` and `heartbeatTimeout`. Only PONG counts, or a refusal for
+ *   lack of permission: after any other error (`MASTERDOWN`, `LOADING`) the subscription is lost.
+ * - Each attempt uses a new connection, after a wait that grows.
+ * - A message goes from ioredis to the sink by a direct call, without a fiber in between.
+ * - Closing waits for no server. Sockets close within 25 ms, those of silent sentinels within
+ *   2.5 s.
  *
- * It logs at debug only: why a subscription was lost is told to the sink.
+ * It logs at Debug only; the sink receives why a subscription was lost.
  */
-import { Duration, Layer } from "effect"
-import {
-  open,
-  passwordOf,
-  type RedisConnection,
-  type SubscriberConnection
-} from "./internal/redis/connection.js"
-import type { Channel } from "./internal/redis/Session.js"
-import { type Settings, subscribe } from "./internal/redis/subscription.js"
+import { type Duration, Layer, Schema } from "effect"
+import { decodeOptions, duration, name, withDefault } from "./internal/options.js"
+import { makeEndpoint, type RedisSource } from "./internal/redis/connection.js"
+import type { Naming } from "./internal/redis/failureMessage.js"
+import type { Channel } from "./internal/redis/session.js"
+import { subscribe } from "./internal/redis/subscription.js"
 import { TenantEvents } from "./TenantEvents.js"
 
-export type { Channel, RedisConnection, SubscriberConnection }
-export type { SubscriberListener, SubscriberSocket } from "./internal/redis/connection.js"
+export type { Channel }
+export type {
+  RedisAddress,
+  RedisClient,
+  RedisClusterClient,
+  RedisClusterNodes,
+  RedisConnection,
+  RedisCredential,
+  RedisSentinels,
+  RedisSource,
+  SubscriberConnection,
+  SubscriberListener
+} from "./internal/redis/connection.js"
 
-/** How long to wait between attempts: full jitter, doubled at each. */
+/** The waits between attempts: full jitter, the bound doubles at each attempt. */
 export interface RedisBackoff {
-  /** The longest wait before the first attempt after a loss. */
+  /** The longest first wait. Greater than 0. Default: 200 ms. */
   readonly base?: Duration.DurationInput | undefined
-  /** No wait is longer. */
+  /** No wait is longer. Greater than 0. Default: 30 s. */
   readonly cap?: Duration.DurationInput | undefined
-  /** A subscription that lived this long starts the next attempts at `base` again. */
+  /** A subscription that lived this long starts the next attempts at `base`. Default: 1 min. */
   readonly resetAfter?: Duration.DurationInput | undefined
 }
 
 export interface RedisTenantEventsOptions {
   /**
-   * Settings, or a function that makes a connection which the program has configured
-   * itself: a sentinel's, with other options. It is called once an attempt and must
-   * return a connection that nobody else uses each time, connected already or not, since
-   * a subscriber takes no other commands and this one is destroyed at the end:
+   * Where Redis is:
    *
-   * ```ts
-   * redis: () => redis.duplicate({
-   *   lazyConnect: true, autoResubscribe: false, retryStrategy: () => null, enableReadyCheck: false
-   * })
-   * ```
-   *
-   * Without `retryStrategy: () => null`, ioredis keeps a timer of up to its
-   * `disconnectTimeout` (2 s) after a connection was lost.
-   *
-   * For a cluster, give a connection to any one node, since each carries all of the
-   * ordinary Pub/Sub: `() => pick(cluster.nodes()).duplicate({ ... })`. A `Cluster` itself
-   * works too, but when it loses its subscriber it subscribes on another node by itself and
-   * tells nobody: what was published meanwhile is found out by the next re-list alone.
+   * - `{ host, port, username?, password?, tls? }`: one server.
+   * - `{ sentinels: [{ host, port }], name, ... }`: the master that sentinels name.
+   * - `{ cluster: [{ host, port }], ... }`: nodes of a Redis Cluster, tried in rotation.
+   * - A `Redis` instance: it is duplicated for each attempt and never used itself.
+   * - A `Cluster` instance: one of its nodes is duplicated for each attempt, in rotation.
+   * - A function that returns a new connection made with `lazyConnect: true`, called once an
+   *   attempt and twice more at the start, as a check: when it returns the same connection twice,
+   *   or one that is in use, `subscribe` dies with a `TypeError`. Set `autoResubscribe: false`,
+   *   `retryStrategy: () => null`, `enableReadyCheck: false` and `disconnectTimeout: 20` too.
    */
-  readonly redis: RedisConnection | (() => SubscriberConnection)
+  readonly redis: RedisSource
   /** See {@link channelFor}. */
   readonly channel: Channel
-  /** For everything up to the reply to SUBSCRIBE: TCP, TLS, AUTH. */
+  /**
+   * The limit for TCP, TLS, AUTH and the reply to SUBSCRIBE together. An effect that reads a
+   * password has the same limit of its own. Greater than 0. Default: 5 s.
+   */
   readonly connectTimeout?: Duration.DurationInput | undefined
-  /** Between the answer to a PING and the next PING. `Duration.infinity` sends none. */
+  /**
+   * The wait between the answer to a PING and the next PING. Greater than 0; `Duration.infinity`
+   * sends none, and then a hanging server is never detected. Default: 15 s.
+   */
   readonly heartbeatInterval?: Duration.DurationInput | undefined
   /**
-   * How long the answer to a PING may take. One that messages hold up for longer counts as
-   * none: they are as late, and the list that follows a new subscription is not.
+   * How long the answer to a PING may take, messages before it included. Greater than 0.
+   * Default: 5 s.
    */
   readonly heartbeatTimeout?: Duration.DurationInput | undefined
   readonly backoff?: RedisBackoff | undefined
+  /**
+   * Whether failure messages name options (`redis.tls`) or environment variables
+   * (`MULTI_TENANT_REDIS_TLS`). `layerConfig` sets it. Default: `"options"`.
+   */
+  readonly naming?: Naming | undefined
 }
 
-/** What holds where an option is left out. */
+/** The defaults of the options; durations are in milliseconds. */
 export const defaults = {
-  connectTimeout: Duration.seconds(5),
-  heartbeatInterval: Duration.seconds(15),
-  heartbeatTimeout: Duration.seconds(5),
-  backoff: {
-    base: Duration.millis(200),
-    cap: Duration.seconds(30),
-    resetAfter: Duration.minutes(1)
-  }
+  connectTimeout: 5_000,
+  heartbeatInterval: 15_000,
+  heartbeatTimeout: 5_000,
+  backoff: { base: 200, cap: 30_000, resetAfter: 60_000 },
+  naming: "options"
 } as const
 
-/**
- * The channel an environment's events are published on, `tenant-events:{env}:`; without
- * an environment the pattern of every channel there is, `tenant-events:*`.
- */
-export const channelFor = (environment: string | undefined): Channel =>
-  environment === undefined || environment.trim() === ""
-    ? { _tag: "Pattern", pattern: "tenant-events:*" }
-    : { _tag: "Exact", channel: `tenant-events:${environment}:` }
+const OWNER = "RedisTenantEvents"
 
-/** The adapter. It connects at `subscribe` only, once for each. */
-export const make = (options: RedisTenantEventsOptions): TenantEvents["Type"] => {
-  const settings = settingsOf(options)
-  return { subscribe: (sink) => subscribe(settings, sink) }
-}
-
-/** {@link make} as a layer. Building it connects nothing and cannot fail. */
-export const layer = (options: RedisTenantEventsOptions): Layer.Layer<TenantEvents> =>
-  Layer.sync(TenantEvents, () => make(options))
-
-const settingsOf = (options: RedisTenantEventsOptions): Settings => ({
-  ...placeOf(options.redis),
-  channel: options.channel,
-  connectTimeout: Duration.decode(options.connectTimeout ?? defaults.connectTimeout),
-  heartbeatInterval: Duration.decode(options.heartbeatInterval ?? defaults.heartbeatInterval),
-  heartbeatTimeout: Duration.decode(options.heartbeatTimeout ?? defaults.heartbeatTimeout),
-  backoff: {
-    base: Duration.decode(options.backoff?.base ?? defaults.backoff.base),
-    cap: Duration.decode(options.backoff?.cap ?? defaults.backoff.cap),
-    resetAfter: Duration.decode(options.backoff?.resetAfter ?? defaults.backoff.resetAfter)
-  }
+const Options = Schema.Struct({
+  channel: Schema.Union(
+    Schema.TaggedStruct("Exact", { channel: name }),
+    Schema.TaggedStruct("Pattern", { pattern: name })
+  ),
+  connectTimeout: withDefault(duration(), defaults.connectTimeout),
+  heartbeatInterval: withDefault(duration({ infinity: true }), defaults.heartbeatInterval),
+  heartbeatTimeout: withDefault(duration(), defaults.heartbeatTimeout),
+  backoff: withDefault(
+    Schema.Struct({
+      base: withDefault(duration(), defaults.backoff.base),
+      cap: withDefault(duration(), defaults.backoff.cap),
+      resetAfter: withDefault(duration({ zero: true, infinity: true }), defaults.backoff.resetAfter)
+    }),
+    defaults.backoff
+  ),
+  naming: withDefault(Schema.Literal("options", "environment"), defaults.naming)
 })
 
-const placeOf = (redis: RedisTenantEventsOptions["redis"]) => {
-  if (typeof redis === "function") {
-    return { connection: redis, server: "Redis", tls: undefined, secrets: [] }
-  }
-  const password = passwordOf(redis)
-  return {
-    connection: () => open(redis),
-    server: `Redis at ${redis.host.includes(":") ? `[${redis.host}]` : redis.host}:${redis.port}`,
-    tls: redis.tls !== undefined && redis.tls !== false,
-    secrets: password === undefined ? [] : [password]
-  }
+/**
+ * The channel of an environment's events, `tenant-events:{env}:`, with the name trimmed and in
+ * lower case as publishers write it; without an environment the pattern of all channels,
+ * `tenant-events:*`.
+ */
+export const channelFor = (environment: string | undefined): Channel => {
+  const env = environment?.trim().toLowerCase() ?? ""
+  return env === ""
+    ? { _tag: "Pattern", pattern: "tenant-events:*" }
+    : { _tag: "Exact", channel: `tenant-events:${env}:` }
 }
+
+/**
+ * The adapter. It connects at `subscribe` only, once for each.
+ *
+ * @throws RangeError for a bad option, which it names.
+ */
+export const make = (options: RedisTenantEventsOptions): TenantEvents["Type"] => {
+  const decoded = {
+    ...decodeOptions(OWNER, Options, options),
+    endpoint: makeEndpoint(OWNER, options.redis)
+  }
+  return { subscribe: (sink) => subscribe(decoded, sink) }
+}
+
+/**
+ * {@link make} as a layer. Building it does not connect and cannot fail.
+ *
+ * @throws RangeError for a bad option, which it names.
+ * @example
+ * RedisTenantEvents.layer({
+ *   redis: { host: "localhost", port: 6379 },
+ *   channel: RedisTenantEvents.channelFor("production")
+ * })
+ */
+export const layer = (options: RedisTenantEventsOptions): Layer.Layer<TenantEvents> =>
+  Layer.succeed(TenantEvents, make(options))

@@ -1,110 +1,150 @@
 /**
- * The tenants' connection settings: read through the tenant manager, kept, and
- * dropped the moment the discovery tells that they are out of date.
+ * The tenants' connection settings: loaded from the tenant manager, cached, and loaded
+ * again when they change.
  */
-import { type ConfigError, Context, Duration, Effect, Layer, type Scope, type Stream } from "effect"
-import type { Connections } from "./internal/connections/Connections.js"
-import type { ConnectionSettings } from "./internal/connections/schema.js"
-import { make, type Reloaded } from "./internal/connections/service.js"
+import {
+  type ConfigError,
+  Context,
+  Duration,
+  Effect,
+  Layer,
+  Schema,
+  type Scope,
+  type Stream
+} from "effect"
+import type { Connections } from "./internal/connections/accessors.js"
+import { ConnectionSettings } from "./internal/connections/connectionSchema.js"
+import { type ConnectionsChange, make } from "./internal/connections/loader.js"
+import { decodeOptions, duration, withDefault } from "./internal/options.js"
 import type { TenantId } from "./Tenant.js"
 import type { TenantDiscovery } from "./TenantDiscovery.js"
 import * as TenantDiscoveryConfig from "./TenantDiscoveryConfig.js"
 import type { TenantManager } from "./TenantManager.js"
 import type { TenantManagerError } from "./TenantManagerError.js"
 
-export type {
-  Connections,
-  Database,
-  InModule,
-  Isolation
-} from "./internal/connections/Connections.js"
 export {
   type ConnectionKind,
+  type Connections,
+  type Database,
+  type InModule,
+  type Isolation,
   TenantConnectionNotConfigured
-} from "./internal/connections/notConfigured.js"
+} from "./internal/connections/accessors.js"
 export {
   ConnectionSettings,
   KafkaSettings,
   MongodbSettings,
   PostgresqlSettings,
   RabbitmqSettings,
-  TenantSettings
-} from "./internal/connections/schema.js"
-export type { Reloaded } from "./internal/connections/service.js"
+  TenantSettings,
+  UnreadablePart
+} from "./internal/connections/connectionSchema.js"
+export type { ConnectionsChange, Reloaded } from "./internal/connections/loader.js"
 
 export interface TenantConnectionsOptions {
-  /** How long settings are kept while no event says otherwise. Default 12 h. */
+  /** How long settings are answered without a request. Default 2 min. */
   readonly ttl?: Duration.DurationInput | undefined
   /**
-   * Whether settings past their time are given out, marked as stale, while the
-   * tenant manager cannot give newer ones; for twice their time at most. Never
-   * those that an event said to be out of date. Default true.
+   * How long after `ttl` settings are answered, marked as stale, while the tenant manager
+   * is unavailable: an outage does not stop new pools. Settings that an event said to be
+   * out of date are never answered. Default 12 h.
    */
+  readonly staleFor?: Duration.DurationInput | undefined
+  /** Whether anything stale is answered. Default true. */
   readonly staleWhileError?: boolean | undefined
-  /** How long a failure is remembered before the next ask; suspended and not found never are. Default 1 s. */
+  /**
+   * How often settings in use are read again, with a jitter of a quarter, at most 4 at
+   * once: finds rotations of which no event came. 0 turns it off. Default 30 s.
+   */
+  readonly checkInterval?: Duration.DurationInput | undefined
+  /** How long a failure is answered without a request; suspended and not found never are. Default 1 s. */
   readonly failureTtl?: Duration.DurationInput | undefined
-  /** Settings in use that an event said to be out of date are loaded anew after a random part of this. Default 5 s. */
+  /** Settings in use that changed are loaded after a random part of this: spreads the requests of many replicas. Default 5 s. */
   readonly rotationJitter?: Duration.DurationInput | undefined
-  /** How long after it was last read a tenant counts as in use. Default 5 min. */
+  /** How long after its last `get` a tenant's settings count as in use. Default 5 min. */
   readonly inUseFor?: Duration.DurationInput | undefined
-  /** What holds where the tenant manager says nothing. */
+  /** The limits for pools where the tenant manager gives none. Default: none. */
   readonly connectionSettings?: ConnectionSettings | undefined
 }
 
-/** What holds where {@link TenantConnectionsOptions} say nothing. */
+/** The defaults of {@link TenantConnectionsOptions}. */
 export const tenantConnectionsDefaults = {
-  ttl: Duration.hours(12),
+  ttl: Duration.minutes(2),
+  staleFor: Duration.hours(12),
   staleWhileError: true,
+  checkInterval: Duration.seconds(30),
   failureTtl: Duration.seconds(1),
   rotationJitter: Duration.seconds(5),
   inUseFor: Duration.minutes(5)
 } as const
 
+const defaults = tenantConnectionsDefaults
+
+const Options = Schema.Struct({
+  ttl: withDefault(duration(), Duration.toMillis(defaults.ttl)),
+  staleFor: withDefault(duration({ infinity: true }), Duration.toMillis(defaults.staleFor)),
+  staleWhileError: withDefault(Schema.Boolean, defaults.staleWhileError),
+  checkInterval: withDefault(duration({ zero: true }), Duration.toMillis(defaults.checkInterval)),
+  failureTtl: withDefault(duration(), Duration.toMillis(defaults.failureTtl)),
+  rotationJitter: withDefault(duration(), Duration.toMillis(defaults.rotationJitter)),
+  inUseFor: withDefault(duration(), Duration.toMillis(defaults.inUseFor)),
+  connectionSettings: Schema.optional(Schema.typeSchema(ConnectionSettings))
+})
+
 export class TenantConnections extends Context.Tag("tenant-discovery/TenantConnections")<
   TenantConnections,
   {
     /**
-     * The tenant's settings. Concurrent calls share one request, and what it
-     * answers is kept for an active tenant. Once the discovery knows that they are
-     * out of date no call answers with the old ones: one that is overtaken by such
-     * an event asks again. Interrupting it does not stop a request that others may
-     * wait for. Fails with `TenantManagerUnavailable` once closed.
+     * The tenant's settings. Concurrent calls share one request; the answer is cached for an
+     * active tenant. A call never answers with settings that the discovery knows to be out
+     * of date: a request that a change overtakes is repeated, up to 6 times with a backoff,
+     * then it fails with `TenantManagerUnavailable`. An answer that refuses an active tenant
+     * makes the discovery relist. Interrupting a call does not stop its request. Fails with
+     * `TenantManagerUnavailable` once closed.
      */
     readonly get: (id: TenantId) => Effect.Effect<Connections, TenantManagerError>
-    /** Counts the tenant as in use until the scope closes: its settings are loaded anew without being asked for. */
+    /** Counts the tenant's settings as in use until the scope closes: they are reloaded and revalidated. */
     readonly hold: (id: TenantId) => Effect.Effect<void, never, Scope.Scope>
-    /** Whether settings of this revision are still the newest: false from the moment an event said they are out of date. */
+    /** Whether settings of this revision are still the newest: false from the moment an event says that they changed. */
     readonly isCurrent: (id: TenantId, revision: number) => Effect.Effect<boolean>
     /**
-     * Tells `Reloaded` each time settings took the place of older ones, from the
-     * moment it is run until this closes. The discovery's `ConnectionsChanged`
-     * says that they are out of date, this that the new ones are in. A reader more
-     * than 4096 behind loses the oldest.
+     * What becomes of settings, from the moment the stream is run until this closes. Of each
+     * tenant a slow reader gets the latest change.
      */
-    readonly changes: Stream.Stream<Reloaded>
+    readonly changes: Stream.Stream<ConnectionsChange>
   }
 >() {
-  /** Nothing is asked before it is used. Bind it to a constant: called twice, it is two caches. */
+  /**
+   * The cache, empty; nothing is requested before the first `get`. Bind it to a constant:
+   * called twice, it is two caches.
+   *
+   * @throws RangeError for an option that is not valid.
+   *
+   * @example
+   * const connections = TenantConnections.layer({ checkInterval: "1 minute" })
+   */
   static layer(
     options?: TenantConnectionsOptions
   ): Layer.Layer<TenantConnections, never, TenantDiscovery | TenantManager> {
-    const defaults = tenantConnectionsDefaults
-    const millis = (input: Duration.DurationInput | undefined, other: Duration.Duration) =>
-      Duration.toMillis(input ?? other)
+    const { connectionSettings, staleWhileError, ...decoded } = decodeOptions(
+      "TenantConnections.layer",
+      Options,
+      options
+    )
     return Layer.scoped(
       TenantConnections,
       make({
-        ttl: millis(options?.ttl, defaults.ttl),
-        staleWhileError: options?.staleWhileError ?? defaults.staleWhileError,
-        failureTtl: millis(options?.failureTtl, defaults.failureTtl),
-        rotationJitter: millis(options?.rotationJitter, defaults.rotationJitter),
-        inUseFor: millis(options?.inUseFor, defaults.inUseFor),
-        defaults: options?.connectionSettings
+        ...decoded,
+        staleFor: staleWhileError ? decoded.staleFor : 0,
+        defaults: connectionSettings
       })
     )
   }
 
-  /** {@link TenantConnections.layer} with `MULTI_TENANT_CACHE_TTL_SEC` where no `ttl` is given. */
+  /**
+   * {@link TenantConnections.layer} with `MULTI_TENANT_CACHE_TTL_SEC` and
+   * `MULTI_TENANT_CONNECTIONS_CHECK_INTERVAL_SEC` where no option is given.
+   */
   static layerConfig(
     options?: TenantConnectionsOptions
   ): Layer.Layer<TenantConnections, ConfigError.ConfigError, TenantDiscovery | TenantManager> {

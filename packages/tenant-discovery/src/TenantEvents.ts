@@ -1,13 +1,18 @@
 /**
- * The event edge: a subscription to the events that the tenant manager publishes.
+ * The subscription to what the tenant manager publishes, whatever transport carries it.
  */
 import { Context, type Effect, type Scope } from "effect"
 
 /**
- * Why a subscription ended or never began. `message` is for people and holds no secret.
+ * Why a subscription ended, or could not start. `message` is for people and holds no secret.
  *
- * - `Overflow`: messages came faster than the listener took them, and some were dropped. The
- *   subscription itself goes on.
+ * - `ConnectFailed`: no connection, or refused credentials.
+ * - `SubscribeFailed`: connected, but SUBSCRIBE was refused or not acknowledged in time.
+ * - `ConnectionLost`: an established subscription ended, or the server answered a heartbeat with
+ *   an error that does not prove delivery.
+ * - `HeartbeatTimedOut`: an established subscription did not answer a heartbeat in time.
+ * - `Overflow`: messages arrived faster than the receiver took them, and some were dropped; the
+ *   subscription itself continues.
  */
 export type LostCause =
   | { readonly _tag: "ConnectFailed"; readonly message: string }
@@ -17,31 +22,41 @@ export type LostCause =
   | { readonly _tag: "Overflow"; readonly message: string }
 
 /**
- * What receives the signals of a subscription, in the order in which they happen. The adapter
- * calls it synchronously; it neither blocks nor throws.
+ * Receives a subscription's signals, synchronously and in the order in which they happen. No
+ * method may block. A method that throws ends the connection; the adapter reports the defect and
+ * subscribes again.
  */
 export interface SignalSink {
-  /** The server acknowledged the subscription: from here on nothing is missed. */
-  readonly subscribed: () => void
-  /** One message, and the channel that carried it. */
-  readonly message: (raw: string, channel?: string) => void
-  /** The server answered a heartbeat that was sent then, in monotonic nanoseconds. */
-  readonly alive: (sentAt: bigint) => void
-  /** There is no subscription any more, or there is none yet. */
-  readonly lost: (cause: LostCause) => void
+  /**
+   * The server acknowledged the subscription. Everything published from here on arrives, until
+   * `lost`. What was published before may be missing.
+   */
+  subscribed(): void
+  /** One raw message, and the channel that carried it. */
+  message(raw: string, channel?: string): void
+  /**
+   * The server answered a heartbeat on the subscription's own connection: everything it published
+   * before `sentAt` (`Clock.currentTimeNanos` when the heartbeat was sent) has arrived.
+   */
+  alive(sentAt: bigint): void
+  /**
+   * Messages may be missing from here on, until the next `subscribed`. Called again before that
+   * when the reason that prevents a new subscription changes.
+   */
+  lost(cause: LostCause): void
 }
 
-/** The subscription to tenant events. An adapter such as `RedisTenantEvents` provides it. */
+/** The subscription to tenant events, provided by an adapter such as `RedisTenantEvents`. */
 export class TenantEvents extends Context.Tag("tenant-discovery/TenantEvents")<
   TenantEvents,
   {
     /**
-     * Starts a subscription that lives until the scope closes. It connects, subscribes, detects
-     * a loss and starts again, with a backoff and without end.
+     * Starts a subscription that lives until the scope closes. The adapter connects, subscribes,
+     * detects a loss, and subscribes again with its own backoff, without end.
      *
-     * Returns at once. The first signal is `subscribed` or `lost`, within the adapter's connect
-     * timeout. No signal follows the close of the scope, which is bounded even if the server
-     * hangs.
+     * Returns at once, without waiting for the first `subscribed` or `lost`; one of the two
+     * always follows within the adapter's connect timeout. The sink receives nothing after the
+     * scope has closed. Closing is bounded even when the server hangs.
      */
     readonly subscribe: (sink: SignalSink) => Effect.Effect<void, never, Scope.Scope>
   }

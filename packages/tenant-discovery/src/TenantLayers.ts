@@ -1,95 +1,146 @@
 /**
- * A layer a tenant: built from its connection settings on first use, shared,
- * and released when it is idle, rotated or removed.
+ * A layer for each tenant: built from the tenant's connection settings on first use, shared,
+ * and released when it is idle, replaced or removed.
  */
 import {
   type ConfigError,
   Context,
-  Deferred,
   Duration,
   Effect,
+  Exit,
   Fiber,
   Layer,
-  type Scope
+  Schema,
+  Scope
 } from "effect"
 import { CurrentTenant } from "./CurrentTenant.js"
-import { type TenantLayerError, TenantNotActive } from "./internal/layers/errors.js"
-import { type Lookup, make, type Pool, type PoolSettings } from "./internal/layers/pool.js"
+import { type Acquired, make, type Pool, type PoolSettings } from "./internal/layers/pool.js"
+import {
+  type TenantLayerError,
+  TenantLayersClosed,
+  TenantNotActive,
+  TenantNotIsolated,
+  TenantResourceReplaced
+} from "./internal/layers/poolErrors.js"
+import { IsolatedResource, ResourceHolder } from "./internal/layers/resourceHolder.js"
+import type { PoolFunctions } from "./internal/layers/resourceLife.js"
+import type { RevokeReason } from "./internal/layers/tenantEntries.js"
+import { count, decodeOptions, duration, withDefault } from "./internal/options.js"
 import type { TenantId } from "./Tenant.js"
-import type { TenantConnections } from "./TenantConnections.js"
+import type { Connections, TenantConnections } from "./TenantConnections.js"
 import type { TenantDiscovery } from "./TenantDiscovery.js"
 import * as TenantDiscoveryConfig from "./TenantDiscoveryConfig.js"
 
 export {
+  TenantBuildTimedOut,
   type TenantLayerError,
   TenantLayersClosed,
   TenantNotActive,
-  TenantPoolsExhausted
-} from "./internal/layers/errors.js"
+  TenantNotIsolated,
+  TenantPoolsExhausted,
+  TenantResourceReplaced
+} from "./internal/layers/poolErrors.js"
 
 export interface TenantLayersOptions {
-  /** How long after its last use a tenant's resource is released. Default 5 min. */
+  /** How long after its last use a resource is released; 0 is never. Protects databases from idle connections. Default 5 min. */
   readonly idleTimeout?: Duration.DurationInput | undefined
   /**
-   * How many resources are alive at once, those that are being built or released
-   * included. Default 100.
+   * How many tenants hold resources at once, those that are built or released included; 0 is
+   * no limit. Protects the process and its databases. The least recently used idle resource
+   * makes room; tenants wait in order. During a rotation a tenant has two. Default 100.
    */
   readonly maxTenants?: number | undefined
-  /** How long a caller waits for a place when all are in use. Longer than `rotationGrace`, which frees one. Default 1 min. */
+  /** How long a caller waits for a place, or for a former resource to close. Longer than `rotationGrace`. Default 1 min. */
   readonly acquireTimeout?: Duration.DurationInput | undefined
-  /** How long after a rotation the old resource stays with those who hold it. Default 30 s. */
+  /** How long a build may take. Protects a tenant from one build that hangs. Default 30 s. */
+  readonly buildTimeout?: Duration.DurationInput | undefined
+  /** How long after a rotation the work that uses the old resource may go on before it is interrupted. Default 30 s. */
   readonly rotationGrace?: Duration.DurationInput | undefined
-  /** How long after a removal those who hold the resource may go on before they are interrupted. Default 30 s. */
+  /** How long after a removal the work that uses the resource may go on before it is interrupted. Default 30 s. */
   readonly removalGrace?: Duration.DurationInput | undefined
-  /** How long a release is waited for, and those who were interrupted before it. Default 10 s. */
+  /** How long work may go on when the layer closes before it is interrupted. Default 10 s. */
+  readonly drain?: Duration.DurationInput | undefined
+  /**
+   * How long interrupted work, an interrupted build, and finalizers are each waited for.
+   * Protects removal and close from hanging: the close of the layer takes at most `drain`,
+   * `closeTimeout` and 1 s. Default 10 s.
+   */
   readonly closeTimeout?: Duration.DurationInput | undefined
-  /** How long after a build that failed its failure is answered without another try; doubles each time. Default 500 ms. */
+  /** How long the error of a failed build is answered before the next one; doubles each time. Protects a database that is down. Default 500 ms. */
   readonly buildBackoff?: Duration.DurationInput | undefined
-  /** Where the doubling ends. Default 30 s. */
+  /** The most that `buildBackoff` grows to. Default 30 s. */
   readonly buildBackoffCap?: Duration.DurationInput | undefined
 }
 
-/** What holds where {@link TenantLayersOptions} say nothing. */
+/** The defaults of {@link TenantLayersOptions}. */
 export const tenantLayersDefaults = {
   idleTimeout: Duration.minutes(5),
   maxTenants: 100,
   acquireTimeout: Duration.minutes(1),
+  buildTimeout: Duration.seconds(30),
   rotationGrace: Duration.seconds(30),
   removalGrace: Duration.seconds(30),
+  drain: Duration.seconds(10),
   closeTimeout: Duration.seconds(10),
   buildBackoff: Duration.millis(500),
   buildBackoffCap: Duration.seconds(30)
 } as const
 
-/** What is given wins over the class's own, which wins over the defaults. */
+const defaults = tenantLayersDefaults
+const millis = (value: Duration.Duration) => withDefault(duration(), Duration.toMillis(value))
+
+const Options = Schema.Struct({
+  idleTimeout: withDefault(
+    duration({ zero: true, infinity: true }),
+    Duration.toMillis(defaults.idleTimeout)
+  ),
+  maxTenants: withDefault(count(0), defaults.maxTenants),
+  acquireTimeout: millis(defaults.acquireTimeout),
+  buildTimeout: millis(defaults.buildTimeout),
+  rotationGrace: millis(defaults.rotationGrace),
+  removalGrace: millis(defaults.removalGrace),
+  drain: millis(defaults.drain),
+  closeTimeout: millis(defaults.closeTimeout),
+  buildBackoff: millis(defaults.buildBackoff),
+  buildBackoffCap: millis(defaults.buildBackoffCap)
+})
+
+/** The options of the layer win over those of the class. */
 const settingsOf = (
   name: string,
-  given: TenantLayersOptions | undefined,
-  own: TenantLayersOptions
+  own: TenantLayersOptions,
+  given: TenantLayersOptions = {},
+  maxTenantsName = "the option maxTenants"
 ): PoolSettings => {
-  const pick = <Key extends keyof TenantLayersOptions>(key: Key) =>
-    given?.[key] ?? own[key] ?? tenantLayersDefaults[key]
-  const millis = (key: Exclude<keyof TenantLayersOptions, "maxTenants">) =>
-    Duration.toMillis(pick(key))
-  return {
-    name,
-    maxTenants: Math.max(1, pick("maxTenants")),
-    idleTimeout: millis("idleTimeout"),
-    acquireTimeout: millis("acquireTimeout"),
-    rotationGrace: millis("rotationGrace"),
-    removalGrace: millis("removalGrace"),
-    closeTimeout: millis("closeTimeout"),
-    buildBackoff: millis("buildBackoff"),
-    buildBackoffCap: millis("buildBackoffCap")
-  }
+  const isGiven = ([, value]: readonly [string, unknown]) => value !== undefined
+  const options = { ...own, ...Object.fromEntries(Object.entries(given).filter(isGiven)) }
+  return { ...decodeOptions(name, Options, options), name, maxTenantsName }
 }
 
 /** The service behind a class of {@link Service}. */
 export type TenantLayers<A, E> = Pool<A, E>
 
 export interface ServiceOptions<A, E, R> extends TenantLayersOptions {
-  /** What is built for a tenant. Called anew after each change of its settings. */
-  readonly lookup: Lookup<A, E, R>
+  /**
+   * Builds a tenant's resource; run again when its settings differ. It sees the context of
+   * the layer that made the pool, never that of a caller.
+   */
+  readonly lookup: PoolFunctions<A, E, R>["lookup"]
+  /**
+   * Applies new limits (`connectionSettings`) to a resource in place, where nothing else of
+   * the settings differs. Default: the resource is replaced, as it is when this fails.
+   */
+  readonly apply?: (
+    resource: Context.Context<A>,
+    connections: Connections
+  ) => Effect.Effect<void, unknown, R>
+  /**
+   * Services that must not reach work with another resource, such as the open transaction
+   * of a database client, which would take that work's writes to another tenant. `provide`
+   * takes them out of the context of its work; the layers fail with `TenantNotIsolated`.
+   * Default: none.
+   */
+  readonly isolate?: ReadonlyArray<{ readonly key: string }>
 }
 
 /** What a class made by {@link Service} offers. */
@@ -98,109 +149,186 @@ export interface TenantLayersClass<Self, Id extends string, A, E, R> extends Con
   Id,
   TenantLayers<A, E>
 > {
-  /** The map of all tenants, empty. Bind it to a constant; options given here win over the class's. */
+  /**
+   * The pool, empty. Bind it to a constant; options given here win over those of the class.
+   * When it closes, new callers fail with `TenantLayersClosed`, work in progress has `drain`
+   * to end and is then interrupted, and then the resources are released.
+   *
+   * @throws RangeError for an option that is not valid.
+   */
   readonly layer: (
     options?: TenantLayersOptions
   ) => Layer.Layer<Self, never, TenantConnections | TenantDiscovery | R>
-  /** `layer` with `MULTI_TENANT_MAX_TENANT_POOLS` and `MULTI_TENANT_IDLE_TIMEOUT_SEC` where no option says otherwise. */
+  /** `layer` with `MULTI_TENANT_MAX_TENANT_POOLS` and `MULTI_TENANT_IDLE_TIMEOUT_SEC` where no option is given. */
   readonly layerConfig: (
     options?: TenantLayersOptions
   ) => Layer.Layer<Self, ConfigError.ConfigError, TenantConnections | TenantDiscovery | R>
   /**
-   * The tenant's resource, held for as long as the layer is. Fails with what
-   * building it fails with, or a `TenantLayerError`.
+   * The tenant's resource, held for as long as the layer is. Fails with the error of the
+   * build, or a `TenantLayerError`.
    *
-   * Where the tenant is removed and the grace is over, the fiber that built this
-   * layer is interrupted; use `provide` where only the work should be.
+   * When a grace ends, the run of a `TenantWorker` that the layer was built in is
+   * interrupted. Outside of a worker it is the fiber that built the layer: that is the
+   * fiber of the work for `Effect.provide(work, get(id))`, and has ended long before for a
+   * layer that was merged with others. The resource then closes under the work, with a
+   * warning: use `provide` there.
    */
   readonly get: (id: TenantId) => Layer.Layer<A, E | TenantLayerError, Self>
-  /** `get` for the tenant that the work runs for. */
+  /** `get` for the current tenant. */
   readonly current: Layer.Layer<A, E | TenantLayerError, Self | CurrentTenant>
   /**
-   * Runs an effect with the tenant's resource. Where the tenant is removed and the
-   * grace is over, the effect is interrupted, and this fails with `TenantNotActive`.
+   * Runs an effect with the tenant's resource. When a grace ends, the effect is interrupted
+   * and this fails: with `TenantNotActive` after a removal, `TenantResourceReplaced` after a
+   * rotation, `TenantLayersClosed` at close. In an uninterruptible region the effect runs to
+   * its end, and the resource closes `closeTimeout` after the grace.
    */
   readonly provide: (
     id: TenantId
   ) => <B, E2, R2>(
     self: Effect.Effect<B, E2, R2>
   ) => Effect.Effect<B, E | E2 | TenantLayerError, Self | Exclude<R2, A>>
-  /** `provide` for the tenant that the work runs for. */
+  /** `provide` for the current tenant. */
   readonly provideCurrent: <B, E2, R2>(
     self: Effect.Effect<B, E2, R2>
   ) => Effect.Effect<B, E | E2 | TenantLayerError, Self | CurrentTenant | Exclude<R2, A>>
-  /** The next user of the tenant gets a new resource, as after a rotation. */
+  /** Replaces the tenant's resource, as a rotation does. */
   readonly invalidate: (id: TenantId) => Effect.Effect<void, never, Self>
 }
 
 /**
- * A class that is the tag of a map from tenant to layer:
+ * A class that is the tag of a pool of one layer for each tenant.
  *
- * ```ts
+ * Promised: one resource for each tenant and revision of its settings, built on first use;
+ * never more than `maxTenants` tenants with resources; each resource released exactly once;
+ * a caller never gets one with settings that were known to be out of date when it asked; a
+ * slow or failing build delays no other tenant that has a place.
+ *
+ * @throws RangeError for an option that is not valid.
+ *
+ * @example
  * class TenantPg extends TenantLayers.Service<TenantPg>()("TenantPg", {
- *   lookup: (connections) => Layer.unwrapEffect(Effect.map(connections.postgresql(), pgLayer))
+ *   lookup: (connections) => Layer.unwrapEffect(Effect.map(connections.postgresql(), pgLayer)),
+ *   isolate: [SqlClient.TransactionConnection]
  * }) {}
- * ```
  *
- * Promised: one resource a tenant and revision of its settings, built when first
- * used; never more than `maxTenants` alive; each released exactly once; a caller
- * never gets one that an event said to be out of date before it asked; one
- * tenant's slow or failing build delays no other that has a place.
+ * const program = TenantPg.provide(tenantId)(work)
  */
 export const Service =
   <Self>() =>
   <const Id extends string, A, E, R>(
     id: Id,
-    options: ServiceOptions<A, E, R>
+    { apply, isolate = [], lookup, ...own }: ServiceOptions<A, E, R>
   ): TenantLayersClass<Self, Id, A, E, R> => {
     const Tag: Context.TagClass<Self, Id, TenantLayers<A, E>> = Context.Tag(id)<
       Self,
       TenantLayers<A, E>
     >()
+    settingsOf(id, own)
 
-    const layer = (given?: TenantLayersOptions) =>
-      Layer.scoped(Tag, make(settingsOf(id, given, options), options.lookup))
+    const layerOf = (settings: PoolSettings) => Layer.scoped(Tag, make(settings, { lookup, apply }))
+    const isolated = new Set(isolate.map(({ key }) => key))
+    const marked = (context: Context.Context<A>, resource: object) =>
+      isolated.size === 0 ? context : Context.add(context, IsolatedResource, { resource })
 
-    /** Held by the fiber that runs this. */
-    const held = (
+    /** The isolated services in `context` that belong to another resource. */
+    const foreign = (context: Context.Context<never>, resource: object): ReadonlyArray<string> =>
+      Context.get(context, IsolatedResource).resource === resource
+        ? []
+        : [...isolated].filter((key) => context.unsafeMap.has(key))
+
+    const built = (
       tenant: TenantId
     ): Effect.Effect<Context.Context<A>, E | TenantLayerError, Self | Scope.Scope> =>
       Effect.withFiberRuntime((fiber) =>
-        Effect.flatMap(Tag, (pool) =>
-          pool.acquire(tenant, { revoke: Effect.asVoid(Fiber.interruptFork(fiber)) })
-        )
+        Effect.gen(function* () {
+          const pool = yield* Tag
+          const { revoke = Effect.asVoid(Fiber.interruptFork(fiber)) } = yield* ResourceHolder
+          const { context, resource } = yield* pool.acquire(tenant, { revoke: () => revoke })
+          const [service] = foreign(yield* Effect.context<never>(), resource)
+          if (service !== undefined) return yield* TenantNotIsolated.of(tenant, service)
+          return marked(context, resource)
+        })
       )
 
+    const revokedError = (tenant: TenantId, reason: RevokeReason): TenantLayerError => {
+      switch (reason) {
+        case "Removed":
+          return TenantNotActive.of(tenant)
+        case "Replaced":
+          return TenantResourceReplaced.of(tenant)
+        case "Closed":
+          return TenantLayersClosed.of(id)
+      }
+    }
+
+    /** The work has a fiber of its own, which is interrupted when the resource is to close. */
     const provide =
       (tenant: TenantId) =>
-      <B, E2, R2>(self: Effect.Effect<B, E2, R2>) =>
-        Effect.scoped(
-          Effect.gen(function* () {
-            const pool = yield* Tag
-            const revoked = yield* Deferred.make<never, TenantNotActive>()
-            const context = yield* pool.acquire(tenant, {
-              revoke: Effect.asVoid(Deferred.fail(revoked, TenantNotActive.of(tenant)))
-            })
-            return yield* Effect.raceFirst(Effect.provide(self, context), Deferred.await(revoked))
+      <B, E2, R2>(self: Effect.Effect<B, E2, R2>) => {
+        const withResource = ({ context, resource }: Acquired<A>) =>
+          Effect.mapInputContext(self, (outer: Context.Context<Exclude<R2, A>>) => {
+            const cut = foreign(outer, resource)
+            const kept = [...outer.unsafeMap].filter(([key]) => !cut.includes(key))
+            return Context.unsafeMake<R2>(
+              new Map([...kept, ...marked(context, resource).unsafeMap])
+            )
           })
-        )
+        const run = (scope: Scope.Scope) =>
+          Effect.uninterruptibleMask((restore) =>
+            Effect.gen(function* () {
+              const pool = yield* Tag
+              let revoked: RevokeReason | undefined
+              let work: Fiber.RuntimeFiber<B, E2> | undefined
+              const acquired = yield* pool
+                .acquire(tenant, {
+                  revoke: (reason) =>
+                    Effect.suspend(() => {
+                      revoked = reason
+                      return work === undefined ? Effect.void : Fiber.interruptFork(work)
+                    })
+                })
+                .pipe(Scope.extend(scope), restore)
+              const running = yield* Effect.fork(restore(withResource(acquired)))
+              work = running
+              if (revoked !== undefined) yield* Fiber.interruptFork(running)
+              const exit = yield* Effect.onInterrupt(restore(Fiber.await(running)), () =>
+                Fiber.interrupt(running)
+              )
+              yield* Fiber.inheritAll(running)
+              return revoked !== undefined && Exit.isInterrupted(exit)
+                ? yield* Effect.fail(revokedError(tenant, revoked))
+                : yield* exit
+            })
+          )
+        // The work does not see this scope: what it acquires belongs to the scope of its caller.
+        return Effect.acquireUseRelease(Scope.make(), run, Scope.close)
+      }
 
     return Object.assign(Tag, {
-      layer,
+      layer: (given?: TenantLayersOptions) => layerOf(settingsOf(id, own, given)),
       layerConfig: (given?: TenantLayersOptions) =>
         Layer.unwrapEffect(
           Effect.map(
             Effect.all([TenantDiscoveryConfig.maxTenantPools, TenantDiscoveryConfig.idleTimeout]),
-            ([maxTenants, idleTimeout]) =>
-              layer({
-                ...given,
-                maxTenants: given?.maxTenants ?? options.maxTenants ?? maxTenants,
-                idleTimeout: given?.idleTimeout ?? options.idleTimeout ?? idleTimeout
-              })
+            ([maxTenants, idleTimeout]) => {
+              const limit = given?.maxTenants ?? own.maxTenants
+              return layerOf(
+                settingsOf(
+                  id,
+                  own,
+                  {
+                    ...given,
+                    maxTenants: limit ?? maxTenants,
+                    idleTimeout: given?.idleTimeout ?? own.idleTimeout ?? idleTimeout
+                  },
+                  limit === undefined ? "MULTI_TENANT_MAX_TENANT_POOLS" : undefined
+                )
+              )
+            }
           )
         ),
-      get: (tenant: TenantId) => Layer.scopedContext(held(tenant)),
-      current: Layer.scopedContext(Effect.flatMap(CurrentTenant, (tenant) => held(tenant.id))),
+      get: (tenant: TenantId) => Layer.scopedContext(built(tenant)),
+      current: Layer.scopedContext(Effect.flatMap(CurrentTenant, (tenant) => built(tenant.id))),
       provide,
       provideCurrent: <B, E2, R2>(self: Effect.Effect<B, E2, R2>) =>
         Effect.flatMap(CurrentTenant, (tenant) => provide(tenant.id)(self)),

@@ -107,8 +107,8 @@ export class TenantView {
       revision: 0,
       mode: "BootstrapOnly",
       asOf: 0,
-      tenants: [],
-      ids: [],
+      tenants: Object.freeze([]),
+      ids: Object.freeze([]),
       log: emptyLog()
     })
   }
@@ -120,7 +120,9 @@ export class TenantView {
    * The changes that a reader of `from` gets to know `to`, a later view of the same
    * discovery: in the order in which they happened, conflated to at most two a tenant. A
    * tenant that left and came back is `Removed`, then `Added`. The cause of a removal is
-   * `Forgotten` where `from` is more than 4096 changes old, or a view of another discovery.
+   * `Forgotten` where `from` is more than 4096 changes old, or a view of another discovery. A
+   * `ConnectionsChanged` is never lost: where the log may have dropped one, every tenant that
+   * stayed gets one.
    *
    * @example
    * // Follow a view without missing a change:

@@ -1,8 +1,7 @@
 /**
- * The same cases in each run of `npm test`, so that a change is judged by what it
- * changed. `PROPERTY_SEED` gives others; `npm run test:model` and `test:fuzz` look
- * further, each time elsewhere.
+ * Each run tests the same random cases, so that a failure comes from a change. `PROPERTY_SEED`
+ * selects others; `npm run test:model` and `npm run test:fuzz` take new seeds.
  */
-import { FastCheck } from "effect"
+import * as FastCheck from "effect/FastCheck"
 
 FastCheck.configureGlobal({ seed: Number(process.env["PROPERTY_SEED"] ?? "20261124") })

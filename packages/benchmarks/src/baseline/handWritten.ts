@@ -1,8 +1,7 @@
 /**
- * The baseline: what a careful engineer writes by hand on ioredis, without a
- * library. A Map, callbacks, and a check of every field that it uses. It knows
- * the same events and the same IDs; it does not know what a lost subscription,
- * a suspicious list, a duplicate or a slow reader is.
+ * The baseline: what a careful engineer writes by hand on ioredis. A Map, callbacks, and a check of
+ * every field in use. It knows the same events and IDs. It does not handle a lost subscription, a
+ * suspicious list, a duplicate or a slow reader.
  */
 
 export interface HandWrittenTenant {
@@ -111,7 +110,7 @@ export class HandWrittenTenants {
     }
   }
 
-  /** The body of the list, as parsed. */
+  /** Takes the parsed body of a list. */
   list(body: unknown): void {
     const elements: ReadonlyArray<unknown> = Array.isArray(body) ? body : []
     const listed = new Set<string>()

@@ -1,4 +1,4 @@
-/** Child processes of the benchmarks, told what to do over IPC. */
+/** Child processes of the benchmarks. They receive orders and answer over IPC. */
 import { type ChildProcess, fork } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { Effect, type Scope } from "effect"
@@ -13,14 +13,17 @@ export const spawn = (
     stdio: ["ignore", "inherit", "inherit", "ipc"]
   })
 
-/** The child's next message; rejects when it ends first. */
+/** The child's next message. Rejects where the child cannot start or exits first. */
 export const answerOf = <A>(child: ChildProcess): Promise<A> =>
   new Promise((resolve, reject) => {
-    const ended = (code: number | null) =>
-      reject(new Error(`${child.spawnargs.join(" ")} ended with code ${code}`))
-    child.once("exit", ended)
+    const command = child.spawnargs.join(" ")
+    const onError = (cause: Error) => reject(new Error(`cannot run ${command}: ${cause.message}`))
+    const onExit = (code: number | null) => reject(new Error(`${command} exited with code ${code}`))
+    child.once("error", onError)
+    child.once("exit", onExit)
     child.once("message", (message) => {
-      child.removeListener("exit", ended)
+      child.off("error", onError)
+      child.off("exit", onExit)
       resolve(message as A)
     })
   })

@@ -1,46 +1,36 @@
-/** Discoveries to measure: over the real edges, and over edges that cost nothing. */
+/** Discoveries to measure: over real HTTP and Redis, and over the test doubles of both. */
 import { Context, Effect, Layer, Logger, Redacted, type Scope } from "effect"
 import {
-  type SignalSink,
   type Tenant,
   TenantDiscovery,
   type TenantDiscoveryService,
-  TenantEvents,
-  TenantId,
-  TenantManager
+  TenantId
 } from "tenant-discovery"
 import { NodeTenantDiscovery } from "tenant-discovery/node"
+import { TestTenantEvents, TestTenantManager } from "tenant-discovery/testing"
 import { API_KEY, ENVIRONMENT, SERVICE, tenantIdAt } from "../traffic.js"
-import type { World } from "./world.js"
 
-/** Neither side's log lines are measured: where they go costs more than what they say. */
+/** No log line of either side is measured. */
 export const quiet: Layer.Layer<never> = Logger.replace(Logger.defaultLogger, Logger.none)
 
-const serviceOf = <E>(
-  layer: Layer.Layer<TenantDiscovery, E>
-): Effect.Effect<TenantDiscoveryService, E, Scope.Scope> =>
-  Effect.map(Layer.build(Layer.provide(layer, quiet)), Context.get(TenantDiscovery))
-
-/** The discovery as a program has it: real HTTP, real Redis, on a channel of its own. */
+/** The discovery of a program: real HTTP and real Redis, on its own channel. */
 export const overTheNetwork = (options: {
-  readonly world: World
+  readonly redis: { readonly host: string; readonly port: number }
   readonly tenantManager: string
   readonly channel: string
-  readonly tenants: number
+  readonly tenants: number | string
 }): Effect.Effect<TenantDiscoveryService, unknown, Scope.Scope> =>
-  serviceOf(
-    NodeTenantDiscovery.layer({
-      tenantManager: {
-        service: SERVICE,
-        url: `${options.tenantManager}/${options.tenants}`,
-        apiKey: Redacted.make(API_KEY),
-        listBodyLimit: 512 * 1024 * 1024
-      },
-      redis: { host: options.world.redis.host, port: options.world.redis.port },
-      channel: { _tag: "Exact", channel: options.channel },
-      discovery: { environment: ENVIRONMENT, reconcileInterval: 0 }
-    })
-  )
+  NodeTenantDiscovery.layer({
+    tenantManager: {
+      service: SERVICE,
+      url: `${options.tenantManager}/${options.tenants}`,
+      apiKey: Redacted.make(API_KEY),
+      listBodyLimit: 512 * 1024 * 1024
+    },
+    redis: { host: options.redis.host, port: options.redis.port },
+    channel: { _tag: "Exact", channel: options.channel },
+    discovery: { environment: ENVIRONMENT, reconcileInterval: 0 }
+  }).pipe(Layer.provide(quiet), Layer.build, Effect.map(Context.get(TenantDiscovery)))
 
 export const tenantsTo = (count: number): ReadonlyArray<Tenant> =>
   Array.from({ length: count }, (_, index) => ({
@@ -50,36 +40,25 @@ export const tenantsTo = (count: number): ReadonlyArray<Tenant> =>
 
 export interface InMemory {
   readonly discovery: TenantDiscoveryService
-  readonly sink: SignalSink
+  /** Publishes messages to the discovery. */
+  readonly send: (...messages: ReadonlyArray<string>) => Effect.Effect<void>
 }
 
-/** The discovery over a list and messages that are handed to it. */
+/** The discovery over the doubles of its two edges. */
 export const inMemory = (
   tenants: ReadonlyArray<Tenant>
 ): Effect.Effect<InMemory, unknown, Scope.Scope> =>
-  Effect.suspend(() => {
-    let taken: SignalSink | undefined
-    const events = Layer.succeed(TenantEvents, {
-      subscribe: (sink) =>
-        Effect.sync(() => {
-          taken = sink
-          sink.subscribed()
-        })
-    })
-    const manager = Layer.succeed(TenantManager, {
-      service: SERVICE,
-      listActiveTenants: Effect.succeed({ tenants, skipped: 0 }),
-      getConnections: () => Effect.dieMessage("a benchmark asks for no connections")
-    })
-    return serviceOf(
-      TenantDiscovery.layer({ environment: ENVIRONMENT, reconcileInterval: 0 }).pipe(
-        Layer.provide([events, manager])
+  TenantDiscovery.layer({ environment: ENVIRONMENT, reconcileInterval: 0 }).pipe(
+    Layer.provideMerge(
+      Layer.mergeAll(
+        TestTenantEvents.layer(),
+        TestTenantManager.layer({ service: SERVICE, tenants })
       )
-    ).pipe(
-      Effect.flatMap((discovery) =>
-        taken === undefined
-          ? Effect.die("expected the discovery to subscribe")
-          : Effect.succeed({ discovery, sink: taken })
-      )
-    )
-  })
+    ),
+    Layer.provide(quiet),
+    Layer.build,
+    Effect.map((context) => ({
+      discovery: Context.get(context, TenantDiscovery),
+      send: Context.get(context, TestTenantEvents).send
+    }))
+  )

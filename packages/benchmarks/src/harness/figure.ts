@@ -1,46 +1,35 @@
-/** What a benchmark finds: one line of the table. */
+/** The result of a benchmark: one line of the table. */
 
-/** A median with the least and the most of the rounds. */
+/** The median, the least and the greatest value of the rounds. */
 export interface Spread {
   readonly median: number
   readonly min: number
   readonly max: number
 }
 
-/** Which ratio of ours to the baseline's is wanted. */
-export type Reach =
+/** The budget for the ratio of ours to the baseline. */
+export type Budget =
   | { readonly _tag: "AtLeast"; readonly ratio: number }
   | { readonly _tag: "AtMost"; readonly ratio: number }
-  /** Shown, not judged. */
-  | { readonly _tag: "Shown" }
 
 export interface Figure {
-  /** The row of the table of limits. */
+  /** The row of the table of budgets. */
   readonly row: number
   readonly name: string
   readonly baseline: string
   readonly unit: string
   readonly ours: Spread
   readonly theirs: Spread | undefined
-  /** Ours to theirs, or to the limit where there is no baseline: the median of the rounds' own ratios. */
+  /** Ours to the baseline, or to the limit where there is no baseline: of each round on its own. */
   readonly ratio: Spread
-  readonly reach: Reach
+  readonly budget: Budget
 }
 
-export const atLeast = (ratio: number): Reach => ({ _tag: "AtLeast", ratio })
-export const atMost = (ratio: number): Reach => ({ _tag: "AtMost", ratio })
-export const shown: Reach = { _tag: "Shown" }
+export const atLeast = (ratio: number): Budget => ({ _tag: "AtLeast", ratio })
+export const atMost = (ratio: number): Budget => ({ _tag: "AtMost", ratio })
 
-export const isMet = ({ ratio, reach }: Figure): boolean => {
-  switch (reach._tag) {
-    case "AtLeast":
-      return ratio.median >= reach.ratio
-    case "AtMost":
-      return ratio.median <= reach.ratio
-    case "Shown":
-      return true
-  }
-}
+export const isMet = ({ budget, ratio }: Figure): boolean =>
+  budget._tag === "AtLeast" ? ratio.median >= budget.ratio : ratio.median <= budget.ratio
 
 export const percentile = (values: ReadonlyArray<number>, fraction: number): number => {
   const sorted = [...values].sort((a, b) => a - b)
@@ -64,9 +53,9 @@ export interface Measured {
   readonly theirs: ReadonlyArray<number>
 }
 
-type Heading = Pick<Figure, "row" | "name" | "baseline" | "unit" | "reach">
+type Heading = Pick<Figure, "row" | "name" | "baseline" | "unit" | "budget">
 
-/** A figure from what the rounds measured; both lists in the order of the rounds. */
+/** A figure from the values of the rounds; both lists are in the order of the rounds. */
 export const figure = (heading: Heading, { ours, theirs }: Measured): Figure => ({
   ...heading,
   ours: spreadOf(ours),
@@ -74,16 +63,16 @@ export const figure = (heading: Heading, { ours, theirs }: Measured): Figure => 
   ratio: spreadOf(ours.map((value, round) => value / (theirs[round] ?? Number.NaN)))
 })
 
-/** A figure that has a limit of its own instead of a baseline: its ratio is to that limit. */
+/** A figure with a limit in place of a baseline; its ratio is to that limit. */
 export const against = (
-  heading: Omit<Heading, "reach" | "baseline">,
+  heading: Pick<Figure, "row" | "name" | "unit">,
   values: ReadonlyArray<number>,
   limit: number
 ): Figure => ({
   ...heading,
-  baseline: `limit ${limit} ${heading.unit}`,
+  baseline: `limit: ${limit} ${heading.unit}`,
   ours: spreadOf(values),
   theirs: undefined,
   ratio: spreadOf(values.map((value) => value / limit)),
-  reach: atMost(1)
+  budget: atMost(1)
 })

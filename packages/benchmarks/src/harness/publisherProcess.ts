@@ -1,28 +1,19 @@
 /**
- * The publisher: a process of its own that writes PUBLISH commands straight to a
- * socket, so that it is never what is measured. Told what to do over IPC.
+ * The publisher: a process that writes PUBLISH commands straight to a socket, so that its work
+ * is not part of a measurement. It receives its orders over IPC.
  */
-import { writeFileSync } from "node:fs"
 import { createConnection, type Socket } from "node:net"
 import { associated, disassociated, tenantIdAt, traffic, type TrafficOptions } from "../traffic.js"
 
 export type Order =
   | { readonly _tag: "Connect"; readonly host: string; readonly port: number }
-  /** Makes the messages, before anything is measured. */
+  /** Makes the messages before a measurement begins. */
   | { readonly _tag: "Prepare"; readonly traffic: TrafficOptions }
+  /** Publishes the prepared messages, then `last`; answers when the server has taken them all. */
+  | { readonly _tag: "Flood"; readonly channel: string; readonly last: string }
   /**
-   * Publishes what was prepared, as fast as the server takes it, and `last` at the end.
-   * Creates the file `done` when the server has taken all.
-   */
-  | {
-      readonly _tag: "Flood"
-      readonly channel: string
-      readonly last: string
-      readonly done: string
-    }
-  /**
-   * Publishes `count` transitions, a tenant each, at so many a second; answers when each was sent.
-   * Even orders add the tenants from `first` on, the others take them away.
+   * Publishes `count` transitions at a rate, one per tenant from `first` on, and answers the time
+   * of each. The tenants appear, or disappear with `remove`.
    */
   | {
       readonly _tag: "Paced"
@@ -47,7 +38,7 @@ let socket: Socket | undefined
 let prepared: ReadonlyArray<string> = []
 
 const connected = (): Socket => {
-  if (socket === undefined) throw new Error("expected Connect before anything else")
+  if (socket === undefined) throw new Error("expected the order Connect first")
   return socket
 }
 
@@ -55,7 +46,7 @@ const connect = (host: string, port: number): Promise<void> =>
   new Promise((resolve, reject) => {
     socket = createConnection({ host, port, noDelay: true }, resolve)
     socket.on("error", reject)
-    // The replies have to be read, or the server stops reading us.
+    // The server stops to read from a client that does not read its replies.
     socket.resume()
   })
 
@@ -65,9 +56,9 @@ const write = (text: string): Promise<void> =>
     else connected().once("drain", resolve)
   })
 
-const ECHO = "all of it was taken"
+const ECHO = "all messages were taken"
 
-/** Resolves when the server has carried out all that was written before. */
+/** Resolves when the server has executed every command that was written before. */
 const taken = (): Promise<void> =>
   new Promise((resolve) => {
     let end = ""
@@ -94,7 +85,7 @@ const flood = async (channel: string, last: string): Promise<void> => {
   await taken()
 }
 
-/** Milliseconds on the clock that all processes of the machine share. */
+/** Milliseconds on the monotonic clock that all processes of a machine share. */
 const now = (): number => Number(process.hrtime.bigint()) / 1e6
 
 const pause = (millis: number): Promise<void> =>
@@ -109,7 +100,7 @@ const paced = async (order: Extract<Order, { _tag: "Paced" }>): Promise<Readonly
   const gap = 1000 / perSecond
   const start = now()
   for (const text of commands) {
-    // Only timers: on few processors one that turns until it is due takes the server's place.
+    // A busy loop would take a core from the server.
     while (start + at.length * gap > now()) await pause(1)
     at.push(now())
     connected().write(text)
@@ -117,7 +108,7 @@ const paced = async (order: Extract<Order, { _tag: "Paced" }>): Promise<Readonly
   return at
 }
 
-const carryOut = async (order: Order): Promise<Answer> => {
+const execute = async (order: Order): Promise<Answer> => {
   switch (order._tag) {
     case "Connect":
       await connect(order.host, order.port)
@@ -127,7 +118,6 @@ const carryOut = async (order: Order): Promise<Answer> => {
       return { _tag: "Done" }
     case "Flood":
       await flood(order.channel, order.last)
-      writeFileSync(order.done, "")
       return { _tag: "Done" }
     case "Paced":
       return { _tag: "Sent", at: await paced(order) }
@@ -135,7 +125,7 @@ const carryOut = async (order: Order): Promise<Answer> => {
 }
 
 process.on("message", (order: Order) => {
-  carryOut(order).then(
+  execute(order).then(
     (answer) => process.send?.(answer),
     (error: unknown) => {
       console.error(error)

@@ -1,4 +1,4 @@
-/** The table for people, and the JSON for comparison. */
+/** The table and the verdict for people, and the JSON for comparison. */
 import { cpus } from "node:os"
 import { type Figure, isMet, type Spread } from "./figure.js"
 
@@ -26,18 +26,20 @@ const spread = ({ max, median, min }: Spread): string =>
 
 const ratio = (value: number): string => value.toFixed(2)
 
-const reachOf = ({ reach }: Figure): string => {
-  switch (reach._tag) {
-    case "AtLeast":
-      return `>= ${reach.ratio}`
-    case "AtMost":
-      return `<= ${reach.ratio}`
-    case "Shown":
-      return ""
-  }
-}
+const budgetOf = ({ budget }: Figure): string =>
+  `${budget._tag === "AtLeast" ? ">=" : "<="} ${budget.ratio}`
 
-const columns = ["#", "figure", "unit", "ours", "baseline", "", "ratio", "reach", ""] as const
+const columns = [
+  "#",
+  "figure",
+  "unit",
+  "ours",
+  "baseline",
+  "baseline is",
+  "ratio",
+  "budget",
+  "verdict"
+] as const
 
 const cells = (figure: Figure): ReadonlyArray<string> => [
   String(figure.row),
@@ -47,11 +49,11 @@ const cells = (figure: Figure): ReadonlyArray<string> => [
   figure.theirs === undefined ? "" : spread(figure.theirs),
   figure.baseline,
   `${ratio(figure.ratio.median)} (${ratio(figure.ratio.min)}..${ratio(figure.ratio.max)})`,
-  reachOf(figure),
-  figure.reach._tag === "Shown" ? "" : isMet(figure) ? "met" : "MISSED"
+  budgetOf(figure),
+  isMet(figure) ? "met" : "MISSED"
 ]
 
-/** Markdown, aligned to be read as it is. */
+/** Markdown with aligned columns. */
 export const table = (figures: ReadonlyArray<Figure>): string => {
   const rows = [columns, ...figures.map(cells)]
   const widths = columns.map((_, at) => Math.max(...rows.map((row) => (row[at] ?? "").length)))
@@ -60,6 +62,23 @@ export const table = (figures: ReadonlyArray<Figure>): string => {
   const rule = `|${widths.map((width) => "-".repeat(width + 2)).join("|")}|`
   const [head, ...body] = rows
   return [line(head ?? columns), rule, ...body.map(line)].join("\n")
+}
+
+export const verdict = (
+  figures: ReadonlyArray<Figure>
+): { readonly missed: boolean; readonly text: string } => {
+  const missed = figures.filter((figure) => !isMet(figure))
+  if (missed.length === 0) {
+    return { missed: false, text: `All ${figures.length} figures are within their budgets.` }
+  }
+  const rows = [...new Set(missed.map(({ row }) => row))]
+  return {
+    missed: true,
+    text:
+      `${missed.length} of ${figures.length} figures miss their budgets: ` +
+      `${missed.map(({ name, row }) => `#${row} ${name}`).join("; ")}. ` +
+      `Repeat them alone on a quiet machine: npm run bench -- --only ${rows.join(",")}`
+  }
 }
 
 export const report = (

@@ -1,20 +1,20 @@
 /**
- * Interleaved rounds. A shared machine's speed moves by half from minute to
- * minute; what was measured side by side within one round moves together.
+ * Interleaved rounds. The speed of a shared machine changes by half from minute to minute; the
+ * variants within one round see the same speed.
  */
 import { Record as Records, Struct } from "effect"
 
-/** What one round of each variant measured, in the order of the rounds. */
+/** The values of each variant, in the order of the rounds. */
 export type Rounds<Name extends string> = Readonly<Record<Name, ReadonlyArray<number>>>
 
 export interface RoundsOptions {
-  /** Default 7. */
+  /** Default 5. */
   readonly rounds?: number | undefined
-  /** Rounds that are run and not counted. Default 2. */
+  /** Rounds that run first and do not count. Default 1. */
   readonly warmUp?: number | undefined
   /**
-   * Whether garbage is collected before each run. Default true. It throws away compiled code
-   * as well, which takes a subject that is quick up to a million messages to make up for.
+   * Whether garbage is collected before each run. Default true. A collection discards compiled
+   * code too, which distorts short measurements of code that runs for hours.
    */
   readonly collect?: boolean | undefined
 }
@@ -23,13 +23,10 @@ export const collectGarbage = (): void => {
   if (typeof globalThis.gc === "function") globalThis.gc()
 }
 
-/**
- * Runs every variant once a round, and begins each round with another one, so that none
- * always follows the same neighbour.
- */
+/** Runs every variant once a round. Each round begins with another variant. Prints a dot a run. */
 export const interleave = async <Name extends string>(
   variants: Readonly<Record<Name, () => Promise<number> | number>>,
-  { collect = true, rounds = 7, warmUp = 2 }: RoundsOptions = {}
+  { collect = true, rounds = 5, warmUp = 1 }: RoundsOptions = {}
 ): Promise<Rounds<Name>> => {
   const names = Struct.keys(variants)
   const measured = Records.map(variants, (): Array<number> => [])
@@ -39,13 +36,14 @@ export const interleave = async <Name extends string>(
       if (name === undefined) continue
       if (collect) collectGarbage()
       const value = await variants[name]()
+      process.stderr.write(".")
       if (round >= 0) measured[name].push(value)
     }
   }
   return measured
 }
 
-/** Microseconds of processor time that this process used while `run` did. */
+/** Microseconds of processor time that this process used during `run`. */
 export const processorTime = async (run: () => Promise<void>): Promise<number> => {
   const before = process.cpuUsage()
   await run()
@@ -60,7 +58,7 @@ export const elapsed = async (run: () => Promise<void> | void): Promise<number> 
   return performance.now() - start
 }
 
-/** Waits until `holds`, looking each few milliseconds. */
+/** Waits until `holds` returns true; checks every 2 ms. Rejects after `limit` milliseconds. */
 export const until = async (holds: () => boolean, what: string, limit = 30_000): Promise<void> => {
   const deadline = performance.now() + limit
   while (!holds()) {
@@ -71,10 +69,10 @@ export const until = async (holds: () => boolean, what: string, limit = 30_000):
 
 let sink: unknown
 
-/** Keeps the compiler from leaving out what nobody looks at. */
+/** Keeps the compiler from removing a computation whose result is not used. */
 export const keep = (value: unknown): void => {
   sink = value
 }
 
-/** What was kept last. */
+/** The value of the last `keep`. */
 export const kept = (): unknown => sink

@@ -1,4 +1,4 @@
-/** What was measured, by version. */
+/** The versions of the measured packages. */
 import { readFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
@@ -6,7 +6,7 @@ import { dirname, join } from "node:path"
 const require = createRequire(import.meta.url)
 
 const versionOf = (name: string): string => {
-  // Not every package exports its package.json: it is looked for upward from its entry.
+  // Not every package exports its package.json: search upward from its entry point.
   for (let at = dirname(require.resolve(name)); at !== dirname(at); at = dirname(at)) {
     try {
       const found: unknown = JSON.parse(readFileSync(join(at, "package.json"), "utf8"))

@@ -1,5 +1,5 @@
 /**
- * A database for each tenant, and roles that come and go: what an operator does.
+ * The operator's part: a database per tenant, and the roles that log in to it.
  */
 import { PgClient } from "@effect/sql-pg"
 import { SqlClient } from "@effect/sql"
@@ -16,12 +16,12 @@ export interface Batch {
   readonly amount: number
 }
 
-/** One batch as it was applied. */
+/** One applied batch. */
 export interface Applied {
   readonly id: number
-  /** The role whose credentials it ran with. */
+  /** The role that applied it. */
   readonly role: string
-  /** Milliseconds since the epoch, when it was committed or shortly before. */
+  /** Milliseconds since the epoch, at the commit or shortly before. */
   readonly at: number
 }
 
@@ -32,14 +32,14 @@ export interface Credentials {
 
 export interface TenantDatabase {
   readonly name: string
-  /** Puts batches where the tenant's worker finds them. */
+  /** Adds batches to the tenant's table of pending batches. */
   readonly enqueue: (batches: ReadonlyArray<Batch>) => Effect.Effect<void, unknown>
   readonly pending: Effect.Effect<number, unknown>
   readonly applied: Effect.Effect<ReadonlyArray<Applied>, unknown>
   readonly balances: Effect.Effect<ReadonlyArray<number>, unknown>
-  /** A new role with the same rights. */
+  /** Creates a role with the same rights. */
   readonly issue: Effect.Effect<Credentials, unknown>
-  /** The role can no longer log in, and its sessions are ended. */
+  /** Forbids the role to log in and ends its sessions. */
   readonly revoke: (username: string) => Effect.Effect<void, unknown>
 }
 
@@ -74,7 +74,7 @@ const makeTenantDatabase = (
         admin`CREATE ROLE ${admin(owner)} NOLOGIN`,
         admin`CREATE DATABASE ${admin(name)} OWNER ${admin(owner)}`
       ),
-      // A server that was there before is left as it was.
+      // An existing server keeps nothing of this program.
       () =>
         Effect.gen(function* () {
           yield* admin`DROP DATABASE ${admin(name)} WITH (FORCE)`
@@ -87,7 +87,7 @@ const makeTenantDatabase = (
     const sql = yield* connect(server, name)
     yield* sql`CREATE TABLE accounts (id int PRIMARY KEY, balance bigint NOT NULL)`
     yield* sql`CREATE TABLE pending (id int PRIMARY KEY, source int NOT NULL, target int NOT NULL, amount int NOT NULL)`
-    // The key is what would refuse a batch that is applied twice.
+    // The primary key refuses to apply a batch twice.
     yield* sql`CREATE TABLE applied (id int PRIMARY KEY, role text NOT NULL, at timestamptz NOT NULL)`
     yield* sql`INSERT INTO accounts SELECT id, ${OPENING_BALANCE} FROM generate_series(0, ${ACCOUNTS - 1}) id`
     for (const table of ["accounts", "pending", "applied"]) {
@@ -124,7 +124,7 @@ const makeTenantDatabase = (
     }
   })
 
-/** What `/connections` says of a tenant that has these credentials. */
+/** The body of `/connections` of a tenant with these credentials. */
 export const settingsFor = (
   server: Server,
   database: TenantDatabase,
@@ -144,7 +144,7 @@ export const settingsFor = (
   }
 })
 
-/** Makes databases on the server; the connections to them are closed with the scope. */
+/** Creates databases on the server; the scope closes their connections. */
 export const makeDatabases = (server: Server) =>
   Effect.gen(function* () {
     const admin = yield* connect(server, server.database)

@@ -1,13 +1,13 @@
-/** Whether the sums are right. */
+/** The verdict over a tenant's batches and balances. */
 import { ACCOUNTS, type Applied, type Batch, OPENING_BALANCE } from "./databases.js"
 
-/** Everything that is known of one tenant at the end. */
+/** The records of one tenant at the end. */
 export interface Account {
   readonly tenant: string
   readonly enqueued: ReadonlyArray<Batch>
   readonly applied: ReadonlyArray<Applied>
   readonly balances: ReadonlyArray<number>
-  /** When each role was replaced by a newer one, in milliseconds since the epoch. */
+  /** When a newer role replaced each role, in milliseconds since the epoch. */
   readonly replacedAt: ReadonlyMap<string, number>
 }
 

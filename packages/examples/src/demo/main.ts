@@ -1,7 +1,6 @@
 /**
- * `npm run demo`: a tenant manager and a Redis of its own, a program on them by
- * environment variables, and a story on the real wire. Exit code 1 where anything
- * was not as expected.
+ * `npm run demo`: starts a tenant manager, a Redis server and a program that uses both, then plays
+ * faults on them. The exit code is 1 where an act does not end as expected.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { RedisServer, Simulator } from "@tenant-discovery/simulator"
@@ -29,29 +28,29 @@ const TENANTS = [
   { id: "tenant-3" }
 ]
 
-/** What this is all for: work for whoever is active, every second, and for as long as they are. */
+/** A scheduled worker over the active tenants, and one that runs while a tenant is active. */
 const workers = (timeline: Timeline) => {
   const served = new Set<string>()
   const serve = Effect.flatMap(CurrentTenant, ({ id }) => Effect.sync(() => served.add(id)))
-  const told = Effect.suspend(() => {
+  const report = Effect.suspend(() => {
     const ids = [...served]
     served.clear()
     return ids.length === 0
       ? Effect.void
       : timeline.faint(`scheduled worker served ${ids.length}: ${ids.join(" ")}`)
   })
-  const connected = Effect.acquireRelease(
-    Effect.flatMap(CurrentTenant, ({ id }) => timeline.faint(`worker of ${id} begins`)),
-    () => Effect.flatMap(CurrentTenant, ({ id }) => timeline.faint(`worker of ${id} ends`))
+  const announced = Effect.acquireRelease(
+    Effect.flatMap(CurrentTenant, ({ id }) => timeline.faint(`worker of ${id} starts`)),
+    () => Effect.flatMap(CurrentTenant, ({ id }) => timeline.faint(`worker of ${id} stops`))
   )
   return Layer.mergeAll(
     TenantWorker.scheduled({ name: "sync", schedule: Schedule.spaced("1 second"), run: serve }),
     TenantWorker.perTenant({
       name: "relay",
       maxTenants: 100,
-      run: Effect.scoped(Effect.zipRight(connected, Effect.never))
+      run: Effect.scoped(Effect.zipRight(announced, Effect.never))
     }),
-    Layer.scopedDiscard(Effect.forkScoped(Effect.repeat(told, Schedule.spaced("1 second"))))
+    Layer.scopedDiscard(Effect.forkScoped(Effect.repeat(report, Schedule.spaced("1 second"))))
   )
 }
 
@@ -60,13 +59,13 @@ const stay = (simulator: Simulator.SimulatorService, timeline: Timeline): Effect
     `  curl -X POST localhost:${simulator.port}/admin/${path} -H 'content-type: application/json' -d '${JSON.stringify(body)}'`
   const lines = [
     "",
-    "All is left running; Ctrl-C ends it. To play with it:",
+    "The servers and the program keep running; press Ctrl+C to stop them. Operations:",
     post("create", { id: "stark" }),
     post("suspend", { tenantId: "stark" }),
     post("reactivate", { tenantId: "stark" }),
     post("bulkCreate", { count: 3 }),
     post("trouble", { _tag: "Status", status: 503, times: 3 }),
-    "The same for a program of yours:",
+    "Environment of your own program:",
     ...Object.entries(simulator.env).map(([name, value]) => `  export ${name}=${value}`)
   ]
   return Effect.zipRight(Effect.forEach(lines, timeline.line, { discard: true }), Effect.never)
@@ -82,14 +81,14 @@ const demo = Effect.fnUntraced(function* (timeline: Timeline) {
     Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(simulator.env))))
   )
   const discovery = Context.get(built, TenantDiscovery)
-  const told = yield* Ref.make<ReadonlyArray<TenantChange>>([])
-  const stage: Stage = { simulator, discovery, timeline, told, failures: yield* Ref.make(0) }
+  const received = yield* Ref.make<ReadonlyArray<TenantChange>>([])
+  const stage: Stage = { simulator, discovery, timeline, received, failures: yield* Ref.make(0) }
 
   yield* discovery.changes.pipe(
     Stream.runForEach((change) =>
       Effect.zipRight(
-        timeline.faint(`told: ${change._tag} ${change.tenant.id}`),
-        Ref.update(told, (all) => [...all, change])
+        timeline.faint(`change: ${change._tag} ${change.tenant.id}`),
+        Ref.update(received, (all) => [...all, change])
       )
     ),
     Effect.forkIn(scope)
@@ -104,8 +103,10 @@ const demo = Effect.fnUntraced(function* (timeline: Timeline) {
 
   const failures = yield* Ref.get(stage.failures)
   yield* timeline.line("")
-  yield* timeline.line(failures === 0 ? "All as expected." : `${failures} acts not as expected.`)
-  if (failures > 0) yield* Effect.fail("the demo did not go as expected")
+  yield* timeline.line(
+    failures === 0 ? "All acts ended as expected." : `${failures} acts did not end as expected.`
+  )
+  if (failures > 0) yield* Effect.fail("an act did not end as expected")
 })
 
 const withLogger = Effect.flatMap(makeTimeline, (timeline) =>

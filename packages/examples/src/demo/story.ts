@@ -1,4 +1,4 @@
-/** The acts: what is done to the world, what is expected of the discovery, what was seen. */
+/** The acts: each changes the servers, waits for an expected view and reports what it saw. */
 import type { Simulator } from "@tenant-discovery/simulator"
 import { Clock, Effect, Option, Ref, Stream } from "effect"
 import type { TenantChange, TenantDiscovery, TenantView } from "tenant-discovery"
@@ -8,18 +8,18 @@ export interface Stage {
   readonly simulator: Simulator.SimulatorService
   readonly discovery: TenantDiscovery["Type"]
   readonly timeline: Timeline
-  readonly told: Ref.Ref<ReadonlyArray<TenantChange>>
+  readonly received: Ref.Ref<ReadonlyArray<TenantChange>>
   readonly failures: Ref.Ref<number>
 }
 
-/** So that it can be read, and the worker seen at its work. */
+/** Between acts, so that a reader can follow. */
 const PAUSE = "900 millis"
 
-/** An act that hangs is an act that failed. */
-const PATIENCE = "12 seconds"
+/** An act that takes longer has failed. */
+const ACT_TIMEOUT = "12 seconds"
 
 interface Seen {
-  readonly kept: boolean
+  readonly ok: boolean
   readonly seen: string
 }
 
@@ -32,17 +32,17 @@ const act = (
   Effect.gen(function* () {
     yield* Effect.sleep(PAUSE)
     yield* stage.timeline.act(title)
-    const { kept, seen } = yield* play.pipe(
-      Effect.timeout(PATIENCE),
+    const { ok, seen } = yield* play.pipe(
+      Effect.timeout(ACT_TIMEOUT),
       Effect.catchAllCause((cause) =>
-        Effect.succeed({ kept: false, seen: `an error: ${String(cause)}` })
+        Effect.succeed({ ok: false, seen: `an error: ${String(cause)}` })
       )
     )
-    yield* stage.timeline.verdict(kept, expected, seen)
-    if (!kept) yield* Ref.update(stage.failures, (count) => count + 1)
+    yield* stage.timeline.verdict(ok, expected, seen)
+    if (!ok) yield* Ref.update(stage.failures, (count) => count + 1)
   })
 
-/** Waits until the view is as wanted; `false` where that does not happen in time. */
+/** Waits for a view; `false` where it does not appear within ten seconds. */
 const until = (
   { discovery }: Stage,
   wanted: (view: TenantView) => boolean
@@ -56,7 +56,7 @@ const until = (
 
 const holds = (view: TenantView, id: string): boolean => view.ids.some((known) => known === id)
 
-/** Does something, and says how long it took until the view had it. */
+/** Makes a change and measures the time until the view shows it. */
 const seenAfter = <E>(
   stage: Stage,
   change: Effect.Effect<unknown, E>,
@@ -66,30 +66,30 @@ const seenAfter = <E>(
   Effect.gen(function* () {
     yield* change
     const began = yield* Clock.currentTimeNanos
-    const kept = yield* until(stage, wanted)
+    const ok = yield* until(stage, wanted)
     const took = Number((yield* Clock.currentTimeNanos) - began) / 1e6
     const view = yield* stage.discovery.view.get
     return {
-      kept,
+      ok,
       seen: `${describe(view)}, ${took < 1 ? "at once" : `after ${Math.round(took)} ms`}`
     }
   })
 
 const sorted = (ids: ReadonlyArray<string>): string => ids.toSorted().join(" ")
 
-const isTruth = (stage: Stage, view: TenantView): Effect.Effect<boolean> =>
-  Effect.map(stage.simulator.activeTenantIds(), (truth) => sorted(truth) === sorted(view.ids))
+const isCorrect = (stage: Stage, view: TenantView): Effect.Effect<boolean> =>
+  Effect.map(stage.simulator.activeTenantIds(), (active) => sorted(active) === sorted(view.ids))
 
 const listedAndLive = (stage: Stage): Effect.Effect<void> =>
   act(
     stage,
     "The program starts",
-    "every tenant listed, in canonical spelling, and mode Live",
+    "all tenants, their IDs in canonical spelling, mode Live",
     Effect.gen(function* () {
       const live = yield* until(stage, ({ mode }) => mode === "Live")
       const view = yield* stage.discovery.view.get
-      const right = yield* isTruth(stage, view)
-      return { kept: live && right, seen: `${view.size} tenants, mode ${view.mode}` }
+      const correct = yield* isCorrect(stage, view)
+      return { ok: live && correct, seen: `${view.size} tenants, mode ${view.mode}` }
     })
   )
 
@@ -101,25 +101,25 @@ const events = (stage: Stage): Effect.Effect<void> => {
       act(
         stage,
         "A tenant is associated with the service",
-        "initech is active within moments",
+        "initech is active",
         seenAfter(stage, simulator.create({ id: "initech" }), (v) => holds(v, "initech"), count)
       ),
       act(
         stage,
         "It is suspended",
-        "initech is gone",
+        "initech is not active",
         seenAfter(stage, simulator.suspend("initech"), (v) => !holds(v, "initech"), count)
       ),
       act(
         stage,
         "It is reactivated",
-        "initech is back",
+        "initech is active again",
         seenAfter(stage, simulator.reactivate("initech"), (v) => holds(v, "initech"), count)
       ),
       act(
         stage,
         "An event of another service, then a malformed message, then one of ours",
-        "hooli is active, and nothing else came of it",
+        "only hooli becomes active",
         seenAfter(
           stage,
           Effect.all([
@@ -143,7 +143,7 @@ const redisAway = (stage: Stage): Effect.Effect<void> => {
       act(
         stage,
         "Redis is killed",
-        "mode BootstrapOnly, the tenants stay",
+        "mode BootstrapOnly, same tenants",
         seenAfter(
           stage,
           simulator.redis.kill,
@@ -153,32 +153,35 @@ const redisAway = (stage: Stage): Effect.Effect<void> => {
       ),
       act(
         stage,
-        "Meanwhile umbrella is associated and initech suspended: both events are lost",
-        "the view cannot know, and says so: not Live",
+        "umbrella is associated and initech suspended; both events are lost",
+        "the view is unchanged and its mode is not Live",
         Effect.gen(function* () {
           const associated = yield* simulator.create({ id: "umbrella" })
           const suspended = yield* simulator.suspend("initech")
           const view = yield* stage.discovery.view.get
           const lost = !associated.published && !suspended.published
           return {
-            kept: lost && view.mode !== "Live" && holds(view, "initech"),
+            ok: lost && view.mode !== "Live" && holds(view, "initech"),
             seen: `events ${lost ? "lost" : "published"}, mode ${view.mode}`
           }
         })
       ),
       act(
         stage,
-        "Redis comes back",
-        "subscribed again, re-listed, and told as ordinary changes: umbrella added, initech removed",
+        "Redis starts again",
+        "resubscribed and relisted: umbrella added, initech removed",
         Effect.gen(function* () {
-          const { kept, seen } = yield* seenAfter(
+          const { ok, seen } = yield* seenAfter(
             stage,
             simulator.redis.start,
             (view) => view.mode === "Live" && holds(view, "umbrella") && !holds(view, "initech"),
             (view) => `mode ${view.mode}, ${view.size} tenants`
           )
-          const right = yield* isTruth(stage, yield* stage.discovery.view.get)
-          return { kept: kept && right, seen: `${seen}; the view is the truth: ${right}` }
+          const correct = yield* isCorrect(stage, yield* stage.discovery.view.get)
+          return {
+            ok: ok && correct,
+            seen: `${seen}; the view is ${correct ? "correct" : "wrong"}`
+          }
         })
       )
     ],
@@ -193,29 +196,29 @@ const managerFails = (stage: Stage): Effect.Effect<void> => {
       act(
         stage,
         "The tenant manager answers 503",
-        "a re-list fails with a typed error, and changes nothing",
+        "a relist fails with a typed error and changes nothing",
         Effect.gen(function* () {
           const before = yield* discovery.activeTenantIds
           yield* simulator.trouble({ _tag: "Status", status: 503 })
           const error = yield* Effect.flip(discovery.refresh)
           const after = yield* discovery.activeTenantIds
           return {
-            kept: error._tag === "TenantManagerUnavailable" && after === before,
+            ok: error._tag === "TenantManagerUnavailable" && after === before,
             seen: `${error._tag}; ${after.length} tenants as before`
           }
         })
       ),
       act(
         stage,
-        "It answers again, with an empty list",
-        "not believed before a second list has confirmed it: nobody is removed",
+        "The tenant manager answers an empty list once",
+        "a second list must confirm it: no tenant is removed",
         Effect.gen(function* () {
           yield* simulator.clearTrouble
           yield* simulator.trouble({ _tag: "EmptyList", times: 1 })
           yield* discovery.refresh
           yield* discovery.refresh
           const view = yield* discovery.view.get
-          return { kept: yield* isTruth(stage, view), seen: `${view.size} tenants` }
+          return { ok: yield* isCorrect(stage, view), seen: `${view.size} tenants` }
         })
       )
     ],
@@ -223,22 +226,22 @@ const managerFails = (stage: Stage): Effect.Effect<void> => {
   )
 }
 
-const toldChanges = (stage: Stage): Effect.Effect<void> =>
+const receivedChanges = (stage: Stage): Effect.Effect<void> =>
   act(
     stage,
-    "What a reader of `changes` was told",
-    "each transition once, Added and Removed by turns for a tenant",
+    "The changes that a reader received",
+    "each transition once; Added and Removed alternate per tenant",
     Effect.gen(function* () {
-      const told = yield* Ref.get(stage.told)
+      const received = yield* Ref.get(stage.received)
       const last = new Map<string, string>()
-      const alternates = told
+      const alternates = received
         .filter(({ _tag }) => _tag === "Added" || _tag === "Removed")
         .every(({ _tag, tenant }) => {
           const before = last.get(tenant.id)
           last.set(tenant.id, _tag)
           return before !== _tag
         })
-      const story = told.map(({ _tag, tenant }) => `${_tag} ${tenant.id}`)
+      const story = received.map(({ _tag, tenant }) => `${_tag} ${tenant.id}`)
       const expected = [
         "Added initech",
         "Removed initech",
@@ -248,7 +251,7 @@ const toldChanges = (stage: Stage): Effect.Effect<void> =>
         "Added umbrella"
       ]
       return {
-        kept: alternates && expected.every((line) => story.includes(line)),
+        ok: alternates && expected.every((line) => story.includes(line)),
         seen: story.join(", ")
       }
     })
@@ -261,7 +264,7 @@ export const playStory = (stage: Stage): Effect.Effect<void> =>
       events(stage),
       redisAway(stage),
       managerFails(stage),
-      toldChanges(stage)
+      receivedChanges(stage)
     ],
     { discard: true }
   )
@@ -271,13 +274,13 @@ export const playClose = (stage: Stage, close: Effect.Effect<void>): Effect.Effe
   act(
     stage,
     "The program closes",
-    "done within two seconds; the IDs still answer",
+    "closed within two seconds; the IDs stay readable",
     Effect.gen(function* () {
       const before = (yield* stage.discovery.activeTenantIds).length
       const closed = yield* Effect.timeoutOption(close, "2 seconds")
       const after = (yield* stage.discovery.activeTenantIds).length
       return {
-        kept: Option.isSome(closed) && after === before,
+        ok: Option.isSome(closed) && after === before,
         seen: `${Option.isSome(closed) ? "closed" : "not closed"}; ${after} IDs`
       }
     })

@@ -1,12 +1,12 @@
-/** The demo's output: a line an event, with the time since the start. Plain where it is no terminal. */
+/** The demo's output: one line per event with the time since the start; colors on a terminal only. */
 import { Clock, Effect, HashMap, Logger, LogLevel } from "effect"
 
 export interface Timeline {
   readonly act: (title: string) => Effect.Effect<void>
   readonly line: (text: string) => Effect.Effect<void>
   readonly faint: (text: string) => Effect.Effect<void>
-  readonly verdict: (kept: boolean, expected: string, seen: string) => Effect.Effect<void>
-  /** What the library logs, as faint lines between the others. */
+  readonly verdict: (ok: boolean, expected: string, seen: string) => Effect.Effect<void>
+  /** Prints the library's log lines as faint lines. */
   readonly logger: Logger.Logger<unknown, void>
 }
 
@@ -32,10 +32,10 @@ export const makeTimeline: Effect.Effect<Timeline> = Effect.gen(function* () {
     act: (title) => Effect.zipRight(say(""), say(paint(BOLD, title))),
     line: say,
     faint: (text) => say(paint(FAINT, `  ${text}`)),
-    verdict: (kept, expected, seen) =>
+    verdict: (ok, expected, seen) =>
       Effect.zipRight(
         say(`  expected  ${expected}`),
-        say(`  seen      ${seen}  ${kept ? paint(GREEN, "ok") : paint(RED, "NOT AS EXPECTED")}`)
+        say(`  seen      ${seen}  ${ok ? paint(GREEN, "ok") : paint(RED, "NOT AS EXPECTED")}`)
       ),
     logger: Logger.make(({ annotations, logLevel, message }) => {
       if (LogLevel.lessThan(logLevel, LogLevel.Info)) return

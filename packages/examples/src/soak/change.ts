@@ -1,4 +1,4 @@
-/** Steady change: tenants come, go, are suspended and come back, and their passwords change. */
+/** Steady change: tenants are created, deleted, suspended and reactivated; passwords rotate. */
 import type { Simulator } from "@tenant-discovery/simulator"
 import { Effect } from "effect"
 
@@ -7,7 +7,7 @@ export const FLEET = 5_000
 const pick = (from: ReadonlyArray<string>): string =>
   from[Math.floor(Math.random() * from.length)] ?? ""
 
-/** One change after the other, for ever; about as many come as go. */
+/** Makes one change after the other; creations and deletions balance. */
 export const steadyChange = (simulator: Simulator.SimulatorService): Effect.Effect<never> => {
   const suspended: Array<string> = []
   const once = Effect.gen(function* () {

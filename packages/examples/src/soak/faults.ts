@@ -1,18 +1,18 @@
-/** What is done to the servers, one thing after the other. */
+/** The faults that the soak injects, one at a time. */
 import type { FaultProxy, RedisServer, Simulator, Trouble } from "@tenant-discovery/simulator"
 import { Effect } from "effect"
 
 export interface Servers {
   readonly simulator: Simulator.SimulatorService
   readonly redis: RedisServer.RedisServer
-  /** What the program's connections to Redis, and to the tenant manager, go through. */
+  /** The proxies of the program's connections to Redis and to the tenant manager. */
   readonly proxy: FaultProxy.FaultProxy
   readonly api: FaultProxy.FaultProxy
 }
 
 export interface Fault {
   readonly name: string
-  /** Strikes, and mends what it struck; interruptible in between. */
+  /** Injects the fault and ends it; interruptible in between. */
   readonly run: (servers: Servers) => Effect.Effect<unknown, unknown>
 }
 
@@ -26,7 +26,7 @@ const during = (
     () => Effect.orDie(mend)
   )
 
-/** A trouble of the tenant manager's, for a while in which somebody asks. */
+/** A fault of the tenant manager for two seconds. */
 const trouble = (name: string, ...troubles: ReadonlyArray<Trouble>): Fault => ({
   name,
   run: ({ simulator }) => during(simulator.trouble(...troubles), simulator.clearTrouble)
@@ -55,7 +55,7 @@ export const faults: readonly [Fault, ...ReadonlyArray<Fault>] = [
   { name: "manager link dead", run: ({ api }) => during(api.blackhole(), api.resume) },
   { name: "manager link slow", run: ({ api }) => during(api.slow(50_000), api.resume) },
   trouble("list 500", { _tag: "Status", on: "list", status: 500 }),
-  trouble("list asked to wait", { _tag: "Status", on: "list", status: 429, retryAfter: "1" }),
+  trouble("list 429", { _tag: "Status", on: "list", status: 429, retryAfter: "1" }),
   trouble("list 401", { _tag: "Status", on: "list", status: 401 }),
   trouble("list 403", { _tag: "Suspended", on: "list", status: "suspended" }),
   trouble("list redirected", { _tag: "Redirect", on: "list", to: "http://127.0.0.1:1/" }),
@@ -79,7 +79,7 @@ export const faults: readonly [Fault, ...ReadonlyArray<Fault>] = [
   }),
   {
     name: "event loop blocked",
-    // The servers' proxies are in this process, and blocked as well.
+    // This also blocks the proxies, which run in this process.
     run: () =>
       Effect.sync(() => {
         const end = performance.now() + 1_500

@@ -1,8 +1,7 @@
 /**
- * `npm run soak -- --minutes N`: a program on servers that something happens to every few
- * seconds, its view held against the truth all the time. Exit code 1 where a tenant stayed
- * wrong for too long, a reader was told something else than the view says, or anything is
- * left when it has closed.
+ * `npm run soak -- --minutes N`: runs a program while a fault strikes its servers every few seconds,
+ * and compares its view with the tenant manager's state. The exit code is 1 where a tenant was wrong
+ * for too long, a reader disagrees with the view, or the close leaves anything behind.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { FaultProxy, RedisServer, Simulator } from "@tenant-discovery/simulator"
@@ -31,7 +30,7 @@ import { makeReader, makeWork } from "./work.js"
 const READERS = 10
 const SLOW_READERS = 2
 const WORKERS = 50
-/** Longer than any fault, its way out, and a reconcile interval together. */
+/** Longer than a fault, the recovery and a reconcile interval together. */
 const LASTING = 30_000
 const SAMPLE = "200 millis"
 
@@ -46,7 +45,7 @@ interface Measure {
   readonly fibers: number
 }
 
-/** After two collections: what a finalizer lets go of goes with the second. */
+/** Measures after two garbage collections: the second frees what finalizers released. */
 const measure: Effect.Effect<Measure> = Effect.gen(function* () {
   for (let round = 0; round < 2; round++) {
     globalThis.gc?.()
@@ -60,7 +59,7 @@ const measure: Effect.Effect<Measure> = Effect.gen(function* () {
   }
 })
 
-/** A counter of the program's, over all its tags. */
+/** The sum of a counter over all its tags. */
 const counted = (name: string) =>
   Effect.map(Metric.snapshot, (pairs) =>
     pairs.reduce(
@@ -119,7 +118,7 @@ const soak = Effect.gen(function* () {
   yield* Layer.buildWithScope(work.layer, scope).pipe(
     Effect.provideService(TenantDiscovery, discovery)
   )
-  // Workers begin a few at a time.
+  // Workers start a few at a time.
   yield* Effect.sleep("50 millis").pipe(
     Effect.repeat({ until: () => work.ids().length === WORKERS }),
     Effect.timeoutOption("10 seconds")
@@ -128,15 +127,15 @@ const soak = Effect.gen(function* () {
   yield* Console.log(`at rest ${JSON.stringify(atRest)}, started ${JSON.stringify(atStart)}`)
 
   const divergence = new Divergence()
-  /** Work for those who have left, held against the truth as well. */
-  const astray = new Divergence()
+  /** Runs of tenants that are no longer active. */
+  const lateWork = new Divergence()
   const sample = Effect.map(
     Effect.zip(simulator.activeTenantIds(), discovery.activeTenantIds),
     ([truth, view]) => {
       const now = performance.now()
       const active = new Set(truth)
       divergence.sample(truth, view, now)
-      astray.sample(
+      lateWork.sample(
         [],
         work.ids().filter((id) => !active.has(id)),
         now
@@ -150,7 +149,7 @@ const soak = Effect.gen(function* () {
     yield* Effect.ignoreLogged(fault.run(servers))
     yield* Effect.sleep(Math.random() * 4_000)
   })
-  const tell = Effect.gen(function* () {
+  const progress = Effect.gen(function* () {
     const { mode } = yield* discovery.status.get
     const sum = [...struck.values()].reduce((all, count) => all + count, 0)
     yield* Console.log(
@@ -165,12 +164,12 @@ const soak = Effect.gen(function* () {
     [
       steadyChange(simulator),
       Effect.forever(strike),
-      Effect.forever(Effect.zipRight(Effect.sleep("30 seconds"), tell))
+      Effect.forever(Effect.zipRight(Effect.sleep("30 seconds"), progress))
     ],
     { concurrency: "unbounded", discard: true }
   ).pipe(Effect.timeoutOption(minutes * 60_000))
 
-  // The faults are over: from here on it has to come right by itself.
+  // No more faults: the program must recover by itself.
   yield* simulator.clearTrouble
   const calmFrom = performance.now()
   yield* sample.pipe(
@@ -182,7 +181,7 @@ const soak = Effect.gen(function* () {
   yield* Fiber.interrupt(sampling)
   yield* Effect.sleep("1 second")
   const view = (yield* discovery.activeTenantIds).toSorted().join(" ")
-  const misled = readers.filter(
+  const wrongReaders = readers.filter(
     ({ ids, mistakes }) => mistakes() > 0 || [...ids].toSorted().join(" ") !== view
   ).length
   const events = yield* counted("tenant_discovery_events_total")
@@ -196,20 +195,20 @@ const soak = Effect.gen(function* () {
   const afterwards = yield* measure
 
   const failures = [
-    ...(divergence.wrong > 0 || divergence.longest > LASTING ? ["a lasting divergence"] : []),
-    ...(misled > 0 ? [`${misled} readers were told something else`] : []),
+    ...(divergence.wrong > 0 || divergence.longest > LASTING ? ["the view stayed wrong"] : []),
+    ...(wrongReaders > 0 ? [`${wrongReaders} readers disagree with the view`] : []),
     ...(workersAtEnd.length === WORKERS
       ? []
       : [`${workersAtEnd.length} workers instead of ${WORKERS}`]),
-    ...(workersAtEnd.every((id) => known.has(id)) ? [] : ["workers for tenants that have left"]),
-    ...(astray.longest > LASTING ? ["work went on for a tenant that had left"] : []),
+    ...(workersAtEnd.every((id) => known.has(id)) ? [] : ["workers of inactive tenants"]),
+    ...(lateWork.longest > LASTING ? ["work continued for an inactive tenant"] : []),
     ...(work.twice() > 0 ? ["two workers for one tenant"] : []),
-    ...(work.ids().length === 0 ? [] : [`${work.ids().length} workers are left`]),
+    ...(work.ids().length === 0 ? [] : [`${work.ids().length} workers remain`]),
     ...(atEnd.heap > atStart.heap * 1.5 + 30 ? ["the heap grew"] : []),
     ...(atEnd.fibers > atStart.fibers + 20 ? ["fibers grew"] : []),
     ...(atEnd.handles > atStart.handles + 10 ? ["handles grew"] : []),
-    ...(afterwards.handles > atRest.handles + 2 ? ["handles are left"] : []),
-    ...(afterwards.fibers > atRest.fibers ? ["fibers are left"] : [])
+    ...(afterwards.handles > atRest.handles + 2 ? ["handles remain"] : []),
+    ...(afterwards.fibers > atRest.fibers ? ["fibers remain"] : [])
   ]
   yield* Console.log(
     JSON.stringify({
@@ -217,7 +216,7 @@ const soak = Effect.gen(function* () {
       events,
       faults: Object.fromEntries([...struck].toSorted(([a], [b]) => (a < b ? -1 : 1))),
       longestDivergenceMillis: Math.round(divergence.longest),
-      longestAstrayMillis: Math.round(astray.longest),
+      longestLateWorkMillis: Math.round(lateWork.longest),
       settledMillis: Math.round(settled),
       drift,
       lists: yield* simulator.listCalls,

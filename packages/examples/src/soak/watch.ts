@@ -1,9 +1,9 @@
-/** The view, held against the truth. */
+/** Compares the view with the tenant manager's state. */
 
-/** Since when each tenant is in one of the two alone. */
+/** Keeps since when each tenant is in only one of the two. */
 export class Divergence {
   private since = new Map<string, number>()
-  /** Milliseconds for which the worst tenant was wrong. */
+  /** The longest time in milliseconds for which a tenant was wrong. */
   longest = 0
 
   get wrong(): number {

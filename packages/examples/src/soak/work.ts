@@ -1,14 +1,14 @@
-/** What a program does with its tenants: readers of their changes, and work for some of them. */
+/** The program's use of its tenants: readers of changes, and work for some tenants. */
 import { Effect, Schedule, type Scope, Stream } from "effect"
 import { CurrentTenant, type TenantDiscoveryService, TenantWorker } from "tenant-discovery"
 
-/** Whom a reader has who knew `began`, and how often it was told what cannot be. */
+/** The tenants of a reader that started with `began`, and the number of impossible changes. */
 export interface Reader {
   readonly ids: ReadonlySet<string>
   readonly mistakes: () => number
 }
 
-/** Reads until the scope closes; a slow one lingers over each change. */
+/** Reads until the scope closes; a slow reader takes 5 ms per change. */
 export const makeReader = (
   discovery: TenantDiscoveryService,
   began: Iterable<string>,
@@ -17,25 +17,25 @@ export const makeReader = (
   Effect.gen(function* () {
     const ids = new Set<string>(began)
     let mistakes = 0
-    const linger = slow ? Effect.sleep("5 millis") : Effect.void
+    const delay = slow ? Effect.sleep("5 millis") : Effect.void
     yield* discovery.changes.pipe(
       Stream.runForEach(({ _tag, tenant }) => {
         const known = ids.has(tenant.id)
         if (known === (_tag === "Added")) mistakes++
         if (_tag === "Added") ids.add(tenant.id)
         else if (_tag === "Removed") ids.delete(tenant.id)
-        return linger
+        return delay
       }),
       Effect.forkScoped
     )
     return { ids, mistakes: () => mistakes }
   })
 
-/** Who is worked for, by so many tenants at once. */
+/** A perTenant worker that records the tenants it runs for. */
 export const makeWork = (maxTenants: number) => {
   const working = new Map<string, number>()
   let twice = 0
-  /** A tenant's worth of fibers: its own, one that polls, and one that waits. */
+  /** Three fibers per tenant: the run, one that polls and one that waits. */
   const work = Effect.gen(function* () {
     const { id } = yield* CurrentTenant
     yield* Effect.acquireRelease(
@@ -50,9 +50,9 @@ export const makeWork = (maxTenants: number) => {
     return yield* Effect.never
   })
   return {
-    /** Who is worked for now. */
+    /** The tenants with a run. */
     ids: () => [...working.keys()],
-    /** How often a tenant's work began while it was under way. */
+    /** The number of runs that started beside another run of the same tenant. */
     twice: () => twice,
     layer: TenantWorker.perTenant({ name: "soak", maxTenants, run: Effect.scoped(work) })
   }

@@ -55,6 +55,14 @@ const Nothing = Schema.Struct({})
 
 type Run = (body: unknown) => Effect.Effect<unknown, SimulatorError>
 
+/** The first wrong field in one line. */
+const firstIssue = (error: ParseResult.ParseError): string => {
+  const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
+  const path = issue?.path.join(".") ?? ""
+  const message = (issue?.message ?? "invalid").split("\n")[0] ?? ""
+  return `${path === "" ? "the body" : path}: ${message}`.slice(0, 300)
+}
+
 const operation = <A, I>(
   schema: Schema.Schema<A, I>,
   run: (input: A) => Effect.Effect<unknown, SimulatorError>
@@ -66,7 +74,7 @@ const operation = <A, I>(
         (error) =>
           new SimulatorError({
             reason: "InvalidRequest",
-            message: ParseResult.TreeFormatter.formatErrorSync(error)
+            message: firstIssue(error)
           })
       ),
       Effect.flatMap(run)
@@ -83,7 +91,7 @@ const statuses = {
 
 /**
  * `POST /admin/{operation}` with the operation's input as JSON; `GET /admin/tenants?service=` and
- * `GET /admin/requests`. No key is asked for: it listens on the loopback address alone.
+ * `GET /admin/requests`. It needs no API key: the server listens on the loopback address only.
  */
 export const makeAdmin = (control: SimulatorControl): Api => {
   const ofService = (run: SimulatorOperations["suspend"]) =>
@@ -134,7 +142,7 @@ export const makeAdmin = (control: SimulatorControl): Api => {
       const input = yield* Effect.try({
         try: (): unknown => (body.trim() === "" ? {} : JSON.parse(body)),
         catch: () =>
-          new SimulatorError({ reason: "InvalidRequest", message: "The body is no JSON" })
+          new SimulatorError({ reason: "InvalidRequest", message: "the body is not JSON" })
       })
       return jsonAnswer(200, (yield* run(input)) ?? {})
     }).pipe(
@@ -158,7 +166,11 @@ export const makeAdmin = (control: SimulatorControl): Api => {
     }
     const known = [...operations.keys()].map((key) => `POST /admin/${key}`).join(", ")
     return Effect.succeed(
-      errorAnswer(404, "NOT_FOUND", `There are: GET /admin/tenants, GET /admin/requests, ${known}`)
+      errorAnswer(
+        404,
+        "NOT_FOUND",
+        `unknown operation; expected GET /admin/tenants, GET /admin/requests, ${known}`
+      )
     )
   }
 

@@ -11,13 +11,13 @@ export interface ApiOptions {
   readonly apiKey: string
   readonly store: Store
   readonly troubles: Troubles
-  /** Called as a list arrives; its effect is waited for before it is answered. */
+  /** Called when a list request arrives; the answer waits for `wait`. */
   readonly onList: () => { readonly late: boolean; readonly wait: Effect.Effect<void> }
-  /** Run when a list is answered, or its client has gone. */
+  /** Runs when a list request is answered or disconnected. */
   readonly onListed: Effect.Effect<void>
 }
 
-/** Whether the path is this API's, and its answer. */
+/** Answers a request, or `undefined` where the path is not of this API. */
 export type Api = (
   request: IncomingMessage,
   response: ServerResponse,
@@ -83,7 +83,7 @@ export const makeApi = (options: ApiOptions): Api => {
     const path = url.pathname
     if (!path.startsWith(`${prefix}/`)) return undefined
     if (request.method !== "GET") {
-      return send(response, errorAnswer(405, "METHOD_NOT_ALLOWED", "GET alone"), {})
+      return send(response, errorAnswer(405, "METHOD_NOT_ALLOWED", "only GET is allowed"), {})
     }
     if (path === listPath) return list(request, response, url)
     const [, tenantId, service] = isConnections.exec(path.slice(prefix.length)) ?? []
@@ -96,7 +96,11 @@ export const makeApi = (options: ApiOptions): Api => {
         decodeURIComponent(service)
       )
     } catch {
-      return send(response, errorAnswer(400, "BAD_REQUEST", "a path segment is badly encoded"), {})
+      return send(
+        response,
+        errorAnswer(400, "BAD_REQUEST", "a path segment has an invalid encoding"),
+        {}
+      )
     }
   }
 }

@@ -2,7 +2,7 @@ import type { Association, TenantRecord } from "./store.js"
 
 const defaultModule = "onboarding"
 
-/** The body of `/connections`: every part of it, with a password that changes on rotation. */
+/** The complete body of `/connections`; a rotation changes the passwords. */
 export const connectionSettings = (
   record: TenantRecord,
   service: string,

@@ -11,10 +11,10 @@ export interface OutgoingEvent {
   readonly environment?: string | undefined
 }
 
-/** The contract's channels; without an environment there is only the tenant's own. */
+/** The channels of an event. Without an environment, the tenant's own channel only. */
 export type Channels = "environment" | "tenant" | "both"
 
-/** Turns events into messages, through whatever trouble there is. Not for two at a time. */
+/** Makes the messages of events and applies the active faults. Call it for one event at a time. */
 export class Outbox {
   private kept: ReadonlyArray<Message> = []
 

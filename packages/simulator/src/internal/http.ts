@@ -7,7 +7,7 @@ import { closeServer, listen, listenOnFreePort } from "./ports.js"
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => Effect.Effect<void>
 
-/** Serves until the scope closes; then every connection is destroyed, whatever it waits for. */
+/** Serves until the scope closes; then destroys every connection. */
 export const serve = (
   port: number | undefined,
   handler: Handler
@@ -22,7 +22,7 @@ export const serve = (
       response.on("error", () => {})
       run(Effect.raceFirst(handler(request, response), gone))
     })
-    // An idle connection that ends as a client uses it again would be trouble nobody asked for.
+    // A timeout could close an idle connection just as a client reuses it: an unwanted fault.
     server.keepAliveTimeout = 0
     server.on("connection", (socket: Socket) => {
       sockets.add(socket)

@@ -11,7 +11,7 @@ export interface Faults {
 
 const sliceMillis = 20
 
-/** One way of a connection: what came in and has not gone out yet. */
+/** One direction of a connection: the bytes that are received and not yet forwarded. */
 class Pipe {
   faults: Faults = {}
   private queue: Array<Buffer> = []
@@ -45,7 +45,7 @@ class Pipe {
       this.remaining = faults.remaining?.[this.direction] ?? Number.POSITIVE_INFINITY
     }
     this.faults = faults
-    // A slice that was due at another rate.
+    // The pending slice belongs to the previous rate.
     clearTimeout(this.timer)
     this.timer = undefined
     this.pump()
@@ -62,7 +62,7 @@ class Pipe {
     if (this.faults.pass?.[this.direction] === undefined && this.timer === undefined) {
       if (rate === undefined) this.forward(Number.POSITIVE_INFINITY)
       else if (this.queued > 0) {
-        // A slice at a time; at least one byte, after the time that it takes at this rate.
+        // One slice per timer: at least one byte, after its duration at this rate.
         const bytes = Math.max(1, Math.floor((rate * sliceMillis) / 1000))
         this.timer = setTimeout(
           () => {
@@ -74,7 +74,7 @@ class Pipe {
         )
       }
     }
-    // What cannot go on is left to the sender's window, as a real link does.
+    // Backpressure: a full queue stops reading, so that the sender's window fills.
     if (this.queued > 1 << 20) this.from.pause()
     else this.from.resume()
     if (this.ended && this.queued === 0 && this.faults.pass?.[this.direction] === undefined) {
@@ -95,7 +95,7 @@ class Pipe {
       left -= size
       this.remaining -= size
       if (this.remaining <= 0) {
-        // Only once it is sent: a destroyed socket drops what it has buffered.
+        // In the callback: a destroyed socket drops its buffer.
         this.to.write(part, () => this.cut())
         this.queue = []
         return
@@ -123,7 +123,7 @@ export class Link {
     ]
     for (const socket of [client, upstream]) {
       socket.setNoDelay(true)
-      // While a link is held its other end does not learn that this one is gone either.
+      // The other end of a held link must not see this end close.
       socket.on("error", () => this.ifNotHeld(cut))
       socket.on("close", () => this.ifNotHeld(cut))
     }
@@ -150,7 +150,7 @@ export class Link {
 
   private ifNotHeld(effect: () => void) {
     const pass = this.faults.pass
-    // With the client gone nobody is left to be deceived.
+    // Without a client there is no one to hide the close from.
     if (this.client.destroyed || (pass?.toClient ?? pass?.toServer) === undefined) effect()
   }
 }

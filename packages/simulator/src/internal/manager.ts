@@ -13,13 +13,13 @@ export interface ManagerOptions {
   readonly service: string
 }
 
-/** Every operation changes the state, then tells of it, one operation at a time. */
+/** Each operation changes the state, then publishes; operations run one at a time. */
 export const makeManager = (options: ManagerOptions): Effect.Effect<SimulatorOperations> =>
   Effect.gen(function* () {
     const { outbox, publisher, store } = options
     const lock = yield* Effect.makeSemaphore(1)
 
-    const tell = (events: ReadonlyArray<OutgoingEvent>) =>
+    const publish = (events: ReadonlyArray<OutgoingEvent>) =>
       Effect.gen(function* () {
         const now = yield* Clock.currentTimeMillis
         const messages: Array<Message> = []
@@ -32,11 +32,13 @@ export const makeManager = (options: ManagerOptions): Effect.Effect<SimulatorOpe
       Effect.suspend(() => {
         const record = store.find(id)
         return record === undefined
-          ? Effect.fail(new SimulatorError({ reason: "NoSuchTenant", message: `No tenant ${id}` }))
+          ? Effect.fail(
+              new SimulatorError({ reason: "NoSuchTenant", message: `tenant ${id} does not exist` })
+            )
           : Effect.succeed(record)
       })
 
-    /** Changes a tenant, then tells of it. */
+    /** Changes a tenant, then publishes the event. */
     const onTenant = (
       id: string,
       eventType: string,
@@ -46,11 +48,11 @@ export const makeManager = (options: ManagerOptions): Effect.Effect<SimulatorOpe
         const record = yield* tenant(id)
         change(record, yield* Clock.currentTimeMillis)
         store.changed()
-        const published = yield* tell([eventOf(record, eventType)])
+        const published = yield* publish([eventOf(record, eventType)])
         return { tenantId: record.id, published }
       }).pipe(lock.withPermits(1))
 
-    /** The same for an association; its payload always has the service's name. */
+    /** The same for an association; the payload has the service's name. */
     const onAssociation = (
       id: string,
       service: string | undefined,
@@ -68,13 +70,13 @@ export const makeManager = (options: ManagerOptions): Effect.Effect<SimulatorOpe
         if (association === undefined) {
           return yield* new SimulatorError({
             reason: "NoSuchAssociation",
-            message: `Tenant ${id} has no association with ${name}`
+            message: `tenant ${id} has no association with ${name}`
           })
         }
         const payload = change(association, record, name)
         association.updatedAt = yield* Clock.currentTimeMillis
         store.changed()
-        const published = yield* tell([
+        const published = yield* publish([
           eventOf(record, eventType, { service_name: name, ...payload })
         ])
         return { tenantId: record.id, published }
@@ -94,13 +96,13 @@ export const makeManager = (options: ManagerOptions): Effect.Effect<SimulatorOpe
       if (id === undefined) {
         return new SimulatorError({
           reason: "InvalidRequest",
-          message: `The tenant ID ${storedId} is invalid`
+          message: `the tenant ID ${storedId} is invalid`
         })
       }
       if (store.tenants.has(id)) {
         return new SimulatorError({
           reason: "AlreadyExists",
-          message: `Tenant ${storedId} is there already`
+          message: `tenant ${storedId} already exists`
         })
       }
       const record: TenantRecord = {
@@ -130,7 +132,7 @@ export const makeManager = (options: ManagerOptions): Effect.Effect<SimulatorOpe
         Effect.gen(function* () {
           const record = add(create, store.tenants.size, yield* Clock.currentTimeMillis)
           if (record instanceof SimulatorError) return yield* record
-          const published = create.publish === false ? false : yield* tell(created(record))
+          const published = create.publish === false ? false : yield* publish(created(record))
           return { tenantId: record.id, published }
         }).pipe(lock.withPermits(1)),
       bulkCreate: (count, bulk = {}) =>
@@ -142,10 +144,11 @@ export const makeManager = (options: ManagerOptions): Effect.Effect<SimulatorOpe
             const record = add({ services: bulk.services }, index, now)
             if (record instanceof SimulatorError) return yield* record
             records.push(record)
-            // A million of them must not keep everything else in this process waiting.
+            // A million tenants must not block the other fibers of this process.
             if (index % 1_000 === 999) yield* Effect.yieldNow()
           }
-          const published = bulk.publish === false ? false : yield* tell(records.flatMap(created))
+          const published =
+            bulk.publish === false ? false : yield* publish(records.flatMap(created))
           return { tenantIds: records.map((record) => record.id), published }
         }).pipe(lock.withPermits(1)),
       associate: (id, service) =>
@@ -153,7 +156,7 @@ export const makeManager = (options: ManagerOptions): Effect.Effect<SimulatorOpe
           const name = service ?? options.service
           const record = yield* tenant(id)
           store.associate(record, name, yield* Clock.currentTimeMillis)
-          const published = yield* tell([
+          const published = yield* publish([
             eventOf(record, "tenant.service.associated", associatedPayload(record, name))
           ])
           return { tenantId: record.id, published }
@@ -217,12 +220,12 @@ export const makeManager = (options: ManagerOptions): Effect.Effect<SimulatorOpe
           if (association === undefined) {
             return yield* new SimulatorError({
               reason: "NoSuchAssociation",
-              message: `Tenant ${id} has no association with ${name}`
+              message: `tenant ${id} has no association with ${name}`
             })
           }
           association.overrides = overrides
         }),
-      publishEvent: (event) => lock.withPermits(1)(tell([event])),
+      publishEvent: (event) => lock.withPermits(1)(publish([event])),
       publishRaw: (channel, messages) =>
         publisher.publish(messages.map((message) => ({ channel, message })))
     }

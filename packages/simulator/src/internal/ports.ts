@@ -3,9 +3,8 @@ import * as net from "node:net"
 
 export const loopback = "127.0.0.1"
 
-// Below the range that systems hand out for outgoing connections (Linux from 32768, macOS and
-// Windows from 49152): a port in that range can be taken by any client while its server is down,
-// and a client that keeps dialling it can even end up connected to itself.
+// Below the ephemeral ports (Linux from 32768, macOS and Windows from 49152): any client can take
+// such a port while its server is down, and a client that retries it can connect to itself.
 const lowest = 15_000
 const highest = 31_999
 
@@ -18,13 +17,13 @@ const isFree = (port: number): Effect.Effect<boolean> =>
     )
   })
 
-/** A loopback port that nothing listens on now, and that no outgoing connection will be given. */
+/** A free loopback port outside of the ephemeral range. */
 export const freePort: Effect.Effect<number> = Effect.suspend(() => {
   const port = lowest + Math.floor(Math.random() * (highest - lowest + 1))
   return Effect.flatMap(isFree(port), (free) => (free ? Effect.succeed(port) : freePort))
 })
 
-/** Listens on a given port, or on a free one. Fails with Node's error when the port is taken. */
+/** Listens on a port. Fails with Node's error where the port is taken. */
 export const listen = (server: net.Server, port: number) =>
   Effect.async<void, NodeJS.ErrnoException>((resume) => {
     const onError = (error: NodeJS.ErrnoException) => resume(Effect.fail(error))
@@ -35,7 +34,7 @@ export const listen = (server: net.Server, port: number) =>
     })
   })
 
-/** `listen` on a free port; one that was taken meanwhile is replaced by another. */
+/** Listens on a free port; retries with another where a process took it meanwhile. */
 export const listenOnFreePort = (
   server: net.Server
 ): Effect.Effect<number, NodeJS.ErrnoException> =>
@@ -43,7 +42,7 @@ export const listenOnFreePort = (
     Effect.retry({ times: 5, while: (error) => error.code === "EADDRINUSE" })
   )
 
-/** Stops listening. Its connections must be ended by whoever has them. */
+/** Stops listening, and waits for the open connections, which the caller must close. */
 export const closeServer = (server: net.Server): Effect.Effect<void> =>
   Effect.async<void>((resume) => {
     if (!server.listening) return resume(Effect.void)

@@ -11,8 +11,8 @@ export interface Message {
 
 export interface Publisher {
   /**
-   * Pipelined, in order; whether the server took all of them. It never waits for a server that is
-   * away, and nothing is sent later. One that is only stopped may still get what was written.
+   * Publishes in order, pipelined; gives whether the server took all messages. It neither waits for
+   * an unreachable server nor sends later. A stopped server may still receive them.
    */
   readonly publish: (messages: ReadonlyArray<Message>) => Effect.Effect<boolean>
 }
@@ -51,7 +51,7 @@ export const makePublisher = (
     }
     const attempt = (messages: ReadonlyArray<Message>) =>
       Effect.tryPromise(() => send(messages)).pipe(
-        // A flood takes its time; only a server that does not answer is given up.
+        // The limit grows with the number of messages.
         Effect.timeout(timeoutMillis + messages.length),
         Effect.as(true),
         Effect.catchAll(() =>

@@ -11,7 +11,7 @@ export interface RedisTarget {
   readonly db?: number | undefined
 }
 
-/** A client that tries once, keeps no queue while it is away, and never throws into the void. */
+/** A client that connects once, queues nothing while disconnected and handles its `error` events. */
 export const quietClient = (target: RedisTarget, timeoutMillis: number): Redis => {
   const client = new Redis({
     host: target.host,
@@ -33,7 +33,7 @@ export const quietClient = (target: RedisTarget, timeoutMillis: number): Redis =
   return client
 }
 
-/** Commands over a connection of their own, in order. Rejects with the first refusal. */
+/** Runs commands in order on a new connection. Fails with the first refusal. */
 export const runCommands = (
   target: RedisTarget,
   commands: ReadonlyArray<ReadonlyArray<string | number>>,
@@ -48,7 +48,7 @@ export const runCommands = (
           client.once("error", (error: Error) => {
             refused = error
           })
-          // Its own rejection says only that the connection was closed.
+          // `connect` rejects with "Connection is closed."; the event has the reason.
           await client.connect().catch((error: Error) => Promise.reject(refused ?? error))
           const replies: Array<unknown> = []
           for (const [name, ...args] of commands) {

@@ -9,15 +9,16 @@ export interface Answer {
   readonly headers?: Readonly<Record<string, string>>
 }
 
+/** Ends with a line feed, for a terminal. */
 export const jsonAnswer = (status: number, value: unknown): Answer => ({
   status,
-  body: Buffer.from(JSON.stringify(value))
+  body: Buffer.from(`${JSON.stringify(value)}\n`)
 })
 
 export const errorAnswer = (status: number, code: string, error: string): Answer =>
   jsonAnswer(status, { code, error })
 
-/** 403 as the contract has it for an association that is not active. */
+/** 403 of an association that is not active. */
 export const suspendedAnswer = (status: "suspended" | "purged"): Answer =>
   jsonAnswer(403, { code: "TS-SUSPENDED", error: `service is ${status} for this tenant`, status })
 
@@ -28,13 +29,13 @@ const padded = (bytes: number): Buffer => {
   return body
 }
 
-/** The answer that the troubles put in the place of the right one. */
+/** The answer after the active faults. */
 export const troubled = (answer: Answer, met: Met): Answer => {
   if (met.Status !== undefined) {
     const { status, body, retryAfter } = met.Status
     return {
       status,
-      body: Buffer.from(body ?? JSON.stringify({ code: "TROUBLE", error: "as asked for" })),
+      body: Buffer.from(body ?? JSON.stringify({ code: "TROUBLE", error: "injected fault" })),
       headers: retryAfter === undefined ? {} : { "retry-after": retryAfter }
     }
   }
@@ -58,7 +59,7 @@ const written = (response: ServerResponse, chunk: Buffer) =>
     response.write(chunk, () => resume(Effect.void))
   })
 
-/** Sends it, with the troubles of the sending. Ends when it is handed to the system. */
+/** Sends an answer with the faults of its transport. Ends when the system has taken it. */
 export const send = (response: ServerResponse, answer: Answer, met: Met): Effect.Effect<void> =>
   Effect.gen(function* () {
     const { body } = answer
@@ -68,7 +69,7 @@ export const send = (response: ServerResponse, answer: Answer, met: Met): Effect
       ...answer.headers
     })
     if (met.ResetInBody !== undefined) {
-      // At least one byte is missing, whatever the length.
+      // At least one byte is missing.
       yield* written(response, body.subarray(0, Math.floor(body.length / 2)))
       response.socket?.resetAndDestroy()
       return

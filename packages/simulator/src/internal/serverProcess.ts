@@ -6,7 +6,7 @@ import { delimiter, dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { loopback } from "./ports.js"
 
-/** What a child did wrong; `output` is the last of what it wrote. */
+/** A server process failed; `output` is the end of its output. */
 export class ServerProcessError extends Data.TaggedError("ServerProcessError")<{
   readonly message: string
   readonly output: string
@@ -14,13 +14,13 @@ export class ServerProcessError extends Data.TaggedError("ServerProcessError")<{
 
 export interface ServerProcess {
   readonly pid: number
-  /** Whether it has ended. */
+  /** Whether the process has exited. */
   readonly exited: () => boolean
-  /** The last few kilobytes of what it wrote. */
+  /** The last 8 KiB of its output. */
   readonly output: () => string
-  /** SIGKILL, also to a stopped process; ends when the process has. */
+  /** SIGKILL, also for a stopped process; ends when the process has exited. */
   readonly kill: Effect.Effect<void>
-  /** SIGSTOP; ends when the process has stopped, where the system can tell. */
+  /** SIGSTOP; ends when the process has stopped (Linux; at once elsewhere). */
   readonly stop: Effect.Effect<void>
   readonly continue: Effect.Effect<void>
 }
@@ -29,6 +29,7 @@ const keptOutput = 8192
 
 /** The first of `redis-server` and `valkey-server` that is on the PATH. */
 export const findNative = (): string | undefined => {
+  if (process.env["SIMULATOR_REDIS"] === "embedded") return undefined
   if (process.platform === "win32") return undefined
   const directories = (process.env["PATH"] ?? "").split(delimiter).filter((path) => path !== "")
   return ["redis-server", "valkey-server"]
@@ -36,8 +37,8 @@ export const findNative = (): string | undefined => {
     .find((path) => existsSync(path))
 }
 
-// Runs from the directory of this module, so that the import finds this package's dependency.
-// The server swallows the failure to listen, so `createServer` is watched for it.
+// Runs in the directory of this module, so that the import finds this package's dependency. The
+// server ignores a failure to listen: the wrapper of `createServer` reports it.
 const embeddedProgram = `
 import net from "node:net"
 const createServer = net.createServer
@@ -56,15 +57,15 @@ export const spawnEmbedded = (port: number): Effect.Effect<ServerProcess, Server
     { keepStdin: true, input: "" }
   )
 
-/** `config` is lines of a redis.conf; it goes in by stdin, so that no password is in `ps`. */
+/** `config`: the lines of a redis.conf. Passed by stdin, so that `ps` shows no password. */
 export const spawnNative = (
   executable: string,
   config: ReadonlyArray<string>
 ): Effect.Effect<ServerProcess, ServerProcessError> =>
   launch(executable, ["-"], { keepStdin: false, input: `${config.join("\n")}\n` })
 
-// Kills the server when this process dies in a way that runs no handler (SIGKILL): the pipe
-// then closes and `read` returns. It works on a stopped server too.
+// Kills the server when this process dies without running handlers (SIGKILL): the pipe closes and
+// `read` returns. This also kills a stopped server.
 const watchdog = (pid: number): ChildProcess | undefined => {
   if (process.platform === "win32") return undefined
   const child = spawn("/bin/sh", ["-c", 'read -r _; kill -9 "$1"', "watchdog", String(pid)], {
@@ -76,6 +77,12 @@ const watchdog = (pid: number): ChildProcess | undefined => {
   child.unref()
   return child
 }
+
+// One listener for all servers: Node warns of more than ten.
+const running = new Set<ChildProcess>()
+process.on("exit", () => {
+  for (const child of running) child.kill("SIGKILL")
+})
 
 const isStopped = (pid: number): boolean => {
   if (process.platform !== "linux") return true
@@ -97,7 +104,7 @@ const launch = (
     let exited = false
     const child = spawn(executable, args, {
       cwd: dirname(fileURLToPath(import.meta.url)),
-      // What a test runner sets for its own workers is not for this program.
+      // A test runner's options are for its own workers.
       env: { ...process.env, NODE_OPTIONS: "" },
       stdio: ["pipe", "pipe", "pipe"]
     })
@@ -110,23 +117,20 @@ const launch = (
     if (options.keepStdin) child.stdin.write(options.input)
     else child.stdin.end(options.input)
 
-    const killNow = () => {
-      child.kill("SIGKILL")
-    }
-    process.on("exit", killNow)
+    running.add(child)
     let guard: ChildProcess | undefined
     child.once("exit", () => {
       exited = true
-      process.off("exit", killNow)
+      running.delete(child)
       guard?.kill("SIGKILL")
       child.stdin.destroy()
     })
     child.once("error", (cause) => {
       exited = true
-      process.off("exit", killNow)
+      running.delete(child)
       resume(
         Effect.fail(
-          new ServerProcessError({ message: `Cannot run ${executable}: ${cause.message}`, output })
+          new ServerProcessError({ message: `cannot run ${executable}: ${cause.message}`, output })
         )
       )
     })
@@ -159,7 +163,7 @@ const launch = (
     })
   })
 
-/** Whether this Node can run the embedded server: it needs the package and WebAssembly's tags. */
+/** Whether this Node can run the embedded server: the package and WebAssembly tags. */
 export const embeddedWorks = (): boolean =>
   spawnSync(
     process.execPath,

@@ -10,7 +10,7 @@ export type AssociationStatus = "active" | "suspended" | "purged"
 
 export interface Association {
   status: AssociationStatus
-  /** Counts rotations; it is part of every password. */
+  /** The number of rotations; part of every password. */
   generation: number
   modules: ReadonlyMap<string, ModuleSettings>
   overrides: Readonly<Record<string, unknown>>
@@ -18,7 +18,7 @@ export interface Association {
 }
 
 export interface TenantRecord {
-  /** As the list spells it. */
+  /** The spelling in lists. */
   readonly storedId: string
   readonly id: string
   name: string | undefined
@@ -27,18 +27,18 @@ export interface TenantRecord {
   readonly associations: Map<string, Association>
 }
 
-// Shared by all who have none: there may be a million of them.
+// Shared: there may be a million tenants.
 const noModules: ReadonlyMap<string, ModuleSettings> = new Map()
 const noOverrides: Readonly<Record<string, unknown>> = {}
 
 const validId = /^[a-zA-Z0-9][a-zA-Z0-9_-]{0,255}$/
 const uuid = /^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$/i
 
-/** A UUID in any spelling becomes its 32 lower-case digits; any other valid ID stays. */
+/** The 32 lower-case digits of a UUID in any spelling; any other valid ID unchanged. */
 export const canonicalId = (id: string): string | undefined =>
   uuid.test(id) ? id.replaceAll("-", "").toLowerCase() : validId.test(id) ? id : undefined
 
-/** IDs as tenant managers have them: UUIDs dashed, upper-case and plain, and others. */
+/** An ID: in turn a dashed, an upper-case, a plain UUID and another ID. */
 export const inventId = (index: number): string => {
   const dashed = randomUUID()
   switch (index % 4) {
@@ -53,7 +53,7 @@ export const inventId = (index: number): string => {
   }
 }
 
-/** What the tenant manager knows; no I/O, no time but what is handed in. */
+/** The state of the tenant manager, without I/O and without a clock. */
 export class Store {
   readonly tenants = new Map<string, TenantRecord>()
   private readonly bodies = new Map<string, Buffer>()
@@ -86,7 +86,7 @@ export class Store {
     return association
   }
 
-  /** Must be called after a record was changed in place. */
+  /** Call it after each change of a record in place. */
   changed(): void {
     this.bodies.clear()
   }
@@ -101,17 +101,17 @@ export class Store {
     return active
   }
 
-  /** The whole body of a list, kept until something changes. */
+  /** The body of a list, cached until the next change. */
   listBody(service: string): Buffer {
     const known = this.bodies.get(service)
     if (known !== undefined) return known
-    const body = Buffer.from(`[${this.activeRecords(service).map(listElement).join(",")}]`)
+    const body = Buffer.from(`[${this.activeRecords(service).map(listElement).join(",")}]\n`)
     this.bodies.set(service, body)
     return body
   }
 }
 
-/** Some have a name, some a slug alone, some say no status: all of it occurs. */
+/** An element of a list; without a name it has the ID only. */
 export const listElement = (record: TenantRecord): string => {
   const id = JSON.stringify(record.storedId)
   return record.name === undefined

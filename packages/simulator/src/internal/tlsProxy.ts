@@ -6,8 +6,8 @@ import type { KeyPair } from "../TestCertificates.js"
 import { closeServer, listenOnFreePort } from "./ports.js"
 
 /**
- * Ends TLS in front of a plain server, on a free port, for as long as the scope lives. A client
- * is cut when the server behind cannot be reached or goes away.
+ * Terminates TLS in front of a plain server, on a free port, until the scope closes. The proxy
+ * closes a client where the server is unreachable or disconnects.
  */
 export const tlsProxy = (
   pair: KeyPair,
@@ -33,7 +33,7 @@ export const tlsProxy = (
         }
       }
     )
-    // Counted from the TCP connection on: a client in the middle of its handshake is closed too.
+    // From the TCP connection on: the close also ends a client during its handshake.
     server.on("connection", (socket: net.Socket) => {
       sockets.add(socket)
       socket.on("close", () => sockets.delete(socket))

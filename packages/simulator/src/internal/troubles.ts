@@ -1,9 +1,9 @@
 import type { Trouble } from "../Trouble.js"
 
-/** The trouble of each kind that one request or event meets. */
+/** The fault of each kind that applies to one request or event. */
 export type Met = { readonly [Tag in Trouble["_tag"]]?: Extract<Trouble, { readonly _tag: Tag }> }
 
-/** What is switched on, in the order in which it was. */
+/** The active faults in the order of their activation. */
 export class Troubles {
   private active: Array<{ readonly trouble: Trouble; left: number }> = []
 
@@ -15,7 +15,7 @@ export class Troubles {
     this.active = []
   }
 
-  /** Takes one of each kind of those that `applies` says are meant, and counts it. */
+  /** Takes the first fault of each kind for which `applies` holds, and counts its use. */
   meet(applies: (trouble: Trouble) => boolean): Met {
     const met: Record<string, Trouble> = {}
     for (const entry of this.active) {

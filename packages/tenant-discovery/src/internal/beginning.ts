@@ -1,6 +1,6 @@
 /**
- * At most so many characters from the start of a text, as a copy: a slice would keep
- * the whole text in memory for as long as it lives. Half a surrogate pair becomes U+FFFD.
+ * The first `length` characters of a text, as a copy: a slice would keep the whole text in memory.
+ * Half of a surrogate pair becomes U+FFFD.
  */
 export const beginning = (text: string, length: number): string =>
   text.length <= length

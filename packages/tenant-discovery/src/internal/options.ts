@@ -73,6 +73,28 @@ export const name = Schema.String.pipe(
   Schema.filter((input) => input.trim() !== "" || `expected a non-empty text, got ${show(input)}`)
 )
 
+/**
+ * An option read by the parser of the environment variable with the same meaning. `hidden` keeps
+ * a value that may hold a secret out of the error.
+ */
+export const parsed = <A, I>(
+  to: Schema.Schema<A, I>,
+  parse: (text: string) => Either.Either<I, string>,
+  visibility: "shown" | "hidden" = "shown"
+) =>
+  Schema.transformOrFail(Schema.Unknown, to, {
+    strict: true,
+    decode: (input, _, ast) => {
+      const text = input instanceof URL ? input.href : input
+      const result = typeof text === "string" ? parse(text) : Either.left("a text")
+      return Either.mapLeft(result, (expected) => {
+        const got = visibility === "shown" ? `, got ${show(input)}` : ""
+        return new ParseResult.Type(ast, input, `expected ${expected}${got}`)
+      })
+    },
+    encode: (value) => ParseResult.succeed(value)
+  })
+
 /** An option that may be left out. */
 export const withDefault = <A, I>(schema: Schema.Schema<A, I>, value: A) =>
   Schema.optionalWith(schema, { default: () => value })

@@ -1,62 +1,82 @@
 /**
- * A double of the event side: a subscription that says what the test tells it to.
+ * A test double of `TenantEvents`: a subscription that the test controls.
  */
-import { Clock, Context, Effect, Layer, type Scope, Stream, SubscriptionRef } from "effect"
+import {
+  Clock,
+  Context,
+  type Duration,
+  Effect,
+  Layer,
+  Schema,
+  type Scope,
+  Stream,
+  SubscriptionRef
+} from "effect"
+import { decodeOptions, duration, withDefault } from "../internal/options.js"
 import { type LostCause, type SignalSink, TenantEvents } from "../TenantEvents.js"
 import type { ContractEvent } from "./TestEvent.js"
 
 export interface TestTenantEventsOptions {
   /**
-   * `true`: a subscription is acknowledged as soon as it is made. `false`: nothing
-   * is said until the test does. Default `true`.
+   * `true`: a subscription is acknowledged as soon as it starts. `false`: it receives no signal
+   * until the test sends one. Default: `true`.
    */
   readonly auto?: boolean | undefined
+  /**
+   * How often a subscription that is acknowledged answers a heartbeat, by the test's clock.
+   * `Duration.infinity`: only when the test calls `alive`. Default: 15 s, as over Redis.
+   */
+  readonly heartbeatInterval?: Duration.DurationInput | undefined
 }
 
-/** How a test plays the server. Each of these is done when the sinks have been told. */
+/** The defaults of {@link TestTenantEventsOptions}; durations are in milliseconds. */
+export const testTenantEventsDefaults = { auto: true, heartbeatInterval: 15_000 } as const
+
+/** Plays the server. Each effect completes when every sink has received the signal. */
 export interface TestTenantEventsControls {
-  /** The server acknowledges: what is sent from here on arrives. Nothing where it did already. */
+  /**
+   * Acknowledges every subscription: what is sent from here on arrives. No effect on one that is
+   * acknowledged already.
+   */
   readonly subscribed: Effect.Effect<void>
   /**
-   * Publishes messages, in order: an event of the contract, any other value as its
-   * JSON, or a string as it is. What is sent while nobody is subscribed is gone, as
-   * with Redis.
+   * Publishes messages, in order: an event of the contract, any other value as its JSON, or a
+   * string as it is. A subscription that is not acknowledged misses them, as with Redis.
    */
   readonly send: (
     ...messages: ReadonlyArray<ContractEvent | string | object>
   ) => Effect.Effect<void>
   /**
-   * The subscription is lost, until `subscribed`. Before the first `subscribed` it
-   * is an attempt that failed. Where it was lost already, a cause is told as what keeps
-   * it from coming back, and without one nothing is.
+   * Loses every subscription, until `subscribed`. Before the first `subscribed` it is a failed
+   * attempt. On one that is lost already, a given cause is reported again, and without a cause
+   * nothing happens.
    */
   readonly lose: (cause?: LostCause) => Effect.Effect<void>
-  /** The server answers a heartbeat that was sent now. */
+  /** Answers a heartbeat that was sent now. */
   readonly alive: Effect.Effect<void>
-  /** The server answers a heartbeat that was sent then, by `Clock.currentTimeNanos`. */
+  /** Answers a heartbeat that was sent at `sentAt`, by `Clock.currentTimeNanos`. */
   readonly aliveSentAt: (sentAt: bigint) => Effect.Effect<void>
-  /** How many subscriptions there are whose scope is open. */
+  /** The number of subscriptions whose scope is open. */
   readonly subscriptions: Effect.Effect<number>
-  /** Ends as soon as there is a subscription. */
+  /** Completes as soon as there is a subscription. */
   readonly awaitSubscription: Effect.Effect<void>
 }
 
-type Condition = "Silent" | "Subscribed" | "Lost"
-
 interface Subscription {
   readonly sink: SignalSink
-  condition: Condition
+  condition: "Silent" | "Subscribed" | "Lost"
 }
 
-const connectionLost: LostCause = {
-  _tag: "ConnectionLost",
-  message: "the connection was closed"
-}
+const connectionLost: LostCause = { _tag: "ConnectionLost", message: "the connection was closed" }
+const connectFailed: LostCause = { _tag: "ConnectFailed", message: "nothing listens there" }
 
-const connectFailed: LostCause = {
-  _tag: "ConnectFailed",
-  message: "nothing listens there"
-}
+const Options = Schema.Struct({
+  auto: withDefault(Schema.Boolean, testTenantEventsDefaults.auto),
+  heartbeatInterval: withDefault(
+    duration({ infinity: true }),
+    testTenantEventsDefaults.heartbeatInterval
+  )
+})
 
 const textOf = (message: ContractEvent | string | object): string =>
   typeof message === "string" ? message : JSON.stringify(message)
@@ -67,29 +87,34 @@ const acknowledge = (subscription: Subscription): void => {
   subscription.sink.subscribed()
 }
 
-const make = (options: TestTenantEventsOptions | undefined) =>
+const answer =
+  (sentAt: bigint) =>
+  ({ condition, sink }: Subscription): void => {
+    if (condition === "Subscribed") sink.alive(sentAt)
+  }
+
+const make = ({ auto, heartbeatInterval }: typeof Options.Type) =>
   Effect.map(SubscriptionRef.make<ReadonlyArray<Subscription>>([]), (ref) => {
-    const each = (tell: (subscription: Subscription) => void): Effect.Effect<void> =>
+    const each = (signal: (subscription: Subscription) => void): Effect.Effect<void> =>
       Effect.map(SubscriptionRef.get(ref), (subscriptions) => {
-        subscriptions.forEach(tell)
+        subscriptions.forEach(signal)
       })
 
     const subscribe = (sink: SignalSink): Effect.Effect<void, never, Scope.Scope> =>
-      Effect.suspend(() => {
+      Effect.gen(function* () {
         const subscription: Subscription = { sink, condition: "Silent" }
-        return Effect.acquireRelease(
+        yield* Effect.acquireRelease(
           SubscriptionRef.update(ref, (all) => [...all, subscription]),
           () => SubscriptionRef.update(ref, (all) => all.filter((one) => one !== subscription))
-        ).pipe(
-          Effect.tap(() => {
-            if (options?.auto !== false) acknowledge(subscription)
-          })
         )
-      })
-
-    const aliveSentAt = (sentAt: bigint): Effect.Effect<void> =>
-      each(({ condition, sink }) => {
-        if (condition === "Subscribed") sink.alive(sentAt)
+        if (auto) acknowledge(subscription)
+        yield* Effect.sleep(heartbeatInterval).pipe(
+          Effect.zipRight(Clock.currentTimeNanos),
+          Effect.map((sentAt) => answer(sentAt)(subscription)),
+          Effect.forever,
+          Effect.interruptible,
+          Effect.forkScoped
+        )
       })
 
     const controls: TestTenantEventsControls = {
@@ -106,8 +131,8 @@ const make = (options: TestTenantEventsOptions | undefined) =>
           subscription.condition = "Lost"
           sink.lost(cause ?? (condition === "Silent" ? connectFailed : connectionLost))
         }),
-      alive: Effect.flatMap(Clock.currentTimeNanos, aliveSentAt),
-      aliveSentAt,
+      alive: Effect.flatMap(Clock.currentTimeNanos, (sentAt) => each(answer(sentAt))),
+      aliveSentAt: (sentAt) => each(answer(sentAt)),
       subscriptions: Effect.map(SubscriptionRef.get(ref), (all) => all.length),
       awaitSubscription: ref.changes.pipe(
         Stream.takeUntil((all) => all.length > 0),
@@ -118,11 +143,10 @@ const make = (options: TestTenantEventsOptions | undefined) =>
   })
 
 /**
- * Drives a real `TenantDiscovery.layer` in a test, without Redis. It delivers at most
- * once, in order, as Redis does; whatever else may happen to an event is the test's
- * to do.
+ * Drives a real `TenantDiscovery.layer` in a test, without Redis. It delivers at most once, in
+ * order, as Redis does. While a subscription is acknowledged, it answers heartbeats by itself.
  *
- * How to prove that your worker survives a lost Redis:
+ * A test that a worker survives a lost Redis:
  *
  * @example
  * const edges = Layer.mergeAll(
@@ -135,8 +159,8 @@ const make = (options: TestTenantEventsOptions | undefined) =>
  *   const events = yield* TestTenantEvents
  *   const manager = yield* TestTenantManager
  *   yield* events.lose()
- *   yield* manager.add("globex")    // nobody hears of it
- *   yield* events.subscribed        // Redis is back, and a list closes the gap
+ *   yield* manager.add("globex")    // no event reports it
+ *   yield* events.subscribed        // Redis is back, and a relist closes the gap
  *   yield* yourWorkerHasSeen("globex")
  * }).pipe(Effect.provide(Layer.provideMerge(yourWorker, discovery)))
  */
@@ -144,8 +168,13 @@ export class TestTenantEvents extends Context.Tag("tenant-discovery/TestTenantEv
   TestTenantEvents,
   TestTenantEventsControls
 >() {
-  /** Nobody is subscribed until somebody subscribes; each layer that is built is a server of its own. */
+  /**
+   * Each layer that is built is a server of its own.
+   *
+   * @throws RangeError for a bad option, which it names.
+   */
   static readonly layer = (
     options?: TestTenantEventsOptions
-  ): Layer.Layer<TenantEvents | TestTenantEvents> => Layer.effectContext(make(options))
+  ): Layer.Layer<TenantEvents | TestTenantEvents> =>
+    Layer.effectContext(make(decodeOptions("TestTenantEvents", Options, options)))
 }

@@ -1,6 +1,6 @@
 /**
- * A double of the HTTP side: a tenant manager that lists what the test says, late,
- * never, or wrong.
+ * A double of `TenantManager`: it answers what the test sets, at once, late, never, or wrongly. It
+ * uses no random numbers, and time only for `delay`, so that it is deterministic under `TestClock`.
  */
 import {
   Clock,
@@ -14,7 +14,8 @@ import {
 } from "effect"
 import type { Tenant, TenantId } from "../Tenant.js"
 import type { TenantSettings } from "../TenantConnections.js"
-import { type TenantListing, TenantManager } from "../TenantManager.js"
+import { TenantListing } from "../TenantListing.js"
+import { TenantManager } from "../TenantManager.js"
 import {
   TenantManagerNotFound,
   type TenantManagerError,
@@ -29,75 +30,83 @@ export interface TestTenantManagerOptions {
   readonly tenants?: Iterable<TenantInput> | undefined
 }
 
-/** A list that is kept from answering; see `hold`. */
+/** A list call whose answer is withheld; see `hold`. */
 export interface HeldList {
-  /** Ends when the list has been asked for. */
+  /** Completes when the call has started. */
   readonly asked: Effect.Effect<void>
-  /** Lets it answer. */
+  /** Makes it answer. */
   readonly release: Effect.Effect<void>
-  /** Lets it fail. */
+  /** Makes it fail. */
   readonly fail: (error?: TenantManagerError) => Effect.Effect<void>
 }
 
 /**
- * How a test plays the tenant manager. IDs may be given in any valid spelling; an
- * invalid one throws a `RangeError` when it is given. A list does what was scripted
- * next (`hold`, `answer`, `fail` with a number), else what stands (`fail`, `hang`,
- * `delay`), else it tells the truth. A list that is interrupted is over.
+ * Controls the double. IDs may have any valid spelling; an invalid one throws a `RangeError` at
+ * once. A list call does what was scripted next (`hold`, `answer`, `fail` with a number), else
+ * what is set (`fail`, `hang`, `delay`), else it answers the active tenants.
  */
 export interface TestTenantManagerControls {
-  /** The tenants that are active: what lists answer from now on. */
+  /** Replaces the active tenants: lists answer them from now on. */
   readonly set: (tenants: Iterable<TenantInput>) => Effect.Effect<void>
-  /** Active from now on. No event tells of it: send one, where it should. */
+  /** Activates tenants. No event is sent. */
   readonly add: (...tenants: ReadonlyArray<TenantInput>) => Effect.Effect<void>
-  /** Active no more. No event tells of it either. */
-  readonly remove: (...ids: ReadonlyArray<string>) => Effect.Effect<void>
-  /** Whom a right list would have now. */
-  readonly active: Effect.Effect<ReadonlyArray<Tenant>>
-  /** Lists fail, so many times, or until `recover`. Default: `TenantManagerUnavailable`, status 503. */
-  readonly fail: (error?: TenantManagerError, times?: number) => Effect.Effect<void>
-  /** Lists that are asked for from now on never answer, until `recover`. */
-  readonly hang: Effect.Effect<void>
-  /** Lists take this long, until `recover`; they answer what was true when they were asked for. */
-  readonly delay: (duration: Duration.DurationInput) => Effect.Effect<void>
-  /** The next lists answer this instead of the truth, so many times. Default once. */
-  readonly answer: (tenants: Iterable<TenantInput>, times?: number) => Effect.Effect<void>
   /**
-   * Keeps the next list from answering until it is released. It then answers what
-   * was true when it was asked for (`"Asked"`, the default), or at its release.
+   * Deactivates tenants. No event is sent. Their connections are not found until they are active
+   * again or `setConnections` is run.
+   */
+  readonly remove: (...ids: ReadonlyArray<string>) => Effect.Effect<void>
+  /** The active tenants. */
+  readonly active: Effect.Effect<ReadonlyArray<Tenant>>
+  /** Lists fail `times` times, or until `recover`. Default: `TenantManagerUnavailable`, status 503. */
+  readonly fail: (error?: TenantManagerError, times?: number) => Effect.Effect<void>
+  /** Lists that start from now on never answer, until `recover`. */
+  readonly hang: Effect.Effect<void>
+  /** Lists take this long, until `recover`; they answer the tenants that were active at their start. */
+  readonly delay: (duration: Duration.DurationInput) => Effect.Effect<void>
+  /**
+   * The next lists answer these tenants, or this list (an incomplete one, say), `times` times.
+   * Default: once.
+   */
+  readonly answer: (
+    list: Iterable<TenantInput> | TenantListing,
+    times?: number
+  ) => Effect.Effect<void>
+  /**
+   * Withholds the answer of the next list until it is released. It then answers the tenants that
+   * were active at its start (`"Asked"`, the default) or at its release.
    */
   readonly hold: (options?: {
     readonly snapshot?: "Asked" | "Released" | undefined
   }) => Effect.Effect<HeldList>
-  /** All is well again: the end of `fail`, `hang`, `delay`, `answer`. A list that hangs already goes on to. */
+  /** Ends `fail`, `hang`, `delay` and `answer`. A list that hangs already continues to hang. */
   readonly recover: Effect.Effect<void>
-  /** How many lists have been asked for. */
+  /** The number of list calls. */
   readonly calls: Effect.Effect<number>
-  /** When each of them was, by `Clock.currentTimeMillis`, oldest first. */
+  /** The start of each, by `Clock.currentTimeMillis`, oldest first. */
   readonly callTimes: Effect.Effect<ReadonlyArray<number>>
-  /** Ends as soon as so many lists have been asked for. */
+  /** Completes when the number of list calls reaches `count`. */
   readonly awaitCalls: (count: number) => Effect.Effect<void>
   /**
-   * What `getConnections` answers for a tenant from now on: these settings, or this
-   * error. A tenant of which nothing was said is `TenantManagerNotFound`.
+   * Sets the answer of `getConnections` for a tenant, active or not. Default:
+   * `TenantManagerNotFound`.
    */
   readonly setConnections: (
     id: string,
     answer: Effect.Effect<TenantSettings, TenantManagerError>
   ) => Effect.Effect<void>
-  /** The tenants whose connections were asked for, oldest first. */
+  /** The tenants of all `getConnections` calls, oldest first. */
   readonly connectionCalls: Effect.Effect<ReadonlyArray<TenantId>>
-  /** How many lists are under way. */
+  /** The number of lists in flight. */
   readonly underWay: Effect.Effect<number>
-  /** The most that ever were at once. */
+  /** The highest number of lists that were in flight at once. */
   readonly mostUnderWay: Effect.Effect<number>
 }
 
-/** An outage, as the client tells it: `TenantManagerUnavailable` with this status. */
+/** An outage as the client reports it: `TenantManagerUnavailable` with this status. */
 export const outage = (status = 503): TenantManagerError =>
   new TenantManagerUnavailable({
     operation: "GET /v1/tenants/active",
-    message: `the tenant manager answered ${status}; it is tried again`,
+    message: `the tenant manager answered ${status}`,
     status,
     retryAfter: undefined,
     cause: undefined
@@ -108,83 +117,84 @@ type Answer = Effect.Effect<TenantListing, TenantManagerError>
 const notFound = (): TenantManagerError =>
   new TenantManagerNotFound({
     operation: "GET /v1/tenants/{tenantId}/associations/{service}/connections",
-    message: "the test has set no connections for this tenant: see setConnections"
+    message: "the test set no connections for this tenant, or removed it: see setConnections"
   })
 
-const listing = (tenants: ReadonlyArray<Tenant>): TenantListing => ({
-  tenants,
-  skipped: 0,
-  firstSkipped: undefined,
-  inactive: new Map()
-})
-
-class Desk {
+class State {
   tenants: ReadonlyMap<TenantId, Tenant> = new Map()
-  /** What the next lists do, the first of them first. */
+  /** What the next lists do, in order. */
   script: Array<() => Answer> = []
-  /** What a list does when nothing is scripted. */
+  /** What a list does when nothing is scripted; `undefined`: it answers the active tenants. */
   standing: (() => Answer) | undefined
   connections = new Map<TenantId, Effect.Effect<TenantSettings, TenantManagerError>>()
   connectionCalls: ReadonlyArray<TenantId> = []
   underWay = 0
   mostUnderWay = 0
 
+  /** Were active and are not: they have no connections. */
+  readonly removed = new Set<TenantId>()
+
   set(tenants: Iterable<Tenant>): void {
+    for (const id of this.tenants.keys()) this.removed.add(id)
     this.tenants = new Map(Array.from(tenants, (tenant) => [tenant.id, tenant]))
+    for (const id of this.tenants.keys()) this.removed.delete(id)
   }
 
-  readonly truth = (): Answer => Effect.succeed(listing([...this.tenants.values()]))
+  readonly answerActive = (): Answer => Effect.succeed(TenantListing.of([...this.tenants.values()]))
 
   next(): Answer {
-    return (this.script.shift() ?? this.standing ?? this.truth)()
+    return (this.script.shift() ?? this.standing ?? this.answerActive)()
   }
 }
 
 const make = (options: TestTenantManagerOptions | undefined) =>
   Effect.gen(function* () {
-    const desk = new Desk()
-    desk.set(tenantsOf(options?.tenants ?? []))
+    const state = new State()
+    state.set(tenantsOf(options?.tenants ?? []))
     const times = yield* SubscriptionRef.make<ReadonlyArray<number>>([])
 
     const listActiveTenants: Answer = Effect.gen(function* () {
       const now = yield* Clock.currentTimeMillis
-      const answer = desk.next()
+      const answer = state.next()
       yield* SubscriptionRef.update(times, (all) => [...all, now])
       return yield* answer
     }).pipe((answer) =>
       Effect.acquireUseRelease(
         Effect.sync(() => {
-          desk.underWay++
-          desk.mostUnderWay = Math.max(desk.mostUnderWay, desk.underWay)
+          state.underWay++
+          state.mostUnderWay = Math.max(state.mostUnderWay, state.underWay)
         }),
         () => answer,
         () =>
           Effect.sync(() => {
-            desk.underWay--
+            state.underWay--
           })
       )
     )
 
     const getConnections = (id: TenantId) =>
       Effect.suspend(() => {
-        desk.connectionCalls = [...desk.connectionCalls, id]
-        return desk.connections.get(id) ?? Effect.fail(notFound())
+        state.connectionCalls = [...state.connectionCalls, id]
+        const answer = state.removed.has(id) ? undefined : state.connections.get(id)
+        return answer ?? Effect.fail(notFound())
       })
 
     const repeat = (behaviour: () => Answer, count: number): void => {
-      for (let i = 0; i < count; i++) desk.script.push(behaviour)
+      for (let i = 0; i < count; i++) state.script.push(behaviour)
     }
 
     const hold: TestTenantManagerControls["hold"] = (settings) =>
       Effect.gen(function* () {
         const asked = yield* Deferred.make<void>()
         const gate = yield* Deferred.make<void, TenantManagerError>()
-        desk.script.push(() => {
-          const then = desk.truth()
+        state.script.push(() => {
+          const then = state.answerActive()
           return Deferred.succeed(asked, undefined).pipe(
             Effect.zipRight(Deferred.await(gate)),
             Effect.zipRight(
-              Effect.suspend(() => (settings?.snapshot === "Released" ? desk.truth() : then))
+              Effect.suspend(() =>
+                settings?.snapshot === "Released" ? state.answerActive() : then
+              )
             )
           )
         })
@@ -198,42 +208,42 @@ const make = (options: TestTenantManagerOptions | undefined) =>
     const controls: TestTenantManagerControls = {
       set: (inputs) => {
         const tenants = tenantsOf(inputs)
-        return Effect.sync(() => desk.set(tenants))
+        return Effect.sync(() => state.set(tenants))
       },
       add: (...inputs) => {
         const tenants = tenantsOf(inputs)
-        return Effect.sync(() => desk.set([...desk.tenants.values(), ...tenants]))
+        return Effect.sync(() => state.set([...state.tenants.values(), ...tenants]))
       },
       remove: (...ids) => {
         const gone = new Set(ids.map((id) => tenantOf(id).id))
         return Effect.sync(() =>
-          desk.set([...desk.tenants.values()].filter(({ id }) => !gone.has(id)))
+          state.set([...state.tenants.values()].filter(({ id }) => !gone.has(id)))
         )
       },
-      active: Effect.sync(() => [...desk.tenants.values()]),
+      active: Effect.sync(() => [...state.tenants.values()]),
       fail: (error, count) =>
         Effect.sync(() => {
           const behaviour = () => Effect.fail(error ?? outage())
-          if (count === undefined) desk.standing = behaviour
+          if (count === undefined) state.standing = behaviour
           else repeat(behaviour, count)
         }),
       hang: Effect.sync(() => {
-        desk.standing = () => Effect.never
+        state.standing = () => Effect.never
       }),
       delay: (duration) =>
         Effect.sync(() => {
-          desk.standing = () => Effect.delay(desk.truth(), duration)
+          state.standing = () => Effect.delay(state.answerActive(), duration)
         }),
-      answer: (inputs, count = 1) => {
-        const tenants = tenantsOf(inputs)
+      answer: (list, count = 1) => {
+        const listing = "complete" in list ? list : TenantListing.of(tenantsOf(list))
         return Effect.sync(() => {
-          repeat(() => Effect.succeed(listing(tenants)), count)
+          repeat(() => Effect.succeed(listing), count)
         })
       },
       hold,
       recover: Effect.sync(() => {
-        desk.script = []
-        desk.standing = undefined
+        state.script = []
+        state.standing = undefined
       }),
       calls: Effect.map(SubscriptionRef.get(times), (all) => all.length),
       callTimes: SubscriptionRef.get(times),
@@ -245,12 +255,13 @@ const make = (options: TestTenantManagerOptions | undefined) =>
       setConnections: (input, answer) => {
         const { id } = tenantOf(input)
         return Effect.sync(() => {
-          desk.connections.set(id, answer)
+          state.connections.set(id, answer)
+          state.removed.delete(id)
         })
       },
-      connectionCalls: Effect.sync(() => desk.connectionCalls),
-      underWay: Effect.sync(() => desk.underWay),
-      mostUnderWay: Effect.sync(() => desk.mostUnderWay)
+      connectionCalls: Effect.sync(() => state.connectionCalls),
+      underWay: Effect.sync(() => state.underWay),
+      mostUnderWay: Effect.sync(() => state.mostUnderWay)
     }
     const service = options?.service ?? "test-service"
     return Context.make(TenantManager, { service, listActiveTenants, getConnections }).pipe(
@@ -266,16 +277,16 @@ const make = (options: TestTenantManagerOptions | undefined) =>
  * const held = yield* manager.hold()
  * yield* events.subscribed              // the discovery lists
  * yield* held.asked
- * yield* manager.remove("acme")         // that list was asked for before this
+ * yield* manager.remove("acme")         // after the list has started
  * yield* events.send(TestEvent.suspended("acme", "test-service"))
- * yield* held.release                   // it still has acme; the view does not
+ * yield* held.release                   // the list still has acme; the view does not
  */
 export class TestTenantManager extends Context.Tag("tenant-discovery/TestTenantManager")<
   TestTenantManager,
   TestTenantManagerControls
 >() {
   /**
-   * With these tenants, all well.
+   * The double with these tenants active.
    *
    * @throws RangeError where an ID is not valid.
    */

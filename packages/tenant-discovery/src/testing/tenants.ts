@@ -4,7 +4,7 @@ import { type Tenant, TenantId } from "../Tenant.js"
 /** An ID in any valid spelling, or a tenant. */
 export type TenantInput = string | { readonly id: string; readonly name?: string | undefined }
 
-/** @throws RangeError where the ID is not valid; it says what was expected. */
+/** @throws RangeError for an invalid ID, with what was expected. */
 export const tenantOf = (input: TenantInput): Tenant =>
   typeof input === "string"
     ? { id: TenantId.make(input), name: undefined }

@@ -14,23 +14,23 @@ import {
 const pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 const base64 = (text: string) => Buffer.from(text).toString("base64")
 
-const BOOL = "expected one of true, false, 1, 0, yes, no, on, off"
+const BOOL = "expected one of true, false, t, f, 1, 0, yes, no, on, off"
 const SECONDS = "expected a number of seconds"
 const PORT = "expected a port: a whole number from 1 to 65535"
 const HOST = "expected a host name or an address, alone or as host:port"
 const ABSOLUTE = "expected an absolute URL such as https://"
 const PEM = "expected PEM, or base64 of PEM"
 
-/** Each variable that can be wrong, with texts that are, and what the error says was expected. */
+/** Each variable that can be invalid, with invalid texts, and what the error says was expected. */
 const wrong: ReadonlyArray<readonly [string, string, ReadonlyArray<string>]> = [
-  ["MULTI_TENANT_ENABLED", BOOL, ["maybe", "2", "t", "enabled", "truefalse"]],
+  ["MULTI_TENANT_ENABLED", BOOL, ["maybe", "2", "tr", "enabled", "truefalse"]],
   ["MULTI_TENANT_URL", ABSOLUTE, ["tm.example", "localhost:8080", "/internal", "ftp://tm.example"]],
   [
     "MULTI_TENANT_URL",
     ABSOLUTE,
     ["https://", "https:///x", "https:tm", "http://[::1", "https://a b"]
   ],
-  ["MULTI_TENANT_URL", "without a user name or password", ["https://u@h/", "https://u:p@h/?q"]],
+  ["MULTI_TENANT_URL", "without a user name or password:", ["https://u@h/", "https://u:p@h/?q"]],
   [
     "MULTI_TENANT_URL",
     "without a query or fragment",
@@ -46,6 +46,10 @@ const wrong: ReadonlyArray<readonly [string, string, ReadonlyArray<string>]> = [
     "MULTI_TENANT_ALLOW_INSECURE_HTTP=true",
     ["http://127.evil.example", "http://[::2]"]
   ],
+  ["MULTI_TENANT_ALL_ENVIRONMENTS", BOOL, ["all", "*"]],
+  ["HTTP_PROXY", "expected an http or https URL", ["proxy:3128", "socks5://proxy:1080"]],
+  ["HTTPS_PROXY", "expected an http or https URL", ["proxy.example", "http://"]],
+  ["MULTI_TENANT_CA_CERT", PEM, ["/etc/ssl/ca.pem", base64("hello")]],
   ["MULTI_TENANT_ALLOW_INSECURE_HTTP", BOOL, ["y", "-1", "http"]],
   [
     "MULTI_TENANT_SERVICE_API_KEY",
@@ -83,6 +87,9 @@ const wrong: ReadonlyArray<readonly [string, string, ReadonlyArray<string>]> = [
     ["h:", "h:0", "h:65536", "h:x", "[::1", "[h]:1", "[::1]:", "1:2:3"]
   ],
   ["MULTI_TENANT_REDIS_PORT", PORT, ["0", "65536", "-1", "6379.0", "0x1", "redis", "6379,6380"]],
+  ["MULTI_TENANT_REDIS_SENTINELS", "expected hosts as", ["a b", "a,,b", "h:0", "redis://h"]],
+  ["MULTI_TENANT_REDIS_SENTINEL_NAME", "expected a name", ["my master"]],
+  ["MULTI_TENANT_REDIS_CLUSTER_NODES", "expected hosts as", ["a b", ",", "h:x"]],
   ["MULTI_TENANT_REDIS_TLS", BOOL, ["tls", "TLSv1.2", "none"]],
   ["MULTI_TENANT_REDIS_CA_CERT", PEM, ["not base64!", "/etc/ssl/ca.pem", "abc", base64("hello")]],
   [
@@ -92,27 +99,50 @@ const wrong: ReadonlyArray<readonly [string, string, ReadonlyArray<string>]> = [
   ],
   ["MULTI_TENANT_RECONCILE_INTERVAL_SEC", `${SECONDS}, 0 or more`, ["-1", "60s", "PT1M", "1,5"]],
   ["MULTI_TENANT_CACHE_TTL_SEC", `${SECONDS}, 0 or more`, ["-1", "12h", "9".repeat(400)]],
-  [
-    "MULTI_TENANT_MAX_TENANT_POOLS",
-    "expected a whole number, 1 or more",
-    ["0", "-1", "1.5", "1e2"]
-  ],
+  ["MULTI_TENANT_MAX_TENANT_POOLS", "expected a whole number, 0 or more", ["-1", "1.5", "1e2"]],
+  ["MULTI_TENANT_CONNECTIONS_CHECK_INTERVAL_SEC", `${SECONDS}, 0 or more`, ["-1", "never"]],
   ["MULTI_TENANT_IDLE_TIMEOUT_SEC", `${SECONDS}, 0 or more`, ["-1", "five", "+5"]]
 ]
 
-/** Any text is right for these. */
-const freeText = [
+const NAMES = [
   "APPLICATION_NAME",
   "MULTI_TENANT_SERVICE_NAME",
   "ENVIRONMENT_NAME",
   "ENV_NAME",
-  "MULTI_TENANT_REDIS_USERNAME",
-  "MULTI_TENANT_REDIS_PASSWORD"
+  "MULTI_TENANT_REDIS_USERNAME"
 ]
+
+/** Any text is valid for these. */
+const freeText = [
+  "MULTI_TENANT_REDIS_PASSWORD",
+  "MULTI_TENANT_REDIS_PASSWORD_FILE",
+  "MULTI_TENANT_REDIS_SENTINEL_PASSWORD",
+  "MULTI_TENANT_SERVICE_API_KEY_FILE",
+  "NO_PROXY"
+]
+
+/** `complete`, with other variables that must be unset for this one to be read. */
+const withVariable = (variable: string, text: string): Variables => {
+  const { ENVIRONMENT_NAME, MULTI_TENANT_REDIS_HOST, MULTI_TENANT_SERVICE_API_KEY, ...others } =
+    complete
+  return {
+    ...others,
+    ...(variable === "ENV_NAME" ? {} : { ENVIRONMENT_NAME }),
+    ...(/SENTINEL|CLUSTER/.test(variable) ? {} : { MULTI_TENANT_REDIS_HOST }),
+    ...(/SENTINEL/.test(variable)
+      ? {
+          MULTI_TENANT_REDIS_SENTINELS: "sentinel.example",
+          MULTI_TENANT_REDIS_SENTINEL_NAME: "mymaster"
+        }
+      : {}),
+    ...(variable === "MULTI_TENANT_SERVICE_API_KEY_FILE" ? {} : { MULTI_TENANT_SERVICE_API_KEY }),
+    [variable]: text
+  }
+}
 
 describe("a value that does not parse", () => {
   it("is tried for every variable", () => {
-    const tried = new Set([...wrong.map(([name]) => name), ...freeText])
+    const tried = new Set([...wrong.map(([name]) => name), ...NAMES, ...freeText])
     expect(tried).toEqual(new Set(TenantDiscoveryConfig.variables.map(({ name }) => name)))
   })
 
@@ -120,7 +150,7 @@ describe("a value that does not parse", () => {
     it.effect(`${variable}: ${expected}`, () =>
       Effect.gen(function* () {
         for (const text of texts) {
-          const found = problems(yield* errorOf(load({ ...complete, [variable]: text })))
+          const found = problems(yield* errorOf(load(withVariable(variable, text))))
           expect(found, text).toEqual([
             { kind: "Invalid", variable, message: expect.stringContaining(expected) }
           ])
@@ -129,10 +159,65 @@ describe("a value that does not parse", () => {
     )
   }
 
+  for (const variable of [...NAMES, "MULTI_TENANT_REDIS_SENTINEL_NAME"]) {
+    it.effect(`${variable}: quotes, white space or control characters in a name`, () =>
+      Effect.gen(function* () {
+        for (const text of ["two words", "a\tb", "a\u0000b", "a\u200bb"]) {
+          const found = problems(yield* errorOf(load(withVariable(variable, text))))
+          expect(found).toEqual([
+            {
+              kind: "Invalid",
+              variable,
+              message: expect.stringContaining("white space or control")
+            }
+          ])
+        }
+      })
+    )
+  }
+
+  it.effect("is refused for quotes around it, unless it is a secret", () =>
+    Effect.gen(function* () {
+      const secrets = TenantDiscoveryConfig.variables
+        .filter(({ type }) => type === "secret")
+        .map(({ name }) => name)
+      expect(secrets).toHaveLength(3)
+      for (const { name, example } of TenantDiscoveryConfig.variables) {
+        if (secrets.includes(name) || name.endsWith("_PROXY")) continue
+        for (const quote of ['"', "'"]) {
+          const texts = withVariable(name, `${quote}${example}${quote}`)
+          const found = problems(yield* errorOf(load(texts)))
+          expect(
+            found.map(({ variable }) => variable),
+            name
+          ).toEqual([name])
+          expect(found[0]?.message).toContain("without quotes")
+        }
+      }
+    })
+  )
+
+  it.effect("is refused where two variables exclude each other", () =>
+    Effect.gen(function* () {
+      const exclusive: ReadonlyArray<readonly [string, string, string]> = [
+        ["MULTI_TENANT_SERVICE_API_KEY_FILE", "/key", "MULTI_TENANT_SERVICE_API_KEY"],
+        ["MULTI_TENANT_REDIS_SENTINELS", "sentinel.example", "MULTI_TENANT_REDIS_HOST"],
+        ["MULTI_TENANT_REDIS_CLUSTER_NODES", "node.example", "MULTI_TENANT_REDIS_HOST"]
+      ]
+      for (const [variable, text, other] of exclusive) {
+        const found = problems(yield* errorOf(load({ ...complete, [variable]: text })))
+        expect(found).toEqual([
+          { kind: "Invalid", variable, message: `expected that only one of it and ${other} is set` }
+        ])
+      }
+    })
+  )
+
   it.effect("fails the same way for a Config that reads one variable", () =>
     Effect.gen(function* () {
       const singles = {
         MULTI_TENANT_CACHE_TTL_SEC: TenantDiscoveryConfig.connectionsCacheTtl,
+        MULTI_TENANT_CONNECTIONS_CHECK_INTERVAL_SEC: TenantDiscoveryConfig.connectionsCheckInterval,
         MULTI_TENANT_MAX_TENANT_POOLS: TenantDiscoveryConfig.maxTenantPools,
         MULTI_TENANT_IDLE_TIMEOUT_SEC: TenantDiscoveryConfig.idleTimeout
       }
@@ -146,7 +231,7 @@ describe("a value that does not parse", () => {
     })
   )
 
-  it.effect("is told together with all the others, each once, in the order of the reference", () =>
+  it.effect("is reported with all others, each once, in the order of the reference", () =>
     Effect.gen(function* () {
       const bad: Variables = {
         MULTI_TENANT_URL: "tm",
@@ -160,6 +245,7 @@ describe("a value that does not parse", () => {
       const found = problems(yield* errorOf(load(bad)))
       expect(found.map(({ kind, variable }) => `${kind} ${variable}`)).toEqual([
         "Missing APPLICATION_NAME",
+        "Missing ENVIRONMENT_NAME",
         "Invalid MULTI_TENANT_URL",
         "Missing MULTI_TENANT_SERVICE_API_KEY",
         "Invalid MULTI_TENANT_TIMEOUT",
@@ -190,7 +276,8 @@ describe("a value that does not parse", () => {
 describe("a missing variable", () => {
   const expected: Readonly<Record<string, ReadonlyArray<string>>> = {
     APPLICATION_NAME: ["name of the service", "MULTI_TENANT_SERVICE_NAME"],
-    MULTI_TENANT_URL: ["base URL", "MULTI_TENANT_ENABLED=false", "single-tenant mode"],
+    ENVIRONMENT_NAME: ["name of the environment", "ENV_NAME", "MULTI_TENANT_ALL_ENVIRONMENTS=true"],
+    MULTI_TENANT_URL: ["base URL"],
     MULTI_TENANT_SERVICE_API_KEY: ["API key"],
     MULTI_TENANT_REDIS_HOST: ["host of the Redis"]
   }
@@ -211,8 +298,8 @@ describe("a missing variable", () => {
           expect(more).toEqual([])
           expect(found).toMatchObject({ kind: "Missing", variable })
           for (const word of words) expect(found?.message).toContain(word)
-          // What a program prints that lets the error go up.
-          for (const word of [variable, ...words]) {
+          // What a program prints that does not handle the error.
+          for (const word of [variable, ...words, "MULTI_TENANT_ENABLED=false is the way"]) {
             expect(Cause.pretty(Cause.fail(error))).toContain(word)
           }
         })
@@ -220,16 +307,19 @@ describe("a missing variable", () => {
     }
   }
 
-  it.effect("is told with all that are missing", () =>
+  it.effect("is reported with all others, one a line, and last the way to single-tenant mode", () =>
     Effect.gen(function* () {
-      const found = problems(yield* errorOf(load({})))
-      expect(found.map(({ variable }) => variable)).toEqual(Object.keys(expected))
-      expect(found.map(({ kind }) => kind)).toEqual(Array(4).fill("Missing"))
+      const error = yield* errorOf(load({}))
+      expect(problems(error).map(({ variable }) => variable)).toEqual(Object.keys(expected))
+      const lines = Cause.pretty(Cause.fail(error)).split("\n")
+      expect(lines.slice(1, -1).map((line) => line.split(" ")[0])).toEqual(Object.keys(expected))
+      expect(lines.at(-1)).toContain("MULTI_TENANT_ENABLED=false is the way to single-tenant mode")
+      expect(lines).toHaveLength(7)
     })
   )
 })
 
-describe("an error never repeats what was written", () => {
+describe("an error never repeats a value", () => {
   const SECRET = "s3cr3t-marked"
 
   /** Every way in which an error is usually printed. */
@@ -240,11 +330,11 @@ describe("an error never repeats what was written", () => {
       inspect(error, { depth: null, showHidden: true })
     ].join()
 
-  it.effect("whichever variable holds the secret", () =>
+  it.effect("of any variable that holds a secret by mistake", () =>
     Effect.gen(function* () {
       for (const { name } of TenantDiscoveryConfig.variables) {
         for (const text of [`${SECRET}\n!`, `https://user:${SECRET}@tm.example/x?y`]) {
-          // An unset host shows that it is the error's text that is looked at.
+          // The second load always fails, so that there is a text to search.
           const texts = { ...complete, MULTI_TENANT_REDIS_HOST: "", [name]: text }
           const error = yield* errorOf(load(texts).pipe(Effect.zipRight(load({}))))
           expect(printed(error), name).toContain("MULTI_TENANT_")
@@ -254,7 +344,7 @@ describe("an error never repeats what was written", () => {
     })
   )
 
-  it.effect("nor base64 that holds no certificate", () =>
+  it.effect("of base64 that holds no certificate", () =>
     Effect.gen(function* () {
       for (const text of [base64(SECRET), SECRET, `-----BEGIN PRIVATE KEY-----\n${SECRET}\n`]) {
         const error = yield* errorOf(load({ ...complete, MULTI_TENANT_REDIS_CA_CERT: text }))
@@ -264,7 +354,7 @@ describe("an error never repeats what was written", () => {
     })
   )
 
-  it.effect("nor do the settings show a secret", () =>
+  it.effect("and the settings show no secret", () =>
     Effect.gen(function* () {
       const key = `-----BEGIN PRIVATE KEY-----\n${SECRET}\n-----END PRIVATE KEY-----\n`
       const settings = yield* load({

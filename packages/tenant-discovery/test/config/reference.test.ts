@@ -11,7 +11,7 @@ const source = fileURLToPath(new URL("../../src/", import.meta.url))
 
 const reference = Effect.promise(() => readFile(referencePath, "utf8"))
 
-/** A provider that writes down each name that is asked for. */
+/** A provider that records the names that are read. */
 const recording = (inner: ConfigProvider.ConfigProvider, names: Set<string>) =>
   ConfigProvider.fromFlat(
     ConfigProvider.makeFlat({
@@ -33,13 +33,14 @@ const modes: ReadonlyArray<readonly [string, Readonly<Record<string, string>>]> 
 
 const exported = {
   config: TenantDiscoveryConfig.config,
-  configWithoutRedis: TenantDiscoveryConfig.configWithoutRedis,
+  configWithoutRedis: TenantDiscoveryConfig.configWithoutRedis({}),
   connectionsCacheTtl: TenantDiscoveryConfig.connectionsCacheTtl,
+  connectionsCheckInterval: TenantDiscoveryConfig.connectionsCheckInterval,
   maxTenantPools: TenantDiscoveryConfig.maxTenantPools,
   idleTimeout: TenantDiscoveryConfig.idleTimeout
 }
 
-/** The names that the code asks for, over every mode. */
+/** The names that the code reads, over every mode. */
 const namesRead = Effect.gen(function* () {
   const names = new Set<string>()
   for (const [, variables] of modes) {
@@ -60,7 +61,7 @@ interface Block {
   readonly comment: string
 }
 
-/** What is listed, read from the file itself and not through the table. */
+/** The listed variables, read from the file itself and not from the table. */
 const blocks = (text: string): ReadonlyArray<Block> =>
   text.split(/\n{2,}/).flatMap((block) => {
     const assignments = [...block.matchAll(/^# ([A-Z][A-Z0-9_]*)=/gm)]
@@ -89,19 +90,19 @@ describe(".env.reference", () => {
     })
   )
 
-  // `vitest -u` writes the file anew after a change of the table.
-  it("is the table written out", async () => {
+  // `vitest -u` rewrites the file after a change of the table.
+  it("equals the table in writing", async () => {
     await expect(render()).toMatchFileSnapshot(referencePath)
   })
 
-  it.effect("changes nothing when its defaults are set as they stand there", () =>
+  it.effect("changes nothing when its defaults are set explicitly", () =>
     Effect.gen(function* () {
       const defaults = Object.fromEntries(
         TenantDiscoveryConfig.variables
           .filter((variable) => /^(\d+|false|\/v1)$/.test(variable.default))
           .map((variable) => [variable.name, variable.default])
       )
-      expect(Object.keys(defaults)).toHaveLength(9)
+      expect(Object.keys(defaults)).toHaveLength(11)
       const load = (variables: Readonly<Record<string, string>>) =>
         Effect.withConfigProvider(TenantDiscoveryConfig.config, provider(variables))
       expect(yield* load({ ...complete, ...defaults })).toEqual(yield* load(complete))
@@ -110,7 +111,7 @@ describe(".env.reference", () => {
 })
 
 describe("the sources", () => {
-  it("name no variable that is not in the table, and read no environment around it", async () => {
+  it("name no variable outside of the table, and never read process.env", async () => {
     const known = new Set(TenantDiscoveryConfig.variables.map((variable) => variable.name))
     const files = (await readdir(source, { recursive: true })).filter((file) =>
       file.endsWith(".ts")
@@ -119,7 +120,7 @@ describe("the sources", () => {
     for (const file of files) {
       const text = await readFile(`${source}${file}`, "utf8")
       const named = text.match(
-        /\b(?:MULTI_TENANT_[A-Z_]*[A-Z]|APPLICATION_NAME|ENV(?:IRONMENT)?_NAME)\b/g
+        /\b(?:MULTI_TENANT_[A-Z_]*[A-Z]|APPLICATION_NAME|ENV(?:IRONMENT)?_NAME|[A-Z]+_PROXY)\b/g
       )
       for (const name of named ?? []) expect(known, `${name} in ${file}`).toContain(name)
       expect(text, file).not.toMatch(/\bprocess\.env\b/)

@@ -2,7 +2,7 @@ import { TenantDiscoveryConfig } from "./subject.js"
 
 const WIDTH = 88
 
-/** `text` broken into comment lines; lines after the first are indented under the first's text. */
+/** `text` broken into comment lines; later lines are indented to the first one's text. */
 const comment = (label: string, text: string): string => {
   const lines: Array<string> = []
   let line = `# ${label}`
@@ -16,13 +16,14 @@ const comment = (label: string, text: string): string => {
   return [...lines, line].join("\n")
 }
 
-const HEADER = `# The environment variables that tenant-discovery reads, all of them.
+const HEADER = `# All environment variables that tenant-discovery reads.
 #
 # A blank value counts as unset, except for MULTI_TENANT_API_PREFIX. A value that does
-# not parse is an error at the start that names the variable and what was expected.
+# not parse is an error at the start that names the variable and what was expected; so are
+# quotes around a value. Seconds and counts are plain decimal numbers, without a unit.
 `
 
-/** `.env.reference`, written out from the table of variables. */
+/** `.env.reference`, from the table of variables. */
 export const render = (): string => {
   let group: string | undefined
   const blocks = TenantDiscoveryConfig.variables.map((variable) => {

@@ -5,9 +5,10 @@ export { TenantDiscoveryConfig }
 
 export type Variables = Readonly<Record<string, string>>
 
-/** What a service has to set, and no more. */
+/** The required variables. */
 export const complete: Variables = {
   APPLICATION_NAME: "ledger",
+  ENVIRONMENT_NAME: "test",
   MULTI_TENANT_URL: "https://tm.example/internal",
   MULTI_TENANT_SERVICE_API_KEY: "key-1",
   MULTI_TENANT_REDIS_HOST: "redis.example"
@@ -19,7 +20,7 @@ export const provider = (variables: Variables): ConfigProvider.ConfigProvider =>
 export const load = (variables: Variables) =>
   TenantDiscoveryConfig.config.pipe(Effect.withConfigProvider(provider(variables)))
 
-/** The settings of a service whose variables are all right; dies on single-tenant mode. */
+/** The settings of valid variables; dies on single-tenant mode. */
 export const loadMulti = (variables: Variables) =>
   load(variables).pipe(
     Effect.flatMap((settings) =>
@@ -30,25 +31,33 @@ export const loadMulti = (variables: Variables) =>
   )
 
 export interface Problem {
-  readonly kind: "Missing" | "Invalid" | "Other"
+  readonly kind: "Missing" | "Invalid"
   readonly variable: string
   readonly message: string
 }
 
-/** Every single error in it, in order. */
+/** Each problem in the error: its only one, or one a line. */
 export const problems = (error: ConfigError.ConfigError): ReadonlyArray<Problem> => {
-  const one =
+  const read =
     (kind: Problem["kind"]) =>
-    (_: void, path: ReadonlyArray<string>, message: string): ReadonlyArray<Problem> => [
-      { kind, variable: path.join("."), message }
-    ]
+    (_: void, path: ReadonlyArray<string>, message: string): ReadonlyArray<Problem> => {
+      const lines = [...message.matchAll(/^([A-Z_]+) is (missing|invalid): (.*)$/gm)]
+      return lines.length === 0
+        ? [{ kind, variable: path.join("."), message }]
+        : lines.map(([, variable = "", state, text = ""]) => ({
+            kind: state === "missing" ? "Missing" : "Invalid",
+            variable,
+            message: text
+          }))
+    }
+  const none = () => []
   return ConfigError.reduceWithContext(error, undefined, {
-    andCase: (_, left, right) => [...left, ...right],
-    orCase: (_, left, right) => [...left, ...right],
-    missingDataCase: one("Missing"),
-    invalidDataCase: one("Invalid"),
-    sourceUnavailableCase: one("Other"),
-    unsupportedCase: one("Other")
+    andCase: none,
+    orCase: none,
+    missingDataCase: read("Missing"),
+    invalidDataCase: read("Invalid"),
+    sourceUnavailableCase: none,
+    unsupportedCase: none
   })
 }
 

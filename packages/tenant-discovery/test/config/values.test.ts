@@ -1,4 +1,4 @@
-import { describe, expect, it } from "@effect/vitest"
+import { assert, describe, expect, it } from "@effect/vitest"
 import { ConfigProvider, Duration, Effect, Redacted } from "effect"
 import {
   complete,
@@ -21,7 +21,12 @@ const endpoint = (host: string, port?: string) =>
     ...complete,
     MULTI_TENANT_REDIS_HOST: host,
     ...(port === undefined ? {} : { MULTI_TENANT_REDIS_PORT: port })
-  }).pipe(Effect.map(({ redis }) => [redis.host, redis.port, redis.tls !== false] as const))
+  }).pipe(
+    Effect.map(({ redis }) => {
+      assert("host" in redis)
+      return [redis.host, redis.port, redis.tls !== false] as const
+    })
+  )
 
 describe("the settings", () => {
   it.effect("have the documented defaults", () =>
@@ -29,15 +34,16 @@ describe("the settings", () => {
       expect(yield* load(complete)).toEqual({
         _tag: "MultiTenant",
         service: "ledger",
-        environment: undefined,
+        environment: "test",
+        allEnvironments: false,
         tenantManager: {
           url: new URL("https://tm.example/internal"),
           apiKey: Redacted.make("key-1"),
           apiPrefix: "/v1",
           timeout: Duration.seconds(30),
-          circuitBreakerThreshold: 5,
-          circuitBreakerTimeout: Duration.seconds(30),
-          allowInsecureHttp: false
+          circuitBreaker: { threshold: 5, resetAfter: Duration.seconds(30) },
+          allowInsecureHttp: false,
+          transport: { caCert: undefined, proxy: undefined, noProxy: undefined }
         },
         redis: {
           host: "redis.example",
@@ -47,29 +53,33 @@ describe("the settings", () => {
           tls: { ca: undefined }
         },
         reconcileInterval: Duration.seconds(60),
-        connectionsCacheTtl: Duration.hours(12),
+        connectionsCacheTtl: Duration.minutes(2),
+        connectionsCheckInterval: Duration.seconds(30),
         maxTenantPools: 100,
-        idleTimeout: Duration.minutes(5)
+        idleTimeout: Duration.minutes(5),
+        warnings: []
       })
     })
   )
 
-  it.effect("default to what the layers default to by themselves", () =>
+  it.effect("have the same defaults as the options", () =>
     Effect.gen(function* () {
       const { reconcileInterval, tenantManager } = yield* loadMulti(complete)
       expect({
         apiPrefix: tenantManager.apiPrefix,
-        timeout: tenantManager.timeout,
+        timeout: Duration.toMillis(tenantManager.timeout),
         circuitBreaker: {
-          threshold: tenantManager.circuitBreakerThreshold,
-          resetAfter: tenantManager.circuitBreakerTimeout
+          threshold: tenantManager.circuitBreaker.threshold,
+          resetAfter: Duration.toMillis(tenantManager.circuitBreaker.resetAfter)
         }
       }).toEqual({
         apiPrefix: tenantManagerDefaults.apiPrefix,
         timeout: tenantManagerDefaults.timeout,
         circuitBreaker: tenantManagerDefaults.circuitBreaker
       })
-      expect(reconcileInterval).toEqual(defaultDiscoveryOptions.reconcileInterval)
+      expect(Duration.toMillis(reconcileInterval)).toBe(
+        Duration.toMillis(defaultDiscoveryOptions.reconcileInterval)
+      )
     })
   )
 
@@ -81,9 +91,10 @@ describe("the settings", () => {
         MULTI_TENANT_SERVICE_NAME: " billing ",
         ENVIRONMENT_NAME: " Production\n",
         ENV_NAME: "ignored",
+        MULTI_TENANT_ALL_ENVIRONMENTS: "T",
         MULTI_TENANT_URL: " http://tm.example:8080/a/b/ ",
         MULTI_TENANT_ALLOW_INSECURE_HTTP: "On",
-        MULTI_TENANT_SERVICE_API_KEY: "key-2\n",
+        MULTI_TENANT_SERVICE_API_KEY: " key-2 ",
         MULTI_TENANT_API_PREFIX: "v2/",
         MULTI_TENANT_TIMEOUT: "0.25",
         MULTI_TENANT_CIRCUIT_BREAKER_THRESHOLD: "0",
@@ -95,7 +106,12 @@ describe("the settings", () => {
         MULTI_TENANT_REDIS_TLS: "oN",
         MULTI_TENANT_REDIS_CA_CERT: base64(block("MIIB")),
         MULTI_TENANT_RECONCILE_INTERVAL_SEC: "0",
+        MULTI_TENANT_CA_CERT: block("AAAA"),
+        HTTP_PROXY: "http://user:hidden@proxy.example:3128",
+        HTTPS_PROXY: "http://other.example",
+        NO_PROXY: " localhost ",
         MULTI_TENANT_CACHE_TTL_SEC: "1",
+        MULTI_TENANT_CONNECTIONS_CHECK_INTERVAL_SEC: "0",
         MULTI_TENANT_MAX_TENANT_POOLS: "2",
         MULTI_TENANT_IDLE_TIMEOUT_SEC: "3"
       })
@@ -103,14 +119,19 @@ describe("the settings", () => {
         _tag: "MultiTenant",
         service: "billing",
         environment: "production",
+        allEnvironments: true,
         tenantManager: {
-          url: new URL("http://tm.example:8080/a/b/"),
+          url: new URL("http://tm.example:8080/a/b"),
           apiKey: Redacted.make("key-2"),
           apiPrefix: "/v2",
           timeout: Duration.millis(250),
-          circuitBreakerThreshold: 0,
-          circuitBreakerTimeout: Duration.millis(1500),
-          allowInsecureHttp: true
+          circuitBreaker: { threshold: 0, resetAfter: Duration.millis(1500) },
+          allowInsecureHttp: true,
+          transport: {
+            caCert: `${block("AAAA")}\n`,
+            proxy: Redacted.make("http://user:hidden@proxy.example:3128/"),
+            noProxy: "localhost"
+          }
         },
         redis: {
           host: "redis_1",
@@ -121,33 +142,33 @@ describe("the settings", () => {
         },
         reconcileInterval: Duration.zero,
         connectionsCacheTtl: Duration.seconds(1),
+        connectionsCheckInterval: Duration.zero,
         maxTenantPools: 2,
-        idleTimeout: Duration.seconds(3)
+        idleTimeout: Duration.seconds(3),
+        warnings: []
       })
     })
   )
 
-  it.effect(
-    "are single-tenant, and nothing else is looked at, when MULTI_TENANT_ENABLED is false",
-    () =>
-      Effect.gen(function* () {
-        for (const off of ["false", "FALSE", "0", "no", "off", " Off "]) {
-          const broken = Object.fromEntries(
-            TenantDiscoveryConfig.variables.map(({ name }) => [name, "@broken:@"])
-          )
-          expect(yield* load({ ...broken, MULTI_TENANT_ENABLED: off })).toEqual({
-            _tag: "SingleTenant",
-            service: "@broken:@"
-          })
-          expect(yield* load({ MULTI_TENANT_ENABLED: off })).toEqual({
-            _tag: "SingleTenant",
-            service: undefined
-          })
-        }
-      })
+  it.effect("are single-tenant, with nothing else read, when MULTI_TENANT_ENABLED is false", () =>
+    Effect.gen(function* () {
+      for (const off of ["false", "FALSE", "f", "F", "0", "no", "off", " Off "]) {
+        const broken = Object.fromEntries(
+          TenantDiscoveryConfig.variables.map(({ name }) => [name, "@broken :@"])
+        )
+        expect(yield* load({ ...broken, MULTI_TENANT_ENABLED: off })).toEqual({
+          _tag: "SingleTenant",
+          service: undefined
+        })
+        expect(yield* load({ MULTI_TENANT_ENABLED: off })).toEqual({
+          _tag: "SingleTenant",
+          service: undefined
+        })
+      }
+    })
   )
 
-  it.effect("take blank for unset, but an empty prefix for none", () =>
+  it.effect("count blank as unset, but an empty prefix as none", () =>
     Effect.gen(function* () {
       const blank = Object.fromEntries(
         TenantDiscoveryConfig.variables
@@ -163,7 +184,7 @@ describe("the settings", () => {
     })
   )
 
-  it.effect("are found under a nested provider too", () =>
+  it.effect("are read under a nested provider", () =>
     Effect.gen(function* () {
       const nested = ConfigProvider.fromMap(
         new Map(Object.entries(complete).map(([name, text]) => [`LEDGER.${name}`, text]))
@@ -175,7 +196,7 @@ describe("the settings", () => {
 })
 
 describe("the settings without Redis", () => {
-  it.effect("require and validate no variable of it, and everything else as ever", () =>
+  it.effect("require and validate no variable about it, and everything else as before", () =>
     Effect.gen(function* () {
       const { MULTI_TENANT_REDIS_HOST: _, ...others } = complete
       const broken = Object.fromEntries(
@@ -184,7 +205,7 @@ describe("the settings without Redis", () => {
           .map(({ name }) => [name, "@broken:@"])
       )
       const without = (variables: Readonly<Record<string, string>>) =>
-        TenantDiscoveryConfig.configWithoutRedis.pipe(
+        TenantDiscoveryConfig.configWithoutRedis({}).pipe(
           Effect.withConfigProvider(provider(variables))
         )
       const expected = { ...(yield* loadMulti(complete)), redis: undefined }
@@ -213,18 +234,32 @@ describe("names", () => {
 
   it.effect("of the environment: ENVIRONMENT_NAME, then ENV_NAME", () =>
     Effect.gen(function* () {
+      const { ENVIRONMENT_NAME: _, ...others } = complete
       const name = (variables: Readonly<Record<string, string>>) =>
-        loadMulti({ ...complete, ...variables }).pipe(Effect.map(({ environment }) => environment))
+        loadMulti({ ...others, ...variables }).pipe(Effect.map(({ environment }) => environment))
       expect(yield* name({ ENV_NAME: "Staging " })).toBe("staging")
       expect(yield* name({ ENV_NAME: "staging", ENVIRONMENT_NAME: "PROD" })).toBe("prod")
       expect(yield* name({ ENV_NAME: "staging", ENVIRONMENT_NAME: " " })).toBe("staging")
-      expect(yield* name({ ENVIRONMENT_NAME: "" })).toBeUndefined()
     })
+  )
+
+  it.effect(
+    "of the environment: none with MULTI_TENANT_ALL_ENVIRONMENTS, or as the program wishes",
+    () =>
+      Effect.gen(function* () {
+        const { ENVIRONMENT_NAME: _, ...others } = complete
+        const all = yield* loadMulti({ ...others, MULTI_TENANT_ALL_ENVIRONMENTS: "true" })
+        expect(all).toMatchObject({ environment: undefined, allEnvironments: true })
+        const given = yield* TenantDiscoveryConfig.configWith({ environment: true }).pipe(
+          Effect.withConfigProvider(provider(others))
+        )
+        expect(given).toMatchObject({ environment: undefined, allEnvironments: false })
+      })
   )
 })
 
 describe("the URL", () => {
-  it.effect("may be http to a loopback host alone, or to any with the opt-in", () =>
+  it.effect("may be http to a loopback host, or to any with the opt-in", () =>
     Effect.gen(function* () {
       const url = (text: string, variables: Readonly<Record<string, string>> = {}) =>
         loadMulti({ ...complete, MULTI_TENANT_URL: text, ...variables }).pipe(
@@ -275,7 +310,44 @@ describe("the Redis endpoint", () => {
     })
   )
 
-  it.effect("has the TLS that is asked for", () =>
+  it.effect("is sentinels or nodes of a cluster, each with a default port", () =>
+    Effect.gen(function* () {
+      const { MULTI_TENANT_REDIS_HOST: _, ...others } = complete
+      const redis = (variables: Readonly<Record<string, string>>) =>
+        Effect.map(loadMulti({ ...others, ...variables }), ({ redis }) => redis)
+      const sentinels = {
+        MULTI_TENANT_REDIS_SENTINELS: "s1, s2:1, [::1]:2",
+        MULTI_TENANT_REDIS_SENTINEL_NAME: "mymaster",
+        MULTI_TENANT_REDIS_SENTINEL_PASSWORD: "hidden"
+      }
+      const login = { username: undefined, password: undefined, tls: { ca: undefined } }
+      expect(yield* redis(sentinels)).toEqual({
+        ...login,
+        sentinels: [
+          { host: "s1", port: 26379 },
+          { host: "s2", port: 1 },
+          { host: "::1", port: 2 }
+        ],
+        name: "mymaster",
+        sentinelPassword: Redacted.make("hidden")
+      })
+      expect(yield* redis({ MULTI_TENANT_REDIS_CLUSTER_NODES: "n1,n2:1" })).toEqual({
+        ...login,
+        cluster: [
+          { host: "n1", port: 6379 },
+          { host: "n2", port: 1 }
+        ]
+      })
+      const local = { MULTI_TENANT_REDIS_CLUSTER_NODES: "localhost:1,127.0.0.1:2" }
+      expect((yield* redis(local)).tls).toBe(false)
+      const { MULTI_TENANT_REDIS_SENTINEL_NAME: name, ...unnamed } = sentinels
+      expect(name).toBe("mymaster")
+      const problem = problems(yield* errorOf(redis(unnamed)))
+      expect(problem).toMatchObject([{ variable: "MULTI_TENANT_REDIS_SENTINEL_NAME" }])
+    })
+  )
+
+  it.effect("has the TLS that is set", () =>
     Effect.gen(function* () {
       const tls = (host: string, said: string) =>
         loadMulti({
@@ -285,6 +357,21 @@ describe("the Redis endpoint", () => {
         }).pipe(Effect.map(({ redis }) => redis.tls))
       expect(yield* tls("redis.example", "no")).toBe(false)
       expect(yield* tls("localhost", "yes")).toEqual({ ca: undefined })
+    })
+  )
+})
+
+describe("a secret", () => {
+  it.effect("is a text without a line feed at its end, or a file to be read at each use", () =>
+    Effect.gen(function* () {
+      const { MULTI_TENANT_SERVICE_API_KEY: _, ...others } = complete
+      const { redis, tenantManager } = yield* loadMulti({
+        ...others,
+        MULTI_TENANT_SERVICE_API_KEY_FILE: "/run/secrets/key\n",
+        MULTI_TENANT_REDIS_PASSWORD: " with spaces \n"
+      })
+      expect(tenantManager.apiKey).toEqual({ file: "/run/secrets/key" })
+      expect(redis.password).toEqual(Redacted.make(" with spaces "))
     })
   )
 })
@@ -310,7 +397,7 @@ describe("the CA certificate", () => {
     })
   )
 
-  it.effect("is not looked at without TLS", () =>
+  it.effect("is ignored without TLS", () =>
     Effect.gen(function* () {
       expect(yield* ca("not base64!", "redis.example", "false")).toBe(false)
       expect(yield* ca("not base64!", "localhost")).toBe(false)
@@ -319,26 +406,30 @@ describe("the CA certificate", () => {
 })
 
 describe("a Config for one variable", () => {
-  it.effect("has its value or its default, whatever the mode", () =>
+  it.effect("has its value or its default in every mode", () =>
     Effect.gen(function* () {
       const all = Effect.all([
         TenantDiscoveryConfig.connectionsCacheTtl,
+        TenantDiscoveryConfig.connectionsCheckInterval,
         TenantDiscoveryConfig.maxTenantPools,
         TenantDiscoveryConfig.idleTimeout
       ])
       const given = {
         MULTI_TENANT_ENABLED: "false",
         MULTI_TENANT_CACHE_TTL_SEC: "1.5",
-        MULTI_TENANT_MAX_TENANT_POOLS: "7",
+        MULTI_TENANT_CONNECTIONS_CHECK_INTERVAL_SEC: "0",
+        MULTI_TENANT_MAX_TENANT_POOLS: "0",
         MULTI_TENANT_IDLE_TIMEOUT_SEC: "0"
       }
       expect(yield* Effect.withConfigProvider(all, provider(given))).toEqual([
         Duration.millis(1500),
-        7,
+        Duration.zero,
+        0,
         Duration.zero
       ])
       expect(yield* Effect.withConfigProvider(all, provider({}))).toEqual([
-        Duration.hours(12),
+        Duration.minutes(2),
+        Duration.seconds(30),
         100,
         Duration.minutes(5)
       ])

@@ -1,53 +1,73 @@
 import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
 import { type Wiring, warnings } from "../../src/internal/config/warnings.js"
+import { complete, loadMulti } from "./subject.js"
 
 const quiet: Wiring = {
-  url: "https://tm.example",
-  redis: { host: "redis.example", tls: true },
-  everyEnvironment: false
+  naming: "options",
+  url: new URL("https://tm.example"),
+  redis: { hosts: ["redis.example"], tls: true },
+  everyEnvironment: false,
+  noProxy: undefined
 }
 
 describe("warnings at the start", () => {
-  it("are none where all is encrypted and the environment is known", () => {
+  it("are absent when all traffic is encrypted and the environment is set", () => {
     expect(warnings(quiet)).toEqual([])
-    expect(warnings({ ...quiet, redis: undefined })).toEqual([])
+    expect(warnings({ ...quiet, redis: undefined, noProxy: "localhost, .svc" })).toEqual([])
   })
 
-  it("are none for what stays on the machine", () => {
-    for (const host of ["localhost", "127.0.0.1", "::1"]) {
-      const url = `http://${host === "::1" ? "[::1]" : host}:8080`
-      expect(warnings({ ...quiet, url, redis: { host, tls: false } })).toEqual([])
+  it("are absent for loopback hosts", () => {
+    const hosts = ["localhost", "127.0.0.1", "::1"]
+    for (const host of hosts) {
+      const url = new URL(`http://${host === "::1" ? "[::1]" : host}:8080`)
+      expect(warnings({ ...quiet, url, redis: { hosts, tls: false } })).toEqual([])
     }
   })
 
-  it("tell http to another host, without what else the URL holds", () => {
-    const found = warnings({ ...quiet, url: new URL("http://user:hidden@tm.example:8080/path") })
-    expect(found).toEqual([expect.stringMatching(/tm\.example:8080 is called over http:/)])
-    expect(found[0]).not.toMatch(/hidden|user/)
-  })
-
-  it("tell Redis without TLS on another host, and the variable", () => {
-    expect(warnings({ ...quiet, redis: { host: "redis.example", tls: false } })).toEqual([
-      expect.stringMatching(/redis\.example is reached without TLS.*MULTI_TENANT_REDIS_TLS=true/)
+  it("name the host that is called over http", () => {
+    expect(warnings({ ...quiet, url: new URL("http://tm.example:8080/path") })).toEqual([
+      expect.stringMatching(/tm\.example:8080 is called over http:/)
     ])
   })
 
-  it("tell that every environment is listened to, and the variable", () => {
-    expect(warnings({ ...quiet, everyEnvironment: true })).toEqual([
-      expect.stringMatching(/no environment is set.*ENVIRONMENT_NAME/)
-    ])
-  })
-
-  it("are one each", () => {
-    const all: Wiring = {
-      url: "http://tm.example",
-      redis: { host: "redis.example", tls: false },
-      everyEnvironment: true
+  it("name the option by which the program is configured, or the variable", () => {
+    const wiring: Wiring = {
+      ...quiet,
+      redis: { hosts: ["localhost", "redis.example"], tls: false },
+      everyEnvironment: true,
+      noProxy: "localhost,10.0.0.0/8"
     }
-    expect(warnings(all)).toHaveLength(3)
+    expect(warnings(wiring)).toEqual([
+      expect.stringMatching(
+        /redis\.example is reached without TLS.*; redis\.tls: \{\} turns TLS on/
+      ),
+      expect.stringMatching(/no environment is set.*set discovery\.environment/),
+      expect.stringMatching(/^transport\.noProxy has networks.*: 10\.0\.0\.0\/8$/)
+    ])
+    expect(warnings({ ...wiring, naming: "environment" })).toEqual([
+      expect.stringContaining("MULTI_TENANT_REDIS_TLS=true turns TLS on"),
+      expect.stringContaining("set ENVIRONMENT_NAME"),
+      expect.stringMatching(/^NO_PROXY has networks/)
+    ])
   })
+})
 
-  it("leave a URL that cannot be parsed to the client that refuses it", () => {
-    expect(warnings({ ...quiet, url: "https://user:hidden@" })).toEqual([])
-  })
+describe("warnings of the settings", () => {
+  it.effect(
+    "name each secret with quotes around it or a line feed at its end, without its value",
+    () =>
+      Effect.gen(function* () {
+        expect((yield* loadMulti(complete)).warnings).toEqual([])
+        const { warnings } = yield* loadMulti({
+          ...complete,
+          MULTI_TENANT_SERVICE_API_KEY: "hidden\n",
+          MULTI_TENANT_REDIS_PASSWORD: "'hidden'"
+        })
+        expect(warnings).toEqual([
+          "MULTI_TENANT_SERVICE_API_KEY ends in a line feed: it is removed",
+          "MULTI_TENANT_REDIS_PASSWORD has quotes around it: they are used as part of it"
+        ])
+      })
+  )
 })

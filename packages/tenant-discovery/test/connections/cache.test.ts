@@ -1,21 +1,28 @@
 import { describe, expect, it } from "@effect/vitest"
 import {
   Cause,
-  Chunk,
   Deferred,
   Duration,
   Effect,
   Exit,
   Fiber,
   Layer,
+  Metric,
+  Option,
   Redacted,
   Scope,
   Stream,
   TestClock
 } from "effect"
 import { TenantId } from "../../src/Tenant.js"
-import { type Connections, TenantConnections } from "../../src/TenantConnections.js"
+import {
+  type Connections,
+  type ConnectionsChange,
+  TenantConnections
+} from "../../src/TenantConnections.js"
 import type { TenantConnectionsOptions } from "../../src/TenantConnections.js"
+import { TenantDiscovery } from "../../src/TenantDiscovery.js"
+import { makeCollector } from "../support/collector.js"
 import { eventually } from "./support/eventually.js"
 import { notFound, suspended, unavailable, World } from "./support/world.js"
 
@@ -23,7 +30,9 @@ const acme = TenantId.make("acme")
 const globex = TenantId.make("globex")
 
 const layerOf = (world: World, options?: TenantConnectionsOptions) =>
-  TenantConnections.layer(options).pipe(Layer.provideMerge(world.discovery))
+  TenantConnections.layer({ checkInterval: 0, ...options }).pipe(
+    Layer.provideMerge(world.discovery)
+  )
 
 const get = (id: TenantId) => Effect.flatMap(TenantConnections, (it) => it.get(id))
 
@@ -45,8 +54,8 @@ const scenario = (
     return Effect.provide(test(world), layerOf(world, options))
   })
 
-describe("what is kept", () => {
-  scenario("a thousand concurrent callers share one request", (world) =>
+describe("the cache", () => {
+  scenario("concurrent callers share one request", (world) =>
     Effect.gen(function* () {
       const gate = yield* Deferred.make<void>()
       world.gate = () => gate
@@ -64,7 +73,7 @@ describe("what is kept", () => {
     })
   )
 
-  scenario("a caller that is interrupted takes nothing from the others", (world) =>
+  scenario("an interrupted caller does not stop the request for others", (world) =>
     Effect.gen(function* () {
       const gate = yield* Deferred.make<void>()
       world.gate = () => gate
@@ -79,24 +88,24 @@ describe("what is kept", () => {
   )
 
   scenario(
-    "for as long as the time to live, and not longer",
+    "answers for the time to live",
     (world) =>
       Effect.gen(function* () {
         const first = yield* get(acme)
         yield* TestClock.adjust("59 seconds")
-        expect(yield* get(acme)).toBe(first)
+        expect((yield* get(acme)).loadedAt).toBe(first.loadedAt)
+        expect(world.calls.length).toBe(1)
         yield* TestClock.adjust("1 second")
         const second = yield* get(acme)
         expect(world.calls.length).toBe(2)
         expect(second.loadedAt).toBe(first.loadedAt + 60_000)
-        // The same settings: nothing needs to be built anew.
         expect(second.revision).toBe(first.revision)
       }),
     { ttl: "1 minute" }
   )
 
   scenario(
-    "settings that turn out to be others have another revision",
+    "settings that differ have another revision",
     (world) =>
       Effect.gen(function* () {
         const first = yield* get(acme)
@@ -109,7 +118,7 @@ describe("what is kept", () => {
     { ttl: "1 minute" }
   )
 
-  scenario("not of a tenant that is not active: no event would tell that they changed", (world) =>
+  scenario("keeps nothing of a tenant that is not active", (world) =>
     Effect.gen(function* () {
       const stranger = TenantId.make("stranger")
       yield* get(stranger)
@@ -120,7 +129,7 @@ describe("what is kept", () => {
 })
 
 describe("failures", () => {
-  scenario("are remembered for a second", (world) =>
+  scenario("are answered for a second without a request", (world) =>
     Effect.gen(function* () {
       world.failure = unavailable
       expect((yield* Effect.flip(get(acme)))._tag).toBe("TenantManagerUnavailable")
@@ -134,7 +143,7 @@ describe("failures", () => {
     })
   )
 
-  scenario("suspended and not found are never remembered", (world) =>
+  scenario("suspended and not found are never cached", (world) =>
     Effect.gen(function* () {
       for (const [failure, tag] of [
         [suspended, "TenantManagerSuspended"],
@@ -151,7 +160,7 @@ describe("failures", () => {
   )
 
   scenario(
-    "give out old settings marked as stale, for twice their time",
+    "answer with stale settings for staleFor after their time to live",
     (world) =>
       Effect.gen(function* () {
         const first = yield* get(acme)
@@ -160,7 +169,6 @@ describe("failures", () => {
         const stale = yield* get(acme)
         expect(stale).toMatchObject({ stale: true, revision: first.revision })
         expect(first.stale).toBe(false)
-        // Remembered: asked once, answered at once.
         expect((yield* get(acme)).stale).toBe(true)
         expect(world.calls.length).toBe(2)
         yield* TestClock.adjust("59 seconds")
@@ -171,11 +179,11 @@ describe("failures", () => {
         yield* TestClock.adjust("1 second")
         expect((yield* get(acme)).stale).toBe(false)
       }),
-    { ttl: "1 minute" }
+    { ttl: "1 minute", staleFor: "1 minute" }
   )
 
   scenario(
-    "give out nothing where that is turned off",
+    "answer with nothing stale where that is turned off",
     (world) =>
       Effect.gen(function* () {
         yield* get(acme)
@@ -187,7 +195,7 @@ describe("failures", () => {
   )
 
   scenario(
-    "give out nothing where the tenant itself is refused",
+    "answer with nothing stale where the tenant is refused",
     (world) =>
       Effect.gen(function* () {
         yield* get(acme)
@@ -208,7 +216,7 @@ describe("events", () => {
     "tenant.cache.invalidate",
     "tenant.updated"
   ]) {
-    scenario(`${type} puts the settings out of date at once`, (world) =>
+    scenario(`${type} invalidates the settings at once`, (world) =>
       Effect.gen(function* () {
         yield* get(acme)
         const other = yield* get(globex)
@@ -221,37 +229,71 @@ describe("events", () => {
     )
   }
 
-  scenario("a rotation makes another revision even of the same settings", (world) =>
+  scenario("a rotation keeps the revision where the settings are the same", (world) =>
     Effect.gen(function* () {
       const first = yield* get(acme)
       yield* world.publish("tenant.credentials.rotated", acme)
-      expect((yield* get(acme)).revision).not.toBe(first.revision)
+      expect((yield* get(acme)).revision).toBe(first.revision)
+      expect(world.callsFor(acme)).toBe(2)
     })
   )
 
-  scenario("a rotated tenant in use is loaded anew within the jitter, and that is told", (world) =>
+  scenario("changes report invalidated, then reloaded within the jitter, then removed", (world) =>
     Effect.gen(function* () {
       const connections = yield* TenantConnections
-      const told = yield* connections.changes.pipe(Stream.take(1), Stream.runCollect, Effect.fork)
-      yield* get(acme)
+      const changes: Array<ConnectionsChange> = []
+      yield* connections.changes.pipe(
+        Stream.runForEach((change) => Effect.sync(() => changes.push(change))),
+        Effect.fork
+      )
+      const { revision } = yield* get(acme)
       yield* Effect.yieldNow()
       yield* world.rotate(acme)
+      yield* eventually(() => changes.length === 1)
       expect(world.callsFor(acme)).toBe(1)
       yield* TestClock.adjust("5 seconds")
-      const [reloaded] = Chunk.toReadonlyArray(yield* Fiber.join(told))
-      expect(reloaded?.tenant.id).toBe(acme)
-      expect(reloaded && passwordOf(reloaded.connections)).toBe("acme#1")
-      expect(world.callsFor(acme)).toBe(2)
-      yield* get(acme)
+      yield* eventually(() => changes.length === 2)
+      yield* world.remove(acme)
+      yield* eventually(() => changes.length === 3)
+      expect(changes).toMatchObject([
+        { _tag: "Invalidated", tenant: { id: acme } },
+        { _tag: "Reloaded", tenant: { id: acme }, connections: { revision: revision + 1 } },
+        { _tag: "Removed", tenant: { id: acme } }
+      ])
       expect(world.callsFor(acme)).toBe(2)
     })
   )
 
-  scenario("the wait before a reload is random, and another tenant does not wait for it", (world) =>
+  scenario("a slow reader of changes gets the latest of each tenant", (world) =>
+    Effect.gen(function* () {
+      const connections = yield* TenantConnections
+      const gate = yield* Deferred.make<void>()
+      const tags: Array<string> = []
+      yield* connections.changes.pipe(
+        Stream.runForEach(({ _tag, tenant }) =>
+          Effect.zipRight(
+            Effect.sync(() => tags.push(`${_tag} ${tenant.id}`)),
+            Deferred.await(gate)
+          )
+        ),
+        Effect.fork
+      )
+      yield* Effect.yieldNow()
+      yield* world.rotate(globex)
+      yield* eventually(() => tags.length === 1)
+      for (let n = 0; n < 20; n++) yield* world.rotate(acme)
+      yield* world.remove(acme)
+      yield* world.remove(globex)
+      yield* Deferred.succeed(gate, undefined)
+      yield* eventually(() => tags.length === 3)
+      expect(tags).toEqual(["Invalidated globex", "Removed acme", "Removed globex"])
+    })
+  )
+
+  scenario("a caller does not wait for the jitter, and its request is the reload", (world) =>
     Effect.gen(function* () {
       yield* get(acme)
       yield* world.rotate(acme)
-      // Nobody has to sit the wait out, and who did not is not asked for twice.
       expect(passwordOf(yield* get(acme))).toBe("acme#1")
       yield* get(globex)
       yield* TestClock.adjust("10 seconds")
@@ -259,7 +301,7 @@ describe("events", () => {
     })
   )
 
-  scenario("a rotated tenant that is not in use is only dropped", (world) =>
+  scenario("a rotated tenant that is not in use is not reloaded", (world) =>
     Effect.gen(function* () {
       yield* get(acme)
       yield* TestClock.adjust("5 minutes")
@@ -270,7 +312,7 @@ describe("events", () => {
     })
   )
 
-  scenario("who holds a tenant keeps it in use", (world) =>
+  scenario("hold keeps the settings in use", (world) =>
     Effect.gen(function* () {
       const connections = yield* TenantConnections
       const scope = yield* Scope.make()
@@ -289,13 +331,13 @@ describe("events", () => {
     })
   )
 
-  scenario("an answer that a rotation has overtaken reaches nobody", (world) =>
+  scenario("an answer that a rotation overtakes reaches no caller", (world) =>
     Effect.gen(function* () {
       const gate = yield* Deferred.make<void>()
       world.gate = () => gate
       const caller = yield* Effect.fork(get(acme))
       yield* eventually(() => world.calls.length === 1)
-      // The request under way has read the old credentials already.
+      // The request in flight has read the old credentials.
       yield* world.rotate(acme)
       yield* Deferred.succeed(gate, undefined)
       expect(passwordOf(yield* Fiber.join(caller))).toBe("acme#1")
@@ -304,24 +346,22 @@ describe("events", () => {
     })
   )
 
-  scenario(
-    "a reload that fails is not fatal, gives out nothing old, and is tried on next use",
-    (world) =>
-      Effect.gen(function* () {
-        yield* get(acme)
-        world.failure = unavailable
-        yield* world.rotate(acme)
-        yield* TestClock.adjust("5 seconds")
-        yield* eventually(() => world.callsFor(acme) === 2)
-        yield* TestClock.adjust("1 second")
-        expect((yield* Effect.flip(get(acme)))._tag).toBe("TenantManagerUnavailable")
-        world.failure = undefined
-        yield* TestClock.adjust("1 second")
-        expect(passwordOf(yield* get(acme))).toBe("acme#1")
-      })
+  scenario("after a failed reload nothing old is answered, and the next use asks", (world) =>
+    Effect.gen(function* () {
+      yield* get(acme)
+      world.failure = unavailable
+      yield* world.rotate(acme)
+      yield* TestClock.adjust("5 seconds")
+      yield* eventually(() => world.callsFor(acme) === 2)
+      yield* TestClock.adjust("1 second")
+      expect((yield* Effect.flip(get(acme)))._tag).toBe("TenantManagerUnavailable")
+      world.failure = undefined
+      yield* TestClock.adjust("1 second")
+      expect(passwordOf(yield* get(acme))).toBe("acme#1")
+    })
   )
 
-  scenario("removal drops them", (world) =>
+  scenario("removal drops the settings", (world) =>
     Effect.gen(function* () {
       const first = yield* get(acme)
       yield* world.remove(acme)
@@ -332,7 +372,7 @@ describe("events", () => {
     })
   )
 
-  scenario("after a gap, what is in use is read again and the rest is dropped", (world) =>
+  scenario("after a gap settings in use are reloaded and the rest dropped", (world) =>
     Effect.gen(function* () {
       yield* get(acme)
       yield* TestClock.adjust("5 minutes")
@@ -342,14 +382,13 @@ describe("events", () => {
       yield* eventually(() => world.callsFor(globex) === 2)
       expect(world.callsFor(acme)).toBe(1)
       const again = yield* get(globex)
-      // Nothing had changed: what was built on it stays.
       expect(again.revision).toBe(other.revision)
       expect(passwordOf(yield* get(acme))).toBe("acme#1")
     })
   )
 
   scenario(
-    "after a gap, old settings are given out only while no new ones are to be had",
+    "after a gap old settings are answered only while the tenant manager is unavailable",
     (world) =>
       Effect.gen(function* () {
         yield* get(acme)
@@ -363,8 +402,169 @@ describe("events", () => {
   )
 })
 
+describe("changes faster than the answers", () => {
+  scenario("repeat a request with a backoff and at most six times", (world) =>
+    Effect.gen(function* () {
+      const discovery = yield* TenantDiscovery
+      const outdate = Effect.suspend(() => world.rotate(acme)).pipe(
+        Effect.provideService(TenantDiscovery, discovery)
+      )
+      world.onCall = () => outdate
+      const caller = yield* Effect.fork(Effect.flip(get(acme)))
+      yield* eventually(() => world.calls.length === 2)
+      for (let n = 0; n < 100; n++) yield* Effect.yieldNow()
+      expect(world.calls.length).toBe(2)
+      yield* TestClock.adjust("100 millis")
+      yield* eventually(() => world.calls.length === 3)
+      yield* TestClock.adjust("3 seconds")
+      const error = yield* Fiber.join(caller)
+      expect(error._tag).toBe("TenantManagerUnavailable")
+      expect(error.message).toContain("changed during each of 6 requests")
+      expect(world.calls.length).toBe(6)
+      world.onCall = undefined
+      yield* TestClock.adjust("1 second")
+      expect(passwordOf(yield* get(acme))).toBe("acme#6")
+    })
+  )
+})
+
+describe("revalidation", () => {
+  const rotateUnheard = (world: World, id: TenantId) => world.rotations.set(id, 1)
+
+  scenario(
+    "finds a rotation of which no event came",
+    (world) =>
+      Effect.gen(function* () {
+        const connections = yield* TenantConnections
+        const reloaded = yield* connections.changes.pipe(Stream.runHead, Effect.fork)
+        const first = yield* get(acme)
+        yield* TestClock.adjust("1 minute")
+        expect((yield* get(acme)).revision).toBe(first.revision)
+        rotateUnheard(world, acme)
+        yield* TestClock.adjust("38 seconds")
+        expect((yield* Fiber.join(reloaded)).pipe(Option.map(({ _tag }) => _tag))).toEqual(
+          Option.some("Reloaded")
+        )
+        expect(passwordOf(yield* get(acme))).toBe("acme#1")
+      }),
+    { checkInterval: "30 seconds", ttl: "1 hour" }
+  )
+
+  scenario(
+    "has at most four requests at once, and its failures change nothing",
+    (world) =>
+      Effect.gen(function* () {
+        const ids = Array.from({ length: 10 }, (_, n) => TenantId.make(`tenant-${n}`))
+        yield* Effect.forEach(ids, (id) => Effect.zipRight(world.add(id), get(id)))
+        const gate = yield* Deferred.make<void>()
+        world.gate = () => gate
+        world.failure = unavailable
+        yield* TestClock.adjust("38 seconds")
+        expect(world.calls.length).toBe(14)
+        expect((yield* get(tenth(ids))).stale).toBe(false)
+        yield* Deferred.succeed(gate, undefined)
+        yield* eventually(() => world.calls.length === 20)
+        expect((yield* get(tenth(ids))).stale).toBe(false)
+        expect(world.calls.length).toBe(20)
+      }),
+    { checkInterval: "30 seconds", ttl: "1 hour" }
+  )
+
+  scenario(
+    "leaves alone what is not in use",
+    (world) =>
+      Effect.gen(function* () {
+        yield* get(acme)
+        yield* TestClock.adjust("1 hour")
+        expect(world.calls.length).toBeLessThan(16)
+      }),
+    { checkInterval: "30 seconds", inUseFor: "5 minutes" }
+  )
+})
+
+const tenth = (ids: ReadonlyArray<TenantId>): TenantId => ids[9] ?? acme
+
+describe("an answer that refuses an active tenant", () => {
+  for (const [name, failure] of [
+    ["suspended", suspended],
+    ["not found", notFound]
+  ] as const) {
+    scenario(`(${name}) relists, once for a tenant and revision`, (world) =>
+      Effect.gen(function* () {
+        world.failure = failure
+        world.ids.delete(acme)
+        const { lists } = world
+        for (let n = 0; n < 3; n++) yield* Effect.flip(get(acme))
+        yield* TestClock.adjust("1 second")
+        const discovery = yield* TenantDiscovery
+        yield* discovery.view.changes.pipe(
+          Stream.takeUntil((view) => !view.has(acme)),
+          Stream.runDrain
+        )
+        expect(world.lists).toBe(lists + 1)
+        yield* Effect.flip(get(acme))
+        yield* TestClock.adjust("10 seconds")
+        expect(world.lists).toBe(lists + 1)
+      })
+    )
+  }
+})
+
+describe("unreadable parts", () => {
+  scenario("are warned of once, without a value", (world) =>
+    Effect.gen(function* () {
+      const { all, observed } = yield* makeCollector
+      world.body = { id: "x", databases: { ledger: { postgresql: { host: "h", port: "MARKED" } } } }
+      const load = Effect.zipRight(get(acme), world.publish("tenant.cache.invalidate", acme))
+      // The collector has a log line in several forms.
+      const warned = () => all().filter((line) => line.includes("unreadable"))
+      yield* observed(load)
+      const warnings = warned()
+      yield* observed(Effect.zipRight(load, load))
+      expect(warned()).toEqual(warnings)
+      expect(warnings[0]).toContain("databases.ledger.postgresql.port: expected a number")
+      expect(all().join()).not.toContain("MARKED")
+    })
+  )
+})
+
+describe("metrics", () => {
+  it.effect("carry the service and the labels in force at the build", () =>
+    Effect.gen(function* () {
+      const world = new World(["acme"])
+      const read = (service: string) =>
+        Metric.counter("tenant_connections_total", {
+          description: "Connection settings loaded from the tenant manager",
+          incremental: true
+        }).pipe(
+          Metric.tagged("region", "eu"),
+          Metric.tagged("service", service),
+          Metric.value,
+          Effect.map(({ count }) => count)
+        )
+      const before = yield* read("ledger")
+      yield* get(acme).pipe(Effect.provide(layerOf(world)), Effect.tagMetrics("region", "eu"))
+      expect(yield* read("ledger")).toBe(before + 1)
+    })
+  )
+})
+
+describe("options", () => {
+  const options: ReadonlyArray<readonly [TenantConnectionsOptions, string]> = [
+    [{ ttl: 0 }, 'option "ttl"'],
+    [{ staleFor: Number.NaN }, 'option "staleFor"'],
+    [{ checkInterval: -1 }, 'option "checkInterval"'],
+    [{ failureTtl: Infinity }, 'option "failureTtl"'],
+    [{ connectionSettings: { maxOpenConns: 0.5 } }, 'option "connectionSettings.maxOpenConns"']
+  ]
+  it.each(options)("%j throws at once, by name", (given, message) => {
+    expect(() => TenantConnections.layer(given)).toThrow(RangeError)
+    expect(() => TenantConnections.layer(given)).toThrow(message)
+  })
+})
+
 describe("close", () => {
-  it.effect("ends who waits, who reads, and what is under way", () =>
+  it.effect("ends callers, readers and requests in flight", () =>
     Effect.gen(function* () {
       const world = new World(["acme"])
       const scope = yield* Scope.make()

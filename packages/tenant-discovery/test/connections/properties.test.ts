@@ -1,6 +1,5 @@
 /**
- * Whatever happens, in whatever order: one request a tenant at a time, and no
- * settings older than what an event said.
+ * Random histories: one request a tenant at a time, and no settings older than the events.
  */
 import { describe, expect, it } from "@effect/vitest"
 import {
@@ -23,7 +22,7 @@ type Step =
   | { readonly _tag: "Get" | "GetAtOnce" | "Rotate" | "Leave" | "Join"; readonly id: TenantId }
   | { readonly _tag: "Wait"; readonly millis: number }
   | { readonly _tag: "Gap"; readonly rotated: ReadonlyArray<TenantId> }
-  | { readonly _tag: "Outage" | "Mended" }
+  | { readonly _tag: "Outage" | "Recovery" }
 
 const id = fc.constantFrom(...ids)
 const steps: fc.Arbitrary<ReadonlyArray<Step>> = fc.array(
@@ -55,7 +54,7 @@ const steps: fc.Arbitrary<ReadonlyArray<Step>> = fc.array(
     },
     {
       weight: 2,
-      arbitrary: fc.record({ _tag: fc.constantFrom("Outage" as const, "Mended" as const) })
+      arbitrary: fc.record({ _tag: fc.constantFrom("Outage" as const, "Recovery" as const) })
     }
   ),
   { minLength: 1, maxLength: 25 }
@@ -69,13 +68,13 @@ const rotationOf = (connections: Connections): number => {
 const run = (steps: ReadonlyArray<Step>) =>
   Effect.suspend(() => {
     const world = new World(ids)
-    /** Rotations that an event told of. */
-    const told = new Map<TenantId, number>()
+    /** Rotations of which an event came. */
+    const reported = new Map<TenantId, number>()
 
     const check = (connections: Connections) => {
       const { tenantId } = connections
       const rotation = rotationOf(connections)
-      expect(rotation).toBeGreaterThanOrEqual(told.get(tenantId) ?? 0)
+      expect(rotation).toBeGreaterThanOrEqual(reported.get(tenantId) ?? 0)
       if (!connections.stale) expect(rotation).toBe(world.rotations.get(tenantId) ?? 0)
     }
 
@@ -98,7 +97,7 @@ const run = (steps: ReadonlyArray<Step>) =>
           case "Rotate":
             if (!world.ids.has(step.id)) return
             yield* world.rotate(step.id)
-            return void told.set(step.id, world.rotations.get(step.id) ?? 0)
+            return void reported.set(step.id, world.rotations.get(step.id) ?? 0)
           case "Leave":
             if (world.ids.has(step.id)) yield* world.remove(step.id)
             return
@@ -116,7 +115,7 @@ const run = (steps: ReadonlyArray<Step>) =>
           case "Outage":
             world.failure = unavailable
             return
-          case "Mended":
+          case "Recovery":
             world.failure = undefined
         }
       })
@@ -132,7 +131,7 @@ const run = (steps: ReadonlyArray<Step>) =>
   })
 
 describe("connection settings", () => {
-  it("are never older than what an event said, and asked for once at a time", () =>
+  it("are never older than the events, with one request a tenant at a time", () =>
     expect(
       fc.assert(
         fc.asyncProperty(steps, (steps) => Effect.runPromise(run(steps))),

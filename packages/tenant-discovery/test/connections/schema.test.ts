@@ -1,15 +1,19 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Either, FastCheck as fc, Redacted } from "effect"
 import { inspect } from "node:util"
-import { makeConnections } from "../../src/internal/connections/Connections.js"
-import { type ConnectionSettings, decodeSettings } from "../../src/internal/connections/schema.js"
+import { makeConnections } from "../../src/internal/connections/accessors.js"
+import {
+  type ConnectionSettings,
+  decodeSettings
+} from "../../src/internal/connections/connectionSchema.js"
 import { TenantId } from "../../src/Tenant.js"
+import type { TenantConnectionNotConfigured } from "../../src/TenantConnections.js"
 
 const SECRET = "MARKED-s3cr3t"
 const credentials = { username: "u", password: SECRET }
 const postgresql = { host: "h", port: 5432, database: "d", ...credentials }
 
-/** The answer as the contract prints it, with every field that was ever seen. */
+/** The answer of the contract with every field. */
 const answer = {
   id: "cfg-123",
   tenantSlug: "acme",
@@ -69,8 +73,8 @@ const connectionsOf = (body: unknown, defaults?: ConnectionSettings) =>
     makeConnections({ tenantId: acme, settings, revision: 1, loadedAt: 0, stale: false, defaults })
   )
 
-describe("the answer", () => {
-  it.effect("is read in all of its shapes", () =>
+describe("decoding", () => {
+  it.effect("reads every field of the contract", () =>
     Effect.gen(function* () {
       const connections = yield* connectionsOf(answer)
       const { settings } = connections
@@ -89,7 +93,7 @@ describe("the answer", () => {
     })
   )
 
-  it.effect("needs nothing but an id, and null is absent", () =>
+  it.effect("needs an id alone; null is absent", () =>
     Effect.gen(function* () {
       yield* connectionsOf({ id: "x" })
       const nulls = Object.fromEntries(Object.keys(answer).map((key) => [key, null]))
@@ -105,7 +109,7 @@ describe("the answer", () => {
     })
   )
 
-  it.effect("keeps tls absent apart from tls false", () =>
+  it.effect("distinguishes tls absent from tls false", () =>
     Effect.gen(function* () {
       const at = (tls: object) =>
         Effect.flatMap(
@@ -118,21 +122,47 @@ describe("the answer", () => {
     })
   )
 
-  const broken: ReadonlyArray<readonly [what: string, body: unknown, message: string]> = [
+  const unreadable: ReadonlyArray<readonly [what: string, body: unknown, message: string]> = [
     ["no object", SECRET, "the body: expected an object"],
     ["an array", [SECRET], "the body: expected an object"],
     ["no id", { tenantSlug: SECRET }, "id: missing"],
     ["an empty id", { id: "" }, "id: expected a non empty string"],
     ["a number as id", { id: 5 }, "id: expected text"],
-    ["text for databases", { id: "x", databases: SECRET }, "databases: expected an object"],
+    ["a number as isolation mode", { id: "x", isolationMode: 5 }, "isolationMode: expected text"],
+    ["text for databases", { id: "x", databases: SECRET }, "databases: expected an object"]
+  ]
+
+  it.effect.each(unreadable)("with %s fails and names the place", ([, body, message]) =>
+    Effect.gen(function* () {
+      expect(yield* Effect.flip(decodeSettings(body))).toBe(message)
+    })
+  )
+
+  const bad = (kind: object) => ({
+    id: "x",
+    databases: { onboarding: kind, billing: { postgresql } }
+  })
+  const parts: ReadonlyArray<
+    readonly [
+      what: string,
+      body: unknown,
+      kind: "postgresql" | "kafka" | "rabbitmq",
+      module: string,
+      message: string
+    ]
+  > = [
     [
       "text for a port",
-      { id: "x", databases: { onboarding: { postgresql: { ...postgresql, port: SECRET } } } },
+      bad({ postgresql: { ...postgresql, port: SECRET } }),
+      "postgresql",
+      "onboarding",
       "databases.onboarding.postgresql.port: expected a number"
     ],
     [
-      "a port out of range",
-      { id: "x", databases: { onboarding: { postgresql: { ...postgresql, port: 70_000 } } } },
+      "port 0",
+      bad({ postgresql: { ...postgresql, port: 0 } }),
+      "postgresql",
+      "onboarding",
       "databases.onboarding.postgresql.port: expected a number between 1 and 65535"
     ],
     [
@@ -141,32 +171,114 @@ describe("the answer", () => {
         id: "x",
         databases: { "my module": { postgresql: { ...postgresql, password: { SECRET } } } }
       },
+      "postgresql",
+      "my module",
       'databases["my module"].postgresql.password: expected text'
     ],
     [
       "no host",
-      { id: "x", databases: { onboarding: { postgresql: { ...credentials, database: "d" } } } },
+      bad({ postgresql: { ...credentials, database: "d" } }),
+      "postgresql",
+      "onboarding",
       "databases.onboarding.postgresql.host: missing"
+    ],
+    [
+      "an empty RabbitMQ host",
+      { id: "x", messaging: { rabbitmq: { host: "own" } }, rabbitmq: { onboarding: { host: "" } } },
+      "rabbitmq",
+      "onboarding",
+      "rabbitmq.onboarding.host: expected a non empty string"
+    ],
+    [
+      "null for brokers",
+      { id: "x", streaming: { onboarding: { kafka: { brokers: null } } } },
+      "kafka",
+      "onboarding",
+      "streaming.onboarding.kafka.brokers: missing"
     ],
     [
       "a number among the brokers",
       { id: "x", streaming: { onboarding: { kafka: { brokers: ["a", 1] } } } },
+      "kafka",
+      "onboarding",
       "streaming.onboarding.kafka.brokers[1]: expected text"
-    ],
-    [
-      "no duration",
-      { id: "x", connectionSettings: { statementTimeout: SECRET } },
-      "connectionSettings.statementTimeout: expected a duration such as 30s"
     ]
   ]
 
-  it.effect.each(broken)("with %s is told by its place", ([, body, message]) =>
+  it.effect.each(parts)("%s is the error of that part alone", ([, body, kind, module, message]) =>
     Effect.gen(function* () {
-      expect(yield* Effect.flip(decodeSettings(body))).toBe(message)
+      const connections = yield* connectionsOf(body)
+      const found: Either.Either<unknown, TenantConnectionNotConfigured> = connections[kind](module)
+      const error = yield* Effect.flip(found)
+      expect(error).toMatchObject({
+        _tag: "TenantConnectionNotConfigured",
+        kind,
+        module,
+        reason: message
+      })
+      expect(error.message).toContain(message)
     })
   )
 
-  it.effect("never throws, and never quotes", () =>
+  it.effect("a bad part leaves the other parts of its module and tenant usable", () =>
+    Effect.gen(function* () {
+      const { onboarding } = answer.databases
+      const connections = yield* connectionsOf({
+        ...answer,
+        tenantSlug: 5,
+        databases: {
+          ...answer.databases,
+          onboarding: {
+            ...onboarding,
+            postgresqlReplica: { ...postgresql, port: 0 },
+            mongodb: SECRET,
+            connectionSettings: { maxOpenConns: 50, statementTimeout: SECRET }
+          },
+          zeta: SECRET
+        }
+      })
+      const database = yield* connections.postgresql("onboarding")
+      expect(database).toMatchObject({ host: "h", connectionSettings: { maxOpenConns: 50 } })
+      expect(database.connectionSettings.statementTimeout).toBeUndefined()
+      expect((yield* connections.postgresql("billing")).host).toBe("b")
+      expect((yield* Effect.flip(connections.mongodb())).reason).toContain("mongodb: expected")
+      // The primary does not stand in for a replica that is there and bad.
+      expect((yield* Effect.flip(connections.postgresqlReplica("onboarding"))).reason).toContain(
+        "postgresqlReplica.port"
+      )
+      expect((yield* Effect.flip(connections.kafka("zeta"))).reason).toBeUndefined()
+      expect((yield* Effect.flip(connections.postgresql("zeta"))).reason).toBe(
+        "databases.zeta: expected an object"
+      )
+      expect(connections.settings.unreadable?.map(({ part }) => part.join("."))).toEqual([
+        "tenantSlug",
+        "databases.onboarding.postgresqlReplica",
+        "databases.onboarding.mongodb",
+        "databases.onboarding.connectionSettings.statementTimeout",
+        "databases.zeta"
+      ])
+    })
+  )
+
+  it.effect("without a module, a bad first module is an error, not the next one", () =>
+    Effect.gen(function* () {
+      const connections = yield* connectionsOf({
+        id: "x",
+        databases: { a: { postgresql: { ...postgresql, port: 0 } }, b: { postgresql } }
+      })
+      expect(yield* Effect.flip(connections.postgresql())).toMatchObject({ module: "a" })
+      expect((yield* connections.postgresql("b")).module).toBe("b")
+    })
+  )
+
+  it.effect("the wire cannot name unreadable parts itself", () =>
+    Effect.gen(function* () {
+      const { settings } = yield* connectionsOf({ id: "x", unreadable: [{ part: ["databases"] }] })
+      expect(settings).toEqual({ id: "x" })
+    })
+  )
+
+  it.effect("never throws and never quotes a value", () =>
     Effect.sync(() => {
       fc.assert(
         fc.property(
@@ -190,7 +302,7 @@ describe("the answer", () => {
     })
   )
 
-  it.effect("shows no secret, however it is shown", () =>
+  it.effect("hides secrets in JSON, inspect and logs", () =>
     Effect.gen(function* () {
       const connections = yield* connectionsOf(answer)
       const database = yield* connections.postgresql()
@@ -203,8 +315,8 @@ describe("the answer", () => {
   )
 })
 
-describe("lookups", () => {
-  it.effect("without a module take the first in the order of the names", () =>
+describe("accessors", () => {
+  it.effect("without a module answer with the first in the order of the names", () =>
     Effect.gen(function* () {
       const connections = yield* connectionsOf(answer)
       expect(yield* connections.postgresql()).toMatchObject({ module: "billing", host: "b" })
@@ -215,20 +327,22 @@ describe("lookups", () => {
     })
   )
 
-  it.effect("a replica falls back to the primary, a module's RabbitMQ to the tenant's", () =>
-    Effect.gen(function* () {
-      const connections = yield* connectionsOf(answer)
-      expect((yield* connections.postgresqlReplica("onboarding")).host).toBe("r")
-      expect((yield* connections.postgresqlReplica("billing")).host).toBe("b")
-      expect((yield* connections.rabbitmq("onboarding")).host).toBe("mod")
-      expect(yield* connections.rabbitmq("billing")).toMatchObject({
-        host: "own",
-        module: undefined
+  it.effect(
+    "fall back from the replica to the primary and from a module's RabbitMQ to the tenant's",
+    () =>
+      Effect.gen(function* () {
+        const connections = yield* connectionsOf(answer)
+        expect((yield* connections.postgresqlReplica("onboarding")).host).toBe("r")
+        expect((yield* connections.postgresqlReplica("billing")).host).toBe("b")
+        expect((yield* connections.rabbitmq("onboarding")).host).toBe("mod")
+        expect(yield* connections.rabbitmq("billing")).toMatchObject({
+          host: "own",
+          module: undefined
+        })
       })
-    })
   )
 
-  it.effect("what is not there is a typed error that says where it is", () =>
+  it.effect("fail with a typed error that names the modules that have the kind", () =>
     Effect.gen(function* () {
       const connections = yield* connectionsOf(answer)
       const error = yield* Effect.flip(connections.mongodb("billing"))
@@ -238,7 +352,7 @@ describe("lookups", () => {
         module: "billing"
       })
       expect(error.message).toBe(
-        'tenant acme has no mongodb in module "billing"; it is in: onboarding'
+        'tenant acme has no mongodb in module "billing"; modules: onboarding'
       )
       for (const name of ["__proto__", "constructor", "toString"]) {
         expect(Either.isLeft(connections.postgresql(name))).toBe(true)
@@ -247,7 +361,7 @@ describe("lookups", () => {
     })
   )
 
-  it.effect("a module's limits win over the tenant's, which win over the program's", () =>
+  it.effect("prefer the module's limits to the tenant's, and those to the program's", () =>
     Effect.gen(function* () {
       const connections = yield* connectionsOf(answer, {
         maxOpenConns: 1,
@@ -268,10 +382,16 @@ describe("lookups", () => {
 
   it.effect.each([
     ["30s", 30_000],
-    ["1m30s", 90_000],
+    ["30 s", 30_000],
+    ["5min", 300_000],
+    [" 2 h ", 7_200_000],
+    ["1d", 86_400_000],
     ["1.5h", 5_400_000],
     ["250ms", 250],
-    ["5000", 5000]
+    ["500us", 0.5],
+    ["5000", 5000],
+    [5000, 5000],
+    ["0", 0]
   ] as const)("reads %s as %d ms", ([statementTimeout, millis]) =>
     Effect.gen(function* () {
       const connections = yield* connectionsOf({
@@ -280,6 +400,36 @@ describe("lookups", () => {
       })
       const read = connections.connectionSettings().statementTimeout
       expect(read && Duration.toMillis(read)).toBe(millis)
+    })
+  )
+
+  it.effect.each(["1m30s", "soon", "-1", "5 weeks", ["30s"], true])(
+    "leaves out the statement timeout %j",
+    (statementTimeout) =>
+      Effect.gen(function* () {
+        const connections = yield* connectionsOf({
+          id: "x",
+          connectionSettings: { statementTimeout, maxOpenConns: 3 }
+        })
+        expect(connections.connectionSettings()).toEqual({ maxOpenConns: 3 })
+        expect(connections.settings.unreadable?.length).toBe(1)
+      })
+  )
+
+  it.effect("isolation mode schema without a schema is an error, never public", () =>
+    Effect.gen(function* () {
+      const connections = yield* connectionsOf({
+        id: "x",
+        isolationMode: "schema",
+        databases: {
+          a: { postgresql, postgresqlReplica: { ...postgresql, schema: "" } },
+          b: { postgresql: { ...postgresql, schema: "s" } }
+        }
+      })
+      for (const found of [connections.postgresql("a"), connections.postgresqlReplica("a")]) {
+        expect((yield* Effect.flip(found)).reason).toContain("isolationMode is schema")
+      }
+      expect((yield* connections.postgresql("b")).schema).toBe("s")
     })
   )
 

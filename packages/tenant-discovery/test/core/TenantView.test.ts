@@ -1,267 +1,239 @@
 import { describe, expect, it } from "@effect/vitest"
 import { FastCheck as fc } from "effect"
+import { KEPT_CHANGES } from "../../src/internal/view/changeLog.js"
+import { applyChanges, applyDirectives, applyList } from "../../src/internal/view/edit.js"
 import { type TenantChange, TenantId, TenantView } from "../../src/index.js"
 import {
+  add,
+  apply,
   contents,
   directive,
+  list,
   listing,
+  remove,
+  rotate,
   runs,
   smallId,
   step,
-  type Step,
-  take,
   viewsOf
 } from "./arbitraries.js"
+import { many, named, summary } from "./harness.js"
 
-const steps = fc.array(step, { maxLength: 25 })
+const steps = fc.array(step, { maxLength: 20 })
 
-const alternates = (present: ReadonlySet<TenantId>, changes: Iterable<TenantChange>) => {
+const last = (views: ReadonlyArray<TenantView>): TenantView => views.at(-1) ?? TenantView.empty
+
+/** The tenants after changes that alternate; fails where they do not. */
+const follow = (present: ReadonlySet<TenantId>, changes: Iterable<TenantChange>) => {
   const now = new Set(present)
-  for (const change of changes) {
-    const { id } = change.tenant
-    expect(now.has(id)).toBe(change._tag !== "Added")
-    if (change._tag === "Added") now.add(id)
-    if (change._tag === "Removed") now.delete(id)
+  for (const { _tag, tenant } of changes) {
+    expect(now.has(tenant.id)).toBe(_tag !== "Added")
+    if (_tag === "Added") now.add(tenant.id)
+    if (_tag === "Removed") now.delete(tenant.id)
   }
   return now
 }
 
-/** Adds and removes so many others that the table is laid out anew. */
-const churn = (count: number, round = 0): Step => ({
-  _tag: "Events",
-  directives: Array.from({ length: count }, (_, i) => TenantId.make(`churn-${round}-${i}`)).flatMap(
-    (tenantId) => [
-      {
-        _tag: "Add" as const,
-        tenantId,
-        cause: {
-          _tag: "Event" as const,
-          eventType: "tenant.service.associated" as const,
-          eventId: undefined
-        }
-      },
-      {
-        _tag: "Remove" as const,
-        tenantId,
-        cause: {
-          _tag: "Event" as const,
-          eventType: "tenant.service.purged" as const,
-          eventId: undefined
-        }
-      }
-    ]
-  )
-})
-
-/** Removes and adds the same few so often that the store is copied. */
-const toggled: Step = {
-  _tag: "Events",
-  directives: Array.from({ length: 1200 }, (_, i) => ({
-    _tag: i % 2 === 0 ? ("Add" as const) : ("Remove" as const),
-    tenantId: TenantId.make(`toggled-${(i >> 1) % 3}`),
-    cause: {
-      _tag: "Event" as const,
-      eventType: "tenant.service.purged" as const,
-      eventId: undefined
-    }
-  }))
-}
-
-const stepOrChurn = fc.oneof(
-  { weight: 5, arbitrary: step },
-  { weight: 1, arbitrary: fc.integer({ min: 0, max: 3 }).map((round) => churn(70, round)) },
-  { weight: 1, arbitrary: fc.constant(toggled) }
-)
-
-describe("TenantView", () => {
-  it("Added and Removed alternate, however far apart a reader looks, and folded they are the view", () => {
+describe("TenantView.diff", () => {
+  it("alternates Added and Removed for a reader of any pace, and leads to each view", () => {
     fc.assert(
-      fc.property(fc.array(stepOrChurn, { maxLength: 25 }), fc.array(fc.nat(4)), (all, strides) => {
+      fc.property(steps, fc.array(fc.nat(4)), (all, strides) => {
         const views = viewsOf(all)
         let at = 0
         let present: ReadonlySet<TenantId> = new Set()
         let folded = TenantView.empty
         for (const stride of [...strides, views.length]) {
           const to = Math.min(views.length - 1, at + stride)
-          const from = views[at]
-          const next = views[to]
-          if (from === undefined || next === undefined) return
+          const from = views[at] ?? TenantView.empty
+          const next = views[to] ?? TenantView.empty
           const changes = TenantView.diff(from, next)
-          present = alternates(present, changes)
-          folded = TenantView.applyChanges(folded, changes)
+          present = follow(present, changes)
+          folded = applyChanges(folded, changes)
           expect(contents(folded)).toEqual(contents(next))
-          expect([...present].sort()).toEqual([...next.ids].sort())
+          expect([...present].sort()).toEqual(next.ids)
           at = to
         }
       }),
-      runs(1000)
+      runs(250)
     )
   })
 
-  it("diff(a, b) applied to a gives b, and tells no more than twice what the tenants number", () => {
+  it("has at most two changes a tenant, and none for one revision", () => {
     fc.assert(
-      fc.property(fc.array(stepOrChurn, { maxLength: 20 }), fc.nat(), (all, start) => {
+      fc.property(steps, fc.nat(), (all, start) => {
         const views = viewsOf(all)
-        const a = views[start % views.length] ?? TenantView.empty
-        const b = views.at(-1) ?? TenantView.empty
-        const changes = TenantView.diff(a, b)
-        expect(contents(TenantView.applyChanges(a, changes))).toEqual(contents(b))
-        expect(changes.filter(({ _tag }) => _tag === "Removed").length).toBeLessThanOrEqual(a.size)
-        expect(changes.filter(({ _tag }) => _tag !== "Removed").length).toBeLessThanOrEqual(
-          2 * b.size
-        )
-        expect(TenantView.diff(b, b)).toEqual([])
+        const from = views[start % views.length] ?? TenantView.empty
+        const to = last(views)
+        const changes = TenantView.diff(from, to)
+        expect(contents(applyChanges(from, changes))).toEqual(contents(to))
+        const counts = new Map<TenantId, number>()
+        for (const { tenant } of changes) {
+          counts.set(tenant.id, (counts.get(tenant.id) ?? 0) + 1)
+        }
+        expect([...counts.values()].every((count) => count <= 2)).toBe(true)
+        expect(TenantView.diff(to, to)).toEqual([])
+        expect(TenantView.diff(to, to.with({ mode: "Live", asOf: 7 }))).toEqual([])
       }),
-      runs(1000)
+      runs(250)
     )
   })
 
-  it("applying an event or a list twice is applying it once", () => {
+  it("keeps the order and the causes of the last 4096 changes", () => {
+    const tenants = many(200).map((id) => named(id, id))
+    const start = list(TenantView.empty, tenants)
+    const causes = tenants.slice(0, 150).map(({ id }) => remove(id))
+    const removed = applyDirectives(start, causes)
+    expect(TenantView.diff(start, removed).map(summary)).toEqual(
+      tenants.slice(0, 150).map(({ id }) => `-${id} tenant.service.suspended`)
+    )
+    const fresh = Array.from({ length: KEPT_CHANGES }, (_, i) => TenantId.make(`n-${i}`))
+    const far = applyDirectives(applyDirectives(removed, fresh.map(add)), fresh.map(remove))
+    expect(TenantView.diff(removed, far)).toEqual([])
+    expect(TenantView.diff(start, far).map(summary)).toEqual(
+      tenants
+        .slice(0, 150)
+        .map(({ id }) => `-${id} Forgotten`)
+        .sort()
+    )
+  })
+
+  it("loses no ConnectionsChanged for a reader that is far behind", () => {
+    const start = list(TenantView.empty, [named("a", "A"), named("b", "B"), named("c", "C")])
+    const onboarded = list(start, [...start.tenants, ...many(9000).map((id) => named(id, id))])
+    const connections = (to: TenantView) =>
+      TenantView.diff(start, to)
+        .filter(({ _tag }) => _tag === "ConnectionsChanged")
+        .map(summary)
+    // A list adds more tenants than the log keeps: it has nothing to do with connections.
+    expect(connections(onboarded)).toEqual([])
+    const rotated = applyDirectives(onboarded, [rotate(TenantId.make("b"))])
+    expect(connections(rotated)).toEqual(["b CredentialsRotated"])
+    // The log drops the rotation: any tenant that stayed may be the one.
+    const far = list(rotated, start.tenants)
+    expect(connections(far)).toEqual(["a", "b", "c"].map((id) => `${id} CacheInvalidated`))
+    const reader = list(rotated, [...start.tenants, named("z", "Z")])
+    expect(TenantView.diff(reader, reader)).toEqual([])
+  })
+
+  it("of views of two discoveries compares the tenants", () => {
+    const one = list(TenantView.make(), [named("a", "A"), named("b", "B")])
+    const other = list(TenantView.make(), [named("b", "New"), named("c", "C")])
+    expect(TenantView.diff(one, other).map(summary)).toEqual(["-a Forgotten", "b Updated", "+c"])
+  })
+})
+
+describe("applyDirectives and applyList", () => {
+  it("change nothing when they are repeated", () => {
     fc.assert(
-      fc.property(steps, directive, listing, (all, one, list) => {
-        const view = viewsOf(all).at(-1) ?? TenantView.empty
-        const once = TenantView.applyEvent(view, one)
-        const twice = TenantView.applyEvent(once, one)
+      fc.property(steps, directive, listing, (all, one, tenants) => {
+        const view = last(viewsOf(all))
+        const once = applyDirectives(view, [one])
+        const twice = applyDirectives(once, [one])
         expect(contents(twice)).toEqual(contents(once))
-        const isTransition = one._tag === "Add" || one._tag === "Remove"
-        expect(twice === once || !isTransition).toBe(true)
-        const names = new Set(list.map(({ id }) => id))
-        const unique = list.filter(({ id }, i) => list.findIndex((t) => t.id === id) === i)
-        const listed = TenantView.applyListing(view, unique).view
-        expect(TenantView.applyListing(listed, unique).view).toBe(listed)
-        expect([...listed.ids].sort()).toEqual([...names].sort())
+        if (one._tag === "Add" || one._tag === "Remove") expect(twice).toBe(once)
+        const unique = tenants.filter(({ id }, i) => tenants.findIndex((t) => t.id === id) === i)
+        const listed = list(view, unique)
+        expect(list(listed, unique)).toBe(listed)
+        expect(listed.ids).toEqual([...new Set(tenants.map(({ id }) => id))].sort())
       }),
-      runs(1000)
+      runs(250)
     )
   })
 
-  it("kept events on top of a list equal having received them after it", () => {
+  it("give the same IDs for events during a list as for events after it", () => {
     fc.assert(
-      fc.property(steps, fc.array(directive, { maxLength: 12 }), listing, (all, kept, list) => {
-        const view = viewsOf(all).at(-1) ?? TenantView.empty
-        const decided = new Set(
+      fc.property(steps, fc.array(directive, { maxLength: 12 }), listing, (all, kept, tenants) => {
+        const view = last(viewsOf(all))
+        const names = new Set(
           kept.flatMap((one) => (one._tag === "Add" || one._tag === "Remove" ? [one.tenantId] : []))
         )
-        const during = TenantView.applyListing(TenantView.applyEvents(view, kept), list, {
-          decided
-        }).view
-        const after = TenantView.applyEvents(TenantView.applyListing(view, list).view, kept)
-        expect([...during.ids].sort()).toEqual([...after.ids].sort())
+        const during = applyList(applyDirectives(view, kept), tenants, {
+          named: (id) => names.has(id),
+          select: (missing) => new Set(missing)
+        })
+        expect(during.ids).toEqual(applyDirectives(list(view, tenants), kept).ids)
       }),
-      runs(2000)
+      runs(400)
     )
   })
 
-  it("what is decided or not believed stays as it was; what is missing is told", () => {
+  it("keep named tenants, and remove of the missing ones what `select` answers", () => {
+    const some = fc.uniqueArray(smallId)
     fc.assert(
-      fc.property(
-        steps,
-        listing,
-        fc.uniqueArray(smallId),
-        fc.uniqueArray(smallId),
-        (all, list, decided, believed) => {
-          const view = viewsOf(all).at(-1) ?? TenantView.empty
-          const told: Array<number> = []
-          const { missing, view: next } = TenantView.applyListing(view, list, {
-            decided: new Set(decided),
-            judge: (absent, size) => {
-              told.push(size - absent.length)
-              return absent.filter((id) => believed.includes(id))
-            }
-          })
-          const listed = new Set(list.map(({ id }) => id))
-          for (const id of decided) expect(next.has(id)).toBe(view.has(id))
-          expect([...missing].sort()).toEqual(
-            view.ids.filter((id) => !listed.has(id) && !decided.includes(id)).sort()
-          )
-          for (const id of missing) expect(next.has(id)).toBe(!believed.includes(id))
-          const found = view.ids.filter((id) => listed.has(id) && !decided.includes(id)).length
-          expect(told.every((said) => said === found)).toBe(true)
-        }
-      ),
-      runs(1000)
-    )
-  })
-
-  it("old views never change, nor do branches from them", () => {
-    fc.assert(
-      fc.property(
-        fc.array(stepOrChurn, { maxLength: 15 }),
-        fc.nat(),
-        fc.array(stepOrChurn, { maxLength: 15 }),
-        (all, at, branch) => {
-          const views = viewsOf(all)
-          const copies = views.map((view) => [view.revision, view.size, contents(view)] as const)
-          const from = views[at % views.length] ?? TenantView.empty
-          const branched = viewsOf(branch, from)
-          const branchCopies = branched.map(contents)
-          // Writing goes on at both ends, in turns.
-          let main = views.at(-1) ?? TenantView.empty
-          let other = branched.at(-1) ?? from
-          for (const one of [...all, ...branch]) {
-            main = take(main, one)
-            other = take(other, one)
+      fc.property(steps, listing, some, some, (all, tenants, names, selected) => {
+        const view = last(viewsOf(all))
+        const listed = new Set(tenants.map(({ id }) => id))
+        const decided = view.ids.filter((id) => !names.includes(id))
+        const expected = decided.filter((id) => !listed.has(id))
+        let asked: ReadonlyArray<TenantId> = []
+        const next = applyList(view, tenants, {
+          named: (id) => names.includes(id),
+          select: (missing, size) => {
+            asked = missing
+            expect(size).toBe(decided.length)
+            return new Set(missing.filter((id) => selected.includes(id)))
           }
-          views.forEach((view, i) => {
-            expect([view.revision, view.size, contents(view)]).toEqual(copies[i])
-            view.ids.forEach((id) => {
-              expect(view.has(id)).toBe(true)
-            })
-          })
-          expect(branched.map(contents)).toEqual(branchCopies)
-          const lastOfBranch = branched.at(-1) ?? from
-          expect(
-            contents(TenantView.applyChanges(from, TenantView.diff(from, lastOfBranch)))
-          ).toEqual(contents(lastOfBranch))
-        }
-      ),
-      runs(500)
+        })
+        expect(asked).toEqual(expected)
+        for (const id of names) expect(next.has(id)).toBe(view.has(id))
+        for (const id of expected) expect(next.has(id)).toBe(!selected.includes(id))
+      }),
+      runs(250)
     )
   })
 
-  it("IDs are canonical and unique, and sizes agree", () => {
+  it("keep a known name where a list has none, and the first of two elements with one ID", () => {
+    const view = list(TenantView.empty, [named("a", "A"), named("a", "Other")])
+    expect(contents(view)).toEqual(["a=A"])
+    expect(list(view, [{ id: TenantId.make("a"), name: undefined }])).toBe(view)
+    expect(contents(list(view, [named("a", "B")]))).toEqual(["a=B"])
+  })
+})
+
+describe("TenantView", () => {
+  it("never changes, nor does a branch from it", () => {
     fc.assert(
-      fc.property(fc.array(stepOrChurn, { maxLength: 20 }), (all) => {
+      fc.property(steps, fc.nat(), steps, (all, at, branch) => {
+        const views = viewsOf(all)
+        const from = views[at % views.length] ?? TenantView.empty
+        const branched = viewsOf(branch, from)
+        const copy = (view: TenantView) => [view.revision, view.size, contents(view)]
+        const copies = [...views, ...branched].map(copy)
+        let main = last(views)
+        let other = last(branched)
+        for (const next of [...all, ...branch]) {
+          main = apply(main, next)
+          other = apply(other, next)
+        }
+        expect([...views, ...branched].map(copy)).toEqual(copies)
+      }),
+      runs(100)
+    )
+  })
+
+  it("has sorted canonical unique IDs, frozen, and lookups that agree", () => {
+    const absent = TenantId.make("absent")
+    fc.assert(
+      fc.property(steps, (all) => {
         for (const view of viewsOf(all)) {
+          expect(view.ids).toEqual([...new Set(view.ids)].sort())
           expect(view.ids.length).toBe(view.size)
-          expect(new Set(view.ids).size).toBe(view.size)
           expect(view.ids.every(TenantId.isCanonical)).toBe(true)
           expect(view.tenants.map(({ id }) => id)).toEqual(view.ids)
-          expect(Object.isFrozen(view.ids)).toBe(true)
+          expect(view.tenants.map(({ id }) => view.get(id))).toEqual(view.tenants)
+          expect(view.ids.every((id) => view.has(id))).toBe(true)
+          expect([view.has(absent), view.get(absent)]).toEqual([false, undefined])
+          expect(Object.isFrozen(view.ids) && Object.isFrozen(view.tenants)).toBe(true)
+          expect(view.with({ mode: "Live", asOf: 7 }).ids).toBe(view.ids)
         }
       }),
-      runs(500)
+      runs(150)
     )
   })
 
-  it("a new layout keeps the causes of a reader that is near; one far behind learns Forgotten", () => {
-    const many = Array.from({ length: 200 }, (_, i) => ({
-      id: TenantId.make(`m-${i}`),
-      name: undefined
-    }))
-    const start = TenantView.applyListing(TenantView.empty, many).view
-    const cause = {
-      _tag: "Event",
-      eventType: "tenant.service.purged",
-      eventId: "evt-1"
-    } as const
-    const removed = TenantView.applyEvents(
-      start,
-      many.slice(0, 150).map(({ id }) => ({ _tag: "Remove" as const, tenantId: id, cause }))
+  it("shows in JSON its size, not its tenants", () => {
+    expect(JSON.stringify(list(TenantView.empty, [named("a", "A")]))).toBe(
+      '{"revision":1,"mode":"BootstrapOnly","asOf":0,"size":1}'
     )
-    const near = TenantView.diff(start, removed)
-    expect(near.length).toBe(150)
-    for (const change of near) expect(change).toMatchObject({ _tag: "Removed", cause })
-    let far = removed
-    for (let round = 0; round < 6; round++) far = take(far, churn(300, round))
-    const told = TenantView.diff(start, far)
-    expect(told.length).toBe(150)
-    expect(
-      told.every(
-        (change) =>
-          change._tag === "Removed" && (change.cause === cause || change.cause._tag === "Forgotten")
-      )
-    ).toBe(true)
-    expect(told.some((c) => c._tag === "Removed" && c.cause._tag === "Forgotten")).toBe(true)
   })
 })

@@ -1,14 +1,16 @@
 /** Random events, messages and histories of views. */
 import { FastCheck as fc } from "effect"
-import { type Directive, type TenantEventType } from "../../src/TenantEvent.js"
+import type { Directive, TenantEventType } from "../../src/TenantEvent.js"
 import { type Tenant, TenantId, TenantView } from "../../src/index.js"
+import { eventTypes as declared } from "../../src/internal/event/eventSchema.js"
+import { applyDirectives, applyList } from "../../src/internal/view/edit.js"
 
-/** So many cases a property, unless the environment says otherwise. */
+/** How many cases a property has, times `PROPERTY_FACTOR`. */
 export const runs = (count: number): { readonly numRuns: number } => ({
   numRuns: Math.ceil(count * Number(process.env["PROPERTY_FACTOR"] ?? "1"))
 })
 
-/** Strings that code treats as something else now and then. */
+/** Texts that code may treat in a special way. */
 export const hostileText = fc.oneof(
   fc.constantFrom(
     "__proto__",
@@ -18,8 +20,8 @@ export const hostileText = fc.oneof(
     "\ud800",
     "\udfff\ud800",
     "\u0000",
-    "ﬀ",
-    "İ",
+    "\ufb00",
+    "\u0130",
     "",
     " "
   ),
@@ -40,21 +42,7 @@ export const anyId = fc.oneof(
   fc.uuid().map((id) => `urn:uuid:${id}`)
 )
 
-export const eventTypes: ReadonlyArray<TenantEventType> = [
-  "tenant.service.associated",
-  "tenant.service.reactivated",
-  "tenant.service.disassociated",
-  "tenant.service.suspended",
-  "tenant.service.purged",
-  "tenant.credentials.rotated",
-  "tenant.connections.updated",
-  "tenant.cache.invalidate",
-  "tenant.suspended",
-  "tenant.deleted",
-  "tenant.activated",
-  "tenant.created",
-  "tenant.updated"
-]
+export const eventTypes: ReadonlyArray<string> = [...declared]
 
 const junk = fc.oneof(
   fc.jsonValue({ maxDepth: 2 }),
@@ -63,7 +51,7 @@ const junk = fc.oneof(
   hostileText
 )
 
-/** Mostly right; now and then anything. */
+/** Usually valid, sometimes anything. */
 const mostly = <A>(right: fc.Arbitrary<A>): fc.Arbitrary<unknown> =>
   fc.oneof({ weight: 12, arbitrary: right }, { weight: 1, arbitrary: junk })
 
@@ -75,15 +63,13 @@ const maybe = <A>(right: fc.Arbitrary<A>): fc.Arbitrary<unknown> =>
   )
 
 const pool = { max_open_conns: maybe(fc.integer()), statement_timeout: maybe(fc.string()) }
-/** Effect's records lose a key `__proto__`; the decoder by hand keeps it, as JSON.parse does. */
-const key = hostileText.filter((text) => text !== "__proto__")
-const paths = fc.dictionary(key, fc.dictionary(key, fc.string()))
+const paths = fc.dictionary(hostileText, fc.dictionary(hostileText, fc.string()))
 
-/** An object in the shape of an event, right or nearly so. */
+/** An object in the shape of an event, valid or nearly so. */
 export const eventLike = (service: fc.Arbitrary<string>): fc.Arbitrary<unknown> =>
   fc.record(
     {
-      event_type: mostly(fc.constantFrom<string>(...eventTypes, "tenant.renamed")),
+      event_type: mostly(fc.constantFrom(...eventTypes, "tenant.renamed", "Tenant.Suspended")),
       tenant_id: mostly(anyId),
       event_id: maybe(fc.string()),
       timestamp: maybe(fc.string()),
@@ -127,7 +113,7 @@ const escaped = (text: string, at: ReadonlyArray<boolean>): string =>
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
-/** JSON as others may write it: escapes, white space, another order of keys, keys twice. */
+/** JSON as a publisher may write it: escapes, white space, any order of keys, repeated keys. */
 export const encode = (
   value: unknown,
   how: {
@@ -147,7 +133,7 @@ export const encode = (
   const fields = (reversed ? entries.toReversed() : entries).map(
     ([key, item]) => `${escaped(key, escapes)}${space}:${space}${encode(item, how)}`
   )
-  // Of a key that is there twice the last one counts.
+  // The last of two equal keys counts.
   const before = twice ? entries.map(([key]) => `${escaped(key, escapes)}:"decoy"`) : []
   return `{${space}${[...before, ...fields].join(`${space},`)}${space}}`
 }
@@ -159,22 +145,35 @@ export const encoding = fc.record({
   twice: fc.boolean()
 })
 
-/** Few tenants, so that they meet again. */
+/** Few tenants, so that steps concern the same ones. */
 export const smallId = fc.integer({ min: 0, max: 11 }).map((i) => TenantId.make(`t-${i}`))
+
+const eventCause = (eventType: TenantEventType) =>
+  ({ _tag: "Event", eventType, eventId: undefined }) as const
+
+export const add = (tenantId: TenantId): Directive => ({
+  _tag: "Add",
+  tenantId,
+  cause: eventCause("tenant.service.associated")
+})
+
+export const remove = (tenantId: TenantId): Directive => ({
+  _tag: "Remove",
+  tenantId,
+  cause: eventCause("tenant.service.suspended")
+})
+
+export const rotate = (tenantId: TenantId): Directive => ({
+  _tag: "ChangeConnections",
+  tenantId,
+  reason: "CredentialsRotated"
+})
 
 export const directive: fc.Arbitrary<Directive> = smallId.chain((tenantId) =>
   fc.constantFrom<Directive>(
-    {
-      _tag: "Add",
-      tenantId,
-      cause: { _tag: "Event", eventType: "tenant.service.associated", eventId: undefined }
-    },
-    {
-      _tag: "Remove",
-      tenantId,
-      cause: { _tag: "Event", eventType: "tenant.service.suspended", eventId: undefined }
-    },
-    { _tag: "ChangeConnections", tenantId, reason: "CredentialsRotated" },
+    add(tenantId),
+    remove(tenantId),
+    rotate(tenantId),
     { _tag: "Update", tenantId },
     { _tag: "Relist", tenantId },
     { _tag: "Ignore", receivedService: undefined }
@@ -188,26 +187,45 @@ export const listing: fc.Arbitrary<ReadonlyArray<Tenant>> = fc.array(
 
 export type Step =
   | { readonly _tag: "Events"; readonly directives: ReadonlyArray<Directive> }
-  | { readonly _tag: "Listing"; readonly tenants: ReadonlyArray<Tenant> }
+  | { readonly _tag: "List"; readonly tenants: ReadonlyArray<Tenant> }
+  /** Adds and removes so many tenants that the change log drops its oldest changes. */
+  | { readonly _tag: "Churn" }
+
+const churn = Array.from({ length: 4400 }, (_, i) => TenantId.make(`churn-${i}`)).flatMap((id) => [
+  add(id),
+  remove(id)
+])
 
 export const step: fc.Arbitrary<Step> = fc.oneof(
-  fc
-    .array(directive, { minLength: 1, maxLength: 5 })
-    .map((directives): Step => ({ _tag: "Events", directives })),
-  listing.map((tenants): Step => ({ _tag: "Listing", tenants }))
+  {
+    weight: 12,
+    arbitrary: fc
+      .array(directive, { minLength: 1, maxLength: 5 })
+      .map((directives): Step => ({ _tag: "Events", directives }))
+  },
+  { weight: 12, arbitrary: listing.map((tenants): Step => ({ _tag: "List", tenants })) },
+  { weight: 1, arbitrary: fc.constant<Step>({ _tag: "Churn" }) }
 )
 
-export const take = (view: TenantView, one: Step): TenantView =>
-  one._tag === "Events"
-    ? TenantView.applyEvents(view, one.directives)
-    : TenantView.applyListing(view, one.tenants).view
+/** Applies a list that decides about every tenant. */
+export const list = (view: TenantView, tenants: ReadonlyArray<Tenant>): TenantView =>
+  applyList(view, tenants, { named: () => false, select: (missing) => new Set(missing) })
 
-/** Every view from the empty one on. */
-export const viewsOf = (steps: ReadonlyArray<Step>, from = TenantView.empty) => {
+export const apply = (view: TenantView, next: Step): TenantView =>
+  next._tag === "List"
+    ? list(view, next.tenants)
+    : applyDirectives(view, next._tag === "Events" ? next.directives : churn)
+
+/** The view `from`, and the view after each step. */
+export const viewsOf = (
+  steps: ReadonlyArray<Step>,
+  from = TenantView.empty
+): ReadonlyArray<TenantView> => {
   const views = [from]
-  for (const one of steps) views.push(take(views.at(-1) ?? from, one))
+  for (const next of steps) views.push(apply(views.at(-1) ?? from, next))
   return views
 }
 
+/** IDs and names, in the order of the view. */
 export const contents = (view: TenantView): ReadonlyArray<string> =>
-  view.tenants.map(({ id, name }) => `${id}=${name ?? ""}`).sort()
+  view.tenants.map(({ id, name }) => `${id}=${name ?? ""}`)

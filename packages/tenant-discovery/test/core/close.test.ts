@@ -14,42 +14,47 @@ import {
 } from "effect"
 import { TenantDiscovery } from "../../src/index.js"
 import { TestEvent, TestTenantEvents, TestTenantManager } from "../../src/testing.js"
-import { edges, ids, logged, many, SERVICE, settle } from "./harness.js"
+import { SERVICE, edges, settle, ids, many, logged, discovery as layer } from "./harness.js"
 
-/** A discovery, and the scope it lives in. */
+/** A discovery, and the close of its scope. */
 const open = Effect.gen(function* () {
   const scope = yield* Scope.make()
-  const context = yield* Layer.buildWithScope(TenantDiscovery.layer(), scope)
+  const context = yield* Layer.buildWithScope(layer(), scope)
   return {
     discovery: Context.get(context, TenantDiscovery),
     close: Scope.close(scope, Exit.void)
   }
 })
 
+const one = edges({ tenants: ["a"] })
+
+const closedError = {
+  _tag: "TenantManagerUnavailable",
+  message: "the tenant discovery is closed"
+}
+
 describe("law 12: close is complete", () => {
-  it.scoped(
-    "the subscription and the list are gone, nothing is asked for, and the IDs still answer",
-    () =>
-      Effect.gen(function* () {
-        const events = yield* TestTenantEvents
-        const manager = yield* TestTenantManager
-        const { close, discovery } = yield* open
-        yield* manager.hang
-        yield* Effect.fork(discovery.refresh)
-        yield* manager.awaitCalls(2)
-        expect(yield* manager.underWay).toBe(1)
-        yield* close
-        expect(yield* events.subscriptions).toBe(0)
-        expect(yield* manager.underWay).toBe(0)
-        yield* events.send(TestEvent.associated("late", SERVICE))
-        yield* TestClock.adjust(Duration.hours(1))
-        expect(yield* manager.calls).toBe(2)
-        expect(yield* discovery.activeTenantIds).toEqual(ids("a"))
-        expect((yield* discovery.status.get).mode).toBe("BootstrapOnly")
-      }).pipe(Effect.provide(edges({ tenants: ["a"] })))
+  it.scoped("ends the subscription and the list, and the IDs still answer", () =>
+    Effect.gen(function* () {
+      const events = yield* TestTenantEvents
+      const manager = yield* TestTenantManager
+      const { close, discovery } = yield* open
+      yield* manager.hang
+      yield* Effect.fork(discovery.refresh)
+      yield* manager.awaitCalls(2)
+      expect(yield* manager.underWay).toBe(1)
+      yield* close
+      expect(yield* events.subscriptions).toBe(0)
+      expect(yield* manager.underWay).toBe(0)
+      yield* events.send(TestEvent.associated("late", SERVICE))
+      yield* TestClock.adjust(Duration.hours(1))
+      expect(yield* manager.calls).toBe(2)
+      expect(yield* discovery.activeTenantIds).toEqual(ids("a"))
+      expect((yield* discovery.status.get).mode).toBe("BootstrapOnly")
+    }).pipe(Effect.provide(one))
   )
 
-  it.scoped("no fiber is left", () =>
+  it.scoped("leaves no fiber", () =>
     Effect.gen(function* () {
       const supervisor = yield* Supervisor.track
       yield* Effect.supervised(
@@ -62,84 +67,94 @@ describe("law 12: close is complete", () => {
         }),
         supervisor
       )
-      const left = yield* supervisor.value
-      expect(left.length).toBe(0)
-    }).pipe(Effect.provide(edges({ tenants: ["a"] })))
+      expect((yield* supervisor.value).length).toBe(0)
+    }).pipe(Effect.provide(one))
   )
 
-  it.scoped("changes, view and status end; handlers stop", () =>
+  it.scoped("ends the streams of changes, view and status", () =>
     Effect.gen(function* () {
       const { close, discovery } = yield* open
-      const reading = yield* Effect.fork(
-        Effect.all(
-          [
-            Stream.runDrain(discovery.changes),
-            Stream.runDrain(discovery.view.changes),
-            Stream.runDrain(discovery.status.changes)
-          ],
-          { concurrency: "unbounded" }
-        )
+      const streams = [discovery.changes, discovery.view.changes, discovery.status.changes]
+      const reading = yield* Effect.forEach(streams, (stream) =>
+        Effect.fork(Stream.runDrain<unknown, never, never>(stream))
       )
       yield* settle
       yield* close
-      yield* Fiber.join(reading)
+      yield* Fiber.joinAll(reading)
       expect(yield* Stream.runCount(discovery.changes)).toBe(0)
-    }).pipe(Effect.provide(edges({ tenants: ["a"] })))
+    }).pipe(Effect.provide(one))
   )
 
-  it.scoped("who waits for a refresh is told, and so is who asks later", () =>
+  it.scoped("fails every refresh: in a list, waiting for one, and later", () =>
     Effect.gen(function* () {
       const manager = yield* TestTenantManager
       const { close, discovery } = yield* open
       yield* manager.hang
-      const under = yield* Effect.fork(discovery.refresh)
+      const inFlight = yield* Effect.fork(discovery.refresh)
       yield* manager.awaitCalls(2)
-      const next = yield* Effect.fork(discovery.refresh)
+      const waiting = yield* Effect.fork(discovery.refresh)
       yield* settle
       yield* close
-      for (const waiting of [Fiber.join(under), Fiber.join(next), discovery.refresh]) {
-        const error = yield* Effect.flip(waiting)
-        expect(error).toMatchObject({ _tag: "TenantManagerUnavailable", message: /closed/ })
+      for (const result of [Fiber.join(inFlight), Fiber.join(waiting), discovery.refresh]) {
+        expect(yield* Effect.flip(result)).toMatchObject(closedError)
       }
-    }).pipe(Effect.provide(edges({ tenants: ["a"] })))
+    }).pipe(Effect.provide(one))
   )
 
-  it.scoped("who waits for a list in doubt is told too", () =>
+  it.scoped("fails a refresh whose list awaits confirmation", () =>
     Effect.gen(function* () {
       const manager = yield* TestTenantManager
       const { close, discovery } = yield* open
       yield* manager.set([])
-      const doubting = yield* Effect.fork(discovery.refresh)
+      const refreshing = yield* Effect.fork(discovery.refresh)
       yield* settle
       yield* close
-      expect((yield* Effect.flip(Fiber.join(doubting)))._tag).toBe("TenantManagerUnavailable")
-    }).pipe(Effect.provide(edges({ tenants: ["a"] })))
+      expect(yield* Effect.flip(Fiber.join(refreshing))).toMatchObject(closedError)
+    }).pipe(Effect.provide(one))
   )
 
-  it.scoped("a handler that is behind is not called after the close", () =>
+  it.scoped("settles a refresh that races with it, wherever the fiber yields", () =>
+    Effect.gen(function* () {
+      // A yield after every few operations (a fiber needs 10 to go on), and a close after a few turns of the scheduler.
+      for (const operations of [10, 11, 12, 13, 14, 17]) {
+        for (let turns = 0; turns <= 4; turns++) {
+          const { close, discovery } = yield* open
+          const refreshing = yield* discovery.refresh.pipe(
+            Effect.withMaxOpsBeforeYield(operations),
+            Effect.exit,
+            Effect.fork
+          )
+          for (let turn = 0; turn < turns; turn++) yield* Effect.yieldNow()
+          yield* close
+          for (let turn = 0; turn < 100; turn++) yield* Effect.yieldNow()
+          expect(yield* refreshing.poll).toMatchObject({ _tag: "Some" })
+        }
+      }
+    }).pipe(Effect.provide(one))
+  )
+
+  it.scoped("calls no handler that is behind", () =>
     Effect.gen(function* () {
       const events = yield* TestTenantEvents
       const { close, discovery } = yield* open
       const called: Array<string> = []
-      const go = yield* Deferred.make<void>()
+      const resume = yield* Deferred.make<void>()
       yield* discovery.onTenantAdded(({ id }) => {
-        return Effect.zipRight(
-          Effect.sync(() => called.push(id)),
-          Deferred.await(go)
-        )
+        called.push(id)
+        return Deferred.await(resume)
       })
       yield* events.send(...many(5).map((id) => TestEvent.associated(id, SERVICE)))
       yield* settle
       yield* events.send(TestEvent.associated("last", SERVICE))
       yield* settle
       yield* close
-      yield* Deferred.succeed(go, undefined)
+      yield* Deferred.succeed(resume, undefined)
       yield* settle
       expect(called).toEqual(["t-0"])
     }).pipe(Effect.provide(edges()))
   )
 
-  it.scoped("closing says nothing in the log", () => {
+  it.scoped("logs nothing", () => {
     const log = logged()
     return Effect.gen(function* () {
       const { close } = yield* open
@@ -148,6 +163,6 @@ describe("law 12: close is complete", () => {
       yield* close
       yield* settle
       expect(log.lines.slice(before)).toEqual([])
-    }).pipe(Effect.provide(edges({ tenants: ["a"] })), Effect.provide(log.layer))
+    }).pipe(Effect.provide(one), Effect.provide(log.layer))
   })
 })

@@ -1,26 +1,38 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Duration, Effect, Exit, Fiber, Layer, Option, TestClock } from "effect"
+import { Cause, Context, Duration, Effect, Exit, Fiber, Layer, Option, TestClock } from "effect"
+import { reduce } from "../../src/internal/discovery/reducer.js"
 import {
+  TenantDiscovery,
   TenantManagerBodyTooLarge,
+  type TenantManagerError,
   TenantManagerMalformedBody,
   TenantManagerNotFound,
   TenantManagerRejected,
-  TenantDiscovery,
-  type TenantManagerError,
   TenantManagerTimedOut,
   TenantManagerUnauthorized
 } from "../../src/index.js"
 import { outage, TestEvent, TestTenantEvents, TestTenantManager } from "../../src/testing.js"
-import { edges, ids, logged, mode, record, seen, SERVICE, settle, world } from "./harness.js"
+import {
+  SERVICE,
+  edges,
+  discovery,
+  settle,
+  ids,
+  active,
+  mode,
+  recordChanges,
+  logged,
+  none,
+  over
+} from "./harness.js"
 
 const operation = "GET /v1/tenants/active"
-const message = "as the test says"
+const message = "an error of the test"
 
-/** Builds the discovery over the edges of the context, in a scope of its own. */
-const build = Layer.build(TenantDiscovery.layer())
+const build = Layer.build(discovery())
 
 describe("law 1: subscribe, then list", () => {
-  it.scoped("the list is asked for only after the subscription is acknowledged", () =>
+  it.scoped("lists only after the subscription is acknowledged", () =>
     Effect.gen(function* () {
       const events = yield* TestTenantEvents
       const manager = yield* TestTenantManager
@@ -34,7 +46,7 @@ describe("law 1: subscribe, then list", () => {
     }).pipe(Effect.provide(edges({ events: { auto: false } })))
   )
 
-  it.scoped("an event between the subscription and the first list's answer is in the view", () =>
+  it.scoped("applies an event that arrives before the first list is answered", () =>
     Effect.gen(function* () {
       const events = yield* TestTenantEvents
       const manager = yield* TestTenantManager
@@ -44,12 +56,12 @@ describe("law 1: subscribe, then list", () => {
       yield* events.send(TestEvent.associated("new", SERVICE), TestEvent.suspended("old", SERVICE))
       yield* held.release
       const context = yield* Fiber.join(building)
-      expect(yield* Effect.provide(seen, context)).toEqual(ids("kept", "new"))
+      expect(yield* Effect.provide(active, context)).toEqual(ids("kept", "new"))
       expect(yield* Effect.provide(mode, context)).toBe("Live")
     }).pipe(Effect.provide(edges({ tenants: ["kept", "old"] })))
   )
 
-  it.scoped("a subscription that fails is enough to go on: the list follows it at once", () =>
+  it.scoped("lists at once when the subscription fails", () =>
     Effect.gen(function* () {
       const events = yield* TestTenantEvents
       const building = yield* Effect.forkScoped(build)
@@ -62,21 +74,20 @@ describe("law 1: subscribe, then list", () => {
 })
 
 describe("law 2: fail fast at the start", () => {
-  it.scoped("an outage is tried again three times within two seconds", () =>
+  it.scoped("retries an outage three times within two seconds", () =>
     Effect.gen(function* () {
       const manager = yield* TestTenantManager
       yield* manager.fail()
       const building = yield* Effect.forkScoped(build)
       yield* TestClock.adjust(Duration.seconds(2))
-      const exit = yield* Fiber.await(building)
-      expect(Exit.isFailure(exit)).toBe(true)
+      expect(Exit.isFailure(yield* Fiber.await(building))).toBe(true)
       const times = yield* manager.callTimes
       expect(times.length).toBe(4)
       expect(times.at(-1)).toBeLessThanOrEqual(2000)
     }).pipe(Effect.provide(edges()))
   )
 
-  it.scoped("an event from before the retry is older than the list that the retry brings", () =>
+  it.scoped("lets the list of a retry decide about an event that is older", () =>
     Effect.gen(function* () {
       const manager = yield* TestTenantManager
       const events = yield* TestTenantEvents
@@ -84,57 +95,78 @@ describe("law 2: fail fast at the start", () => {
       const building = yield* Effect.forkScoped(build)
       yield* manager.awaitCalls(1)
       yield* settle
-      // Suspended and associated again; the second event is lost, and the list knows.
+      // The event that reverts this one is lost; the list has the tenant.
       yield* events.send(TestEvent.suspended("a", SERVICE))
-      yield* TestClock.adjust("2 seconds")
+      yield* TestClock.adjust(Duration.seconds(2))
       const context = yield* Fiber.join(building)
-      expect(yield* Effect.provide(seen, context)).toEqual(ids("a"))
+      expect(yield* Effect.provide(active, context)).toEqual(ids("a"))
     }).pipe(Effect.provide(edges({ tenants: ["a"] })))
   )
 
-  it.scoped("an outage that ends within the retries starts the discovery", () =>
+  it.scoped("starts when the outage ends within the retries", () =>
     Effect.gen(function* () {
       const manager = yield* TestTenantManager
       yield* manager.fail(outage(), 2)
       const building = yield* Effect.forkScoped(build)
       yield* TestClock.adjust(Duration.seconds(2))
       const context = yield* Fiber.join(building)
-      expect(yield* Effect.provide(seen, context)).toEqual(ids("a"))
+      expect(yield* Effect.provide(active, context)).toEqual(ids("a"))
       expect(yield* manager.calls).toBe(3)
     }).pipe(Effect.provide(edges({ tenants: ["a"] })))
   )
 
-  const answers: ReadonlyArray<TenantManagerError> = [
-    new TenantManagerUnauthorized({ operation, message }),
-    new TenantManagerNotFound({ operation, message }),
-    new TenantManagerRejected({ operation, message, status: 422, retryAfter: undefined }),
-    new TenantManagerMalformedBody({ operation, message, excerpt: undefined }),
-    new TenantManagerBodyTooLarge({ operation, message, limit: 1 })
-  ]
-  it.scoped.each(answers.map((error) => [error._tag, error] as const))(
-    "%s is not tried again, and is the layer's error",
-    ([, error]) =>
-      Effect.gen(function* () {
-        const events = yield* TestTenantEvents
-        const manager = yield* TestTenantManager
-        yield* manager.fail(error)
-        const failure = yield* Effect.flip(Effect.scoped(build))
-        expect(failure).toBe(error)
-        expect(yield* manager.calls).toBe(1)
-        expect(yield* events.subscriptions).toBe(0)
-      }).pipe(Effect.provide(edges()))
+  const rejected = (retryAfter: Duration.DurationInput | undefined) =>
+    new TenantManagerRejected({
+      operation,
+      message,
+      status: 429,
+      retryAfter: retryAfter === undefined ? undefined : Duration.decode(retryAfter)
+    })
+
+  it.scoped("retries a 429 whose Retry-After fits in the window", () =>
+    Effect.gen(function* () {
+      const manager = yield* TestTenantManager
+      yield* manager.fail(rejected("1 second"), 1)
+      const building = yield* Effect.forkScoped(build)
+      yield* TestClock.adjust(Duration.millis(999))
+      expect(yield* manager.calls).toBe(1)
+      yield* TestClock.adjust(Duration.millis(1))
+      yield* Fiber.join(building)
+      expect(yield* manager.calls).toBe(2)
+    }).pipe(Effect.provide(edges()))
   )
 
-  it.scoped("no try begins after the window, however slow the outage", () =>
+  const final: ReadonlyArray<readonly [string, TenantManagerError]> = [
+    ["401", new TenantManagerUnauthorized({ operation, message })],
+    ["404", new TenantManagerNotFound({ operation, message })],
+    ["429 without Retry-After", rejected(undefined)],
+    ["429 whose Retry-After exceeds the window", rejected("3 seconds")],
+    [
+      "a malformed body",
+      new TenantManagerMalformedBody({ operation, message, excerpt: undefined })
+    ],
+    ["a body too large", new TenantManagerBodyTooLarge({ operation, message, limit: 1 })]
+  ]
+  it.scoped.each(final)("fails the layer at once: %s", ([, error]) =>
+    Effect.gen(function* () {
+      const events = yield* TestTenantEvents
+      const manager = yield* TestTenantManager
+      yield* manager.fail(error)
+      expect(yield* Effect.flip(Effect.scoped(build))).toBe(error)
+      expect(yield* manager.calls).toBe(1)
+      expect(yield* events.subscriptions).toBe(0)
+    }).pipe(Effect.provide(edges()))
+  )
+
+  it.scoped("begins no retry after the window", () =>
     Effect.gen(function* () {
       const manager = yield* TestTenantManager
       const held = yield* manager.hold()
       const building = yield* Effect.forkScoped(Effect.exit(Effect.scoped(build)))
       yield* held.asked
       yield* TestClock.adjust(Duration.seconds(30))
-      yield* held.fail(
-        new TenantManagerTimedOut({ operation, message, timeout: Duration.seconds(30) })
-      )
+      const timeout = Duration.seconds(30)
+      yield* held.fail(new TenantManagerTimedOut({ operation, message, timeout }))
       const exit = yield* Fiber.join(building)
       expect(
         Exit.isFailure(exit) && Option.map(Cause.failureOption(exit.cause), ({ _tag }) => _tag)
@@ -143,7 +175,20 @@ describe("law 2: fail fast at the start", () => {
     }).pipe(Effect.provide(edges()))
   )
 
-  it.scoped("a start that is interrupted while the list hangs leaves nothing", () =>
+  it.scoped("fails the layer when the first list cannot be applied", () => {
+    const log = logged()
+    const reducer: typeof reduce = (settings, state, inputs, now) => {
+      if (inputs.some(({ _tag }) => _tag === "Listed")) throw new Error("a fault of the test")
+      return reduce(settings, state, inputs, now)
+    }
+    return Effect.gen(function* () {
+      const error = yield* Effect.flip(Effect.scoped(Layer.build(discovery({ reducer }))))
+      expect(error._tag).toBe("TenantManagerUnavailable")
+      expect(log.at("ERROR").length).toBe(1)
+    }).pipe(Effect.provide(edges({ tenants: ["a"] })), Effect.provide(log.layer))
+  })
+
+  it.scoped("leaves nothing behind when it is interrupted during the list", () =>
     Effect.gen(function* () {
       const events = yield* TestTenantEvents
       const manager = yield* TestTenantManager
@@ -156,17 +201,14 @@ describe("law 2: fail fast at the start", () => {
     }).pipe(Effect.provide(edges()))
   )
 
-  it.scoped("an empty list is an empty array", () =>
-    Effect.gen(function* () {
-      const discovery = yield* TenantDiscovery
-      expect(yield* discovery.activeTenantIds).toEqual([])
-      expect(yield* mode).toBe("Live")
-    }).pipe(Effect.provide(world()))
-  )
+  over(none)("starts Live without a tenant when the list is empty", function* () {
+    expect(yield* active).toEqual([])
+    expect(yield* mode).toBe("Live")
+  })
 })
 
-describe("law 3: no Redis is no failure", () => {
-  it.scoped("a silent subscription is waited for five seconds; one warning, BootstrapOnly", () => {
+describe("law 3: an unreachable Redis does not fail the layer", () => {
+  it.scoped("waits 5 s for the subscription, then starts as BootstrapOnly with one warning", () => {
     const log = logged()
     return Effect.gen(function* () {
       const events = yield* TestTenantEvents
@@ -177,48 +219,63 @@ describe("law 3: no Redis is no failure", () => {
       expect(yield* manager.calls).toBe(0)
       yield* TestClock.adjust(Duration.millis(1))
       const context = yield* Fiber.join(building)
-      yield* Effect.gen(function* () {
-        expect(yield* seen).toEqual(ids("a"))
-        expect(yield* mode).toBe("BootstrapOnly")
-      }).pipe(Effect.provide(context))
-      expect(log.at("WARN").map((line) => line.message)).toEqual([
-        expect.stringMatching(/no subscription to tenant events/)
+      expect(yield* Effect.provide(active, context)).toEqual(ids("a"))
+      expect(yield* Effect.provide(mode, context)).toBe("BootstrapOnly")
+      expect(log.at("WARN")).toEqual([
+        {
+          level: "WARN",
+          message: expect.stringMatching(/^running without events \(BootstrapOnly\): /),
+          fields: { service: SERVICE }
+        }
       ])
-      expect(log.at("WARN")[0]?.fields).toMatchObject({ service: SERVICE })
     }).pipe(
       Effect.provide(edges({ tenants: ["a"], events: { auto: false } })),
       Effect.provide(log.layer)
     )
   })
 
-  it.scoped(
-    "lists go on without it, failed attempts add no warning, and it turns Live when it comes",
-    () => {
-      const log = logged()
-      return Effect.gen(function* () {
-        const events = yield* TestTenantEvents
-        const manager = yield* TestTenantManager
-        const building = yield* Effect.forkScoped(build)
-        yield* events.awaitSubscription
+  it.scoped("relists without events, adds no warning, and becomes Live when Redis is back", () => {
+    const log = logged()
+    return Effect.gen(function* () {
+      const events = yield* TestTenantEvents
+      const manager = yield* TestTenantManager
+      const building = yield* Effect.forkScoped(build)
+      yield* events.awaitSubscription
+      yield* events.lose()
+      const context = yield* Fiber.join(building)
+      yield* Effect.gen(function* () {
+        yield* manager.add("b")
         yield* events.lose()
-        const context = yield* Fiber.join(building)
-        yield* Effect.gen(function* () {
-          yield* manager.add("b")
-          yield* events.lose()
-          yield* TestClock.adjust(Duration.seconds(72))
-          expect(yield* seen).toEqual(ids("a", "b"))
-          expect(yield* mode).toBe("BootstrapOnly")
-          expect(log.at("WARN").length).toBe(1)
-          const changes = yield* record
-          yield* manager.add("c")
-          yield* events.subscribed
-          expect(yield* mode).toBe("Live")
-          expect(changes).toEqual(["+c"])
-        }).pipe(Effect.provide(context))
-      }).pipe(
-        Effect.provide(edges({ tenants: ["a"], events: { auto: false } })),
-        Effect.provide(log.layer)
-      )
-    }
+        yield* TestClock.adjust(Duration.seconds(72))
+        expect(yield* active).toEqual(ids("a", "b"))
+        expect(yield* mode).toBe("BootstrapOnly")
+        expect(log.at("WARN").length).toBe(1)
+        const changes = yield* recordChanges
+        yield* manager.add("c")
+        yield* events.subscribed
+        expect(yield* mode).toBe("Live")
+        expect(changes).toEqual(["+c"])
+      }).pipe(Effect.provide(context))
+    }).pipe(
+      Effect.provide(edges({ tenants: ["a"], events: { auto: false } })),
+      Effect.provide(log.layer)
+    )
+  })
+})
+
+describe("single-tenant mode", () => {
+  it.scoped("has the given tenants and is always fresh", () =>
+    Effect.gen(function* () {
+      const layer = TenantDiscovery.layerSingleTenant({
+        tenants: ids("b", "a").map((id) => ({ id, name: undefined })),
+        service: SERVICE
+      })
+      const service = Context.get(yield* Layer.build(layer), TenantDiscovery)
+      yield* TestClock.adjust(Duration.days(1))
+      expect(yield* service.activeTenantIds).toEqual(ids("a", "b"))
+      expect((yield* service.requireFresh(0)).mode).toBe("SingleTenant")
+      expect(yield* service.status.get).toMatchObject({ service: SERVICE, tenantCount: 2 })
+      yield* service.refresh
+    })
   )
 })

@@ -1,10 +1,10 @@
-/** A TCP proxy that can say something of its own to its clients. */
+/** A TCP proxy that can send its own bytes to its clients. */
 import { Effect, type Scope } from "effect"
 import * as net from "node:net"
 
 export interface Injector {
   readonly port: number
-  /** Writes it to every client, between whatever the server said. */
+  /** Writes bytes to every client, between the server's replies. */
   readonly inject: (bytes: Uint8Array) => Effect.Effect<void>
 }
 

@@ -1,6 +1,6 @@
 /**
- * The tenant manager, treated badly, under the whole Node layer: at the start it is an
- * error that says what was the matter, and later it changes nothing but the status.
+ * Faults of the tenant manager under the whole Node layer: at the start each is a typed error;
+ * later each changes the status only.
  */
 import { describe, expect, it } from "@effect/vitest"
 import type { Trouble } from "@tenant-discovery/simulator"
@@ -10,53 +10,53 @@ import type { LayerConfigOptions } from "../../src/NodeTenantDiscovery.js"
 import { agrees, isLive, quick, startProgram } from "../wire/support.js"
 import {
   long,
-  makeStage,
-  measured,
+  makeServers,
+  measureLeftovers,
   modes,
-  nothingLeft,
-  play,
-  type Stage,
-  trouble
+  expectNothingLeft,
+  watch,
+  type Servers,
+  lastErrorText
 } from "./support.js"
 
-/** At the start each costs its retries: these stand for the others where time is short. */
-const quickAtStart = ["refused", "401", "no answer in time", "truncated JSON"]
+/** Only a long run takes every fault at the start, where each costs its retries. */
+const quickAtStart = ["a refused connection", "401", "no answer", "truncated JSON"]
 
-/** A second is enough for a list here, and what is slower is too slow. */
+/** A list here takes much less than one second. */
 const hasty = { MULTI_TENANT_TIMEOUT: "1" }
 
-/** Lists may be 64 kB long, so that too much of one needs no minute. */
+/** A limit of 64 kB per list keeps the oversized body small. */
 const small: LayerConfigOptions = { ...quick, tenantManager: { listBodyLimit: 64 * 1024 } }
 
 interface Fault {
   readonly name: string
-  readonly strike: (stage: Stage) => Effect.Effect<unknown>
+  readonly strike: (servers: Servers) => Effect.Effect<unknown>
   /** The error's tag. */
   readonly error: string
-  /** Whether it may be over by the next try. */
+  /** Whether the start retries it. */
   readonly outage: boolean
 }
 
 const by =
   (trouble: Trouble) =>
-  ({ simulator }: Stage) =>
+  ({ simulator }: Servers) =>
     simulator.trouble(trouble)
 
 const faults: ReadonlyArray<Fault> = [
   {
-    name: "refused",
+    name: "a refused connection",
     strike: ({ api }) => api.cut,
     error: "TenantManagerUnavailable",
     outage: true
   },
   {
-    name: "the link halved in the middle of the answer",
+    name: "a link that ends within the answer",
     strike: ({ api }) => api.halve(200, "toClient"),
     error: "TenantManagerUnavailable",
     outage: true
   },
   {
-    name: "the link halved in the middle of the request",
+    name: "a link that ends within the request",
     strike: ({ api }) => api.halve(20, "toServer"),
     error: "TenantManagerUnavailable",
     outage: true
@@ -110,25 +110,25 @@ const faults: ReadonlyArray<Fault> = [
     outage: false
   },
   {
-    name: "no answer in time",
+    name: "no answer",
     strike: by({ _tag: "Hang" }),
     error: "TenantManagerTimedOut",
     outage: true
   },
   {
-    name: "slower than the timeout",
+    name: "an answer after the timeout",
     strike: by({ _tag: "Delay", millis: 1_500 }),
     error: "TenantManagerTimedOut",
     outage: true
   },
   {
-    name: "the link dead without a word",
+    name: "a link that drops all bytes",
     strike: ({ api }) => api.blackhole(),
     error: "TenantManagerTimedOut",
     outage: true
   },
   {
-    name: "a byte a second",
+    name: "one byte per second",
     strike: by({ _tag: "Drip", millis: 1_000 }),
     error: "TenantManagerTimedOut",
     outage: true
@@ -146,74 +146,74 @@ const faults: ReadonlyArray<Fault> = [
     outage: false
   },
   {
-    name: "a body past the limit",
+    name: "a body above the limit",
     strike: by({ _tag: "OversizedBody", bytes: 65 * 1024 }),
     error: "TenantManagerBodyTooLarge",
     outage: false
   }
 ]
 
-describe("the tenant manager, while the program runs", () => {
+describe("a fault of the tenant manager at runtime", () => {
   it.scopedLive.each(faults.map((fault) => [fault.name, fault] as const))(
-    "%s changes nothing but the status, and is made good",
+    "%s changes the status only, and the program recovers",
     ([, { error, strike }]) =>
       Effect.gen(function* () {
-        const stage = yield* makeStage()
-        const { api, simulator } = stage
-        const { discovery, statuses, verdict } = yield* play(stage, {
+        const servers = yield* makeServers()
+        const { api, simulator } = servers
+        const { discovery, statuses, verify } = yield* watch(servers, {
           variables: hasty,
           program: small
         })
         yield* isLive(discovery)
         const before = yield* discovery.view.get
-        yield* strike(stage)
+        yield* strike(servers)
         const failed = yield* Effect.flip(discovery.refresh)
         expect(failed._tag).toBe(error)
         expect(yield* discovery.activeTenantIds).toBe(before.ids)
         const status = yield* discovery.status.get
         expect(status.mode).toBe("Live")
-        expect(trouble(status)).toMatch(new RegExp(`^(?:${error}|TenantManagerCircuitOpen): `))
-        // Events need no list.
-        yield* simulator.create({ id: "heard", name: "Heard" })
+        expect(lastErrorText(status)).toMatch(
+          new RegExp(`^(?:${error}|TenantManagerCircuitOpen): `)
+        )
+        // Events still apply.
+        yield* simulator.create({ id: "by-event", name: "By event" })
         yield* agrees(simulator, discovery)
         yield* simulator.clearTrouble
         yield* Effect.orDie(api.resume)
-        // By itself, and without a gap.
-        yield* verdict
+        yield* verify
         expect(modes(statuses)).toEqual(["Live"])
       })
   )
 })
 
-describe("the tenant manager, at the start", () => {
+describe("a fault of the tenant manager at the start", () => {
   const taken = faults.filter(({ name }) => long || quickAtStart.includes(name))
   it.scopedLive.each(taken.map((fault) => [fault.name, fault] as const))(
-    "%s is an error that says so, within bounds",
+    "%s is a typed error within 15 s",
     ([, { error, outage, strike }]) =>
       Effect.gen(function* () {
-        const stage = yield* makeStage()
-        yield* strike(stage)
-        const before = yield* measured
+        const servers = yield* makeServers()
+        yield* strike(servers)
+        const before = yield* measureLeftovers
         const failed = yield* Effect.scoped(
-          startProgram({ ...stage.variables, ...hasty }, small)
+          startProgram({ ...servers.variables, ...hasty }, small)
         ).pipe(Effect.flip, Effect.timeout("15 seconds"))
         expect(failed).toMatchObject({ _tag: error })
-        expect(inspect(failed)).not.toContain(stage.variables["MULTI_TENANT_SERVICE_API_KEY"])
-        if (!outage) expect(yield* stage.simulator.listCalls).toBe(1)
-        yield* nothingLeft(stage, before)
+        expect(inspect(failed)).not.toContain(servers.variables["MULTI_TENANT_SERVICE_API_KEY"])
+        if (!outage) expect(yield* servers.simulator.listCalls).toBe(1)
+        yield* expectNothingLeft(servers, before)
       })
   )
 
-  it.scopedLive("500, then well, is a start", () =>
+  it.scopedLive("the start succeeds after two answers of 500", () =>
     Effect.gen(function* () {
-      const stage = yield* makeStage()
-      yield* stage.simulator.trouble({ _tag: "Status", status: 500, times: 2 })
-      const { discovery, statuses, verdict } = yield* play(stage)
-      expect(yield* stage.simulator.listCalls).toBeGreaterThanOrEqual(3)
+      const servers = yield* makeServers()
+      yield* servers.simulator.trouble({ _tag: "Status", status: 500, times: 2 })
+      const { discovery, statuses, verify } = yield* watch(servers)
+      expect(yield* servers.simulator.listCalls).toBeGreaterThanOrEqual(3)
       yield* isLive(discovery)
-      yield* verdict
-      // Of a start that succeeded in the end nothing is the matter.
-      expect(statuses.map(trouble).filter((text) => text !== "")).toEqual([])
+      yield* verify
+      expect(statuses.map(lastErrorText).filter((text) => text !== "")).toEqual([])
     })
   )
 })

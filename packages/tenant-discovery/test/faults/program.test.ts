@@ -1,39 +1,36 @@
-/**
- * The program itself, badly behaved: a busy event loop, a clock that jumps, scopes that
- * close at any moment, many readers and readers that never end.
- */
+/** Faults of the program itself: a blocked event loop, a clock that jumps, early closes, slow readers. */
 import { describe, expect, it, vi } from "@effect/vitest"
 import { Context, Effect, Exit, Fiber, Layer, Scope, Stream } from "effect"
 import { layerConfigWith } from "../../src/NodeTenantDiscovery.js"
 import { TenantId } from "../../src/Tenant.js"
 import { TenantDiscovery } from "../../src/TenantDiscovery.js"
 import { provider } from "../config/subject.js"
-import { Dice, seed } from "../fuzz/hostile.js"
+import { SeededRandom, seed } from "../fuzz/hostile.js"
 import { logInto } from "../node/support.js"
 import { agrees, isLive, quick } from "../wire/support.js"
 import {
   LONG,
-  makeStage,
-  measured,
+  makeServers,
+  measureLeftovers,
   modes,
-  nothingLeft,
-  play,
+  expectNothingLeft,
+  watch,
   times,
-  toldOfLoss,
-  trouble,
+  expectLoss,
+  lastErrorText,
   until
 } from "./support.js"
 
 const MINUTE = 60_000
 
-/** Keeps the event loop busy. */
+/** Blocks the event loop. */
 const block = (millis: number) =>
   Effect.sync(() => {
     const end = performance.now() + millis
     while (performance.now() < end);
   })
 
-/** Sets the clock that people read by so much; the one that ages are measured by stays. */
+/** Sets the clock that people read by so much; the one that ages are measureLeftovers by stays. */
 const clockSet = (millis: number) =>
   Effect.acquireRelease(
     Effect.sync(() => {
@@ -45,25 +42,25 @@ const clockSet = (millis: number) =>
 
 describe("the program", () => {
   it.scopedLive(
-    "an event loop that is blocked for long is no lost subscription",
+    "a blocked event loop does not lose the subscription",
     () =>
       Effect.gen(function* () {
-        const stage = yield* makeStage()
-        const { discovery, statuses, verdict } = yield* play(stage, {
-          // Not through the proxy: it is in this process, and would be blocked as well.
-          variables: { MULTI_TENANT_REDIS_PORT: String(stage.redis.port) }
+        const servers = yield* makeServers()
+        const { discovery, statuses, verify } = yield* watch(servers, {
+          // Not through the proxy, which runs in this process.
+          variables: { MULTI_TENANT_REDIS_PORT: String(servers.redis.port) }
         })
         yield* isLive(discovery)
-        const lists = yield* stage.simulator.listCalls
-        // Past the heartbeat's 700 ms; Redis is another process and has long answered.
+        const lists = yield* servers.simulator.listCalls
+        // Longer than the heartbeat timeout of 700 ms; Redis has answered meanwhile.
         for (let round = 0; round < times(5, 2); round++) {
           yield* block(times(5_000, 1_000))
-          yield* stage.simulator.create({ id: `after-block-${round}` })
-          yield* agrees(stage.simulator, discovery)
+          yield* servers.simulator.create({ id: `after-block-${round}` })
+          yield* agrees(servers.simulator, discovery)
         }
-        yield* verdict
+        yield* verify
         expect(new Set(statuses.map(({ mode }) => mode))).toEqual(new Set(["Live"]))
-        expect(yield* stage.simulator.listCalls).toBe(lists)
+        expect(yield* servers.simulator.listCalls).toBe(lists)
       }),
     LONG
   )
@@ -71,37 +68,37 @@ describe("the program", () => {
   it.scopedLive.each([
     ["back an hour", -60 * MINUTE],
     ["ahead a day", 24 * 60 * MINUTE]
-  ] as const)("the clock set %s: no list early or late, no view old or young", ([, by]) =>
+  ] as const)("a clock set %s changes neither the lists nor the age of the view", ([, by]) =>
     Effect.gen(function* () {
-      const stage = yield* makeStage()
-      const { discovery, statuses, verdict } = yield* play(stage)
+      const servers = yield* makeServers()
+      const { discovery, statuses, verify } = yield* watch(servers)
       yield* isLive(discovery)
-      const lists = yield* stage.simulator.listCalls
+      const lists = yield* servers.simulator.listCalls
       const { revision } = yield* discovery.view.get
       yield* clockSet(by)
       yield* discovery.requireFresh("10 seconds")
-      yield* stage.simulator.create({ id: "afterwards" })
-      yield* agrees(stage.simulator, discovery)
+      yield* servers.simulator.create({ id: "afterwards" })
+      yield* agrees(servers.simulator, discovery)
       expect((yield* discovery.view.get).revision).toBeGreaterThan(revision)
       expect(modes(statuses)).toEqual(["Live"])
-      expect(statuses.map(trouble).filter((text) => text !== "")).toEqual([])
-      expect(yield* stage.simulator.listCalls).toBe(lists)
+      expect(statuses.map(lastErrorText).filter((text) => text !== "")).toEqual([])
+      expect(yield* servers.simulator.listCalls).toBe(lists)
       yield* discovery.refresh
-      yield* stage.redis.command("CLIENT", "KILL", "TYPE", "pubsub")
-      yield* until("another list", stage.simulator.listCalls, (count) => count > lists + 1)
+      yield* servers.redis.command("CLIENT", "KILL", "TYPE", "pubsub")
+      yield* until("another list", servers.simulator.listCalls, (count) => count > lists + 1)
       yield* isLive(discovery)
-      yield* verdict
-      toldOfLoss(statuses, /^ConnectionLost/)
+      yield* verify
+      expectLoss(statuses, /^ConnectionLost/)
     })
   )
 
   it.scopedLive(
-    `closed at ${times(200, 20)} random moments of the start, seed ${seed}`,
+    `closes at ${times(200, 20)} random moments of the start, seed ${seed}`,
     () =>
       Effect.gen(function* () {
-        const stage = yield* makeStage()
-        const dice = new Dice(seed)
-        /** Who was told something after the scope had closed. */
+        const servers = yield* makeServers()
+        const random = new SeededRandom(seed)
+        /** The tenants that a handler received after the close. */
         const late: Array<string> = []
         const open = (scope: Scope.Scope, isClosed: () => boolean) =>
           Effect.gen(function* () {
@@ -115,22 +112,25 @@ describe("the program", () => {
                 { replay: true }
               )
               .pipe(Scope.extend(scope))
-            // Nothing is claimed before it is so.
+            // The layer is built after its first list.
             const { lastListedAt, mode } = yield* discovery.status.get
             expect(mode).not.toBe("SingleTenant")
             expect(lastListedAt).toBeDefined()
-          }).pipe(Effect.withConfigProvider(provider(stage.variables)), Effect.provide(logInto([])))
-        // A whole start, to know how long one takes.
+          }).pipe(
+            Effect.withConfigProvider(provider(servers.variables)),
+            Effect.provide(logInto([]))
+          )
+        // The duration of a whole start.
         const began = performance.now()
         yield* Effect.scoped(Effect.flatMap(Effect.scope, (scope) => open(scope, () => false)))
         const whole = performance.now() - began
-        const before = yield* measured
+        const before = yield* measureLeftovers
         let [started, stopped] = [0, 0]
         for (let round = 0; round < times(200, 20); round++) {
           const scope = yield* Scope.make()
           let closed = false
           const starting = yield* Effect.fork(open(scope, () => closed))
-          const moment = whole * 1.2 * dice.next()
+          const moment = whole * 1.2 * random.next()
           yield* Effect.raceFirst(Fiber.await(starting), Effect.delay(Effect.void, moment))
           const exit = yield* Fiber.interrupt(starting)
           yield* Scope.close(scope, Exit.void).pipe(Effect.timeout("2 seconds"))
@@ -139,60 +139,60 @@ describe("the program", () => {
           else if (Exit.isInterrupted(exit)) stopped++
         }
         expect(started + stopped).toBe(times(200, 20))
-        yield* nothingLeft(stage, before)
+        yield* expectNothingLeft(servers, before)
         expect(late).toEqual([])
       }),
     LONG
   )
 
-  it.scopedLive("two at once are two, and one's end is not the other's", () =>
+  it.scopedLive("two programs in one process are independent", () =>
     Effect.gen(function* () {
-      const stage = yield* makeStage()
-      const [one, two] = yield* Effect.all([play(stage), play(stage)], { concurrency: 2 })
+      const servers = yield* makeServers()
+      const [one, two] = yield* Effect.all([watch(servers), watch(servers)], { concurrency: 2 })
       yield* isLive(one.discovery)
       yield* isLive(two.discovery)
-      yield* stage.simulator.create({ id: "for-both" })
-      yield* agrees(stage.simulator, one.discovery)
-      yield* agrees(stage.simulator, two.discovery)
-      expect(yield* stage.proxy.connections).toBe(2)
-      yield* Effect.all([one.verdict, two.verdict], { concurrency: 2 })
+      yield* servers.simulator.create({ id: "for-both" })
+      yield* agrees(servers.simulator, one.discovery)
+      yield* agrees(servers.simulator, two.discovery)
+      expect(yield* servers.proxy.connections).toBe(2)
+      yield* Effect.all([one.verify, two.verify], { concurrency: 2 })
       for (const { statuses } of [one, two]) {
         expect(statuses.at(-1)?.mode).toBe("Live")
-        expect(statuses.map(trouble).filter((text) => text !== "")).toEqual([])
+        expect(statuses.map(lastErrorText).filter((text) => text !== "")).toEqual([])
       }
     })
   )
 
   it.scopedLive(
-    `${times(1_000, 200)} handlers are each told all of it`,
+    `${times(1_000, 200)} handlers each receive every change`,
     () =>
       Effect.gen(function* () {
-        const stage = yield* makeStage()
-        const { discovery, statuses, verdict } = yield* play(stage)
+        const servers = yield* makeServers()
+        const { discovery, statuses, verify } = yield* watch(servers)
         yield* isLive(discovery)
-        const told = Array.from({ length: times(1_000, 200) }, () => new Array<string>())
-        yield* Effect.forEach(told, (mine) =>
+        const notified = Array.from({ length: times(1_000, 200) }, () => new Array<string>())
+        yield* Effect.forEach(notified, (mine) =>
           discovery.onTenantAdded(({ id }) => Effect.sync(() => mine.push(id)))
         )
-        const before = yield* stage.simulator.activeTenantIds()
-        yield* stage.simulator.bulkCreate(50)
-        const after = yield* stage.simulator.activeTenantIds()
+        const before = yield* servers.simulator.activeTenantIds()
+        yield* servers.simulator.bulkCreate(50)
+        const after = yield* servers.simulator.activeTenantIds()
         const all = after.filter((id) => !before.includes(id)).join(" ")
         yield* until(
-          "each has all",
-          Effect.sync(() => told.filter((mine) => mine.toSorted().join(" ") !== all).length),
+          "each handler has all changes",
+          Effect.sync(() => notified.filter((mine) => mine.toSorted().join(" ") !== all).length),
           (wrong) => wrong === 0
         )
-        yield* verdict
+        yield* verify
         expect(modes(statuses)).toEqual(["Live"])
       }),
     LONG
   )
 
-  it.scopedLive("a handler that never ends holds back nobody, nor the close", () =>
+  it.scopedLive("a handler that never ends delays neither readers nor the close", () =>
     Effect.gen(function* () {
-      const stage = yield* makeStage()
-      const { close, discovery, statuses, verdict } = yield* play(stage)
+      const servers = yield* makeServers()
+      const { close, discovery, statuses, verify } = yield* watch(servers)
       yield* isLive(discovery)
       let stuck = 0
       let interrupted = false
@@ -209,18 +209,22 @@ describe("the program", () => {
         )
         .pipe(Scope.extend(mine))
       const reading = yield* Effect.fork(Stream.runForEach(discovery.changes, () => Effect.never))
-      yield* stage.simulator.bulkCreate(100)
-      yield* agrees(stage.simulator, discovery)
-      yield* stage.simulator.create({ id: "another" })
-      yield* until("it is heard", discovery.isActive(TenantId.make("another")), (active) => active)
+      yield* servers.simulator.bulkCreate(100)
+      yield* agrees(servers.simulator, discovery)
+      yield* servers.simulator.create({ id: "another" })
+      yield* until(
+        "the event applies",
+        discovery.isActive(TenantId.make("another")),
+        (active) => active
+      )
       expect(stuck).toBe(1)
       yield* close.pipe(Effect.timeout("2 seconds"))
-      // What is in the middle of something goes on until whoever asked for it is done.
+      // The handler belongs to its caller's scope.
       expect(interrupted).toBe(false)
       yield* Scope.close(mine, Exit.void)
       expect([stuck, interrupted]).toEqual([1, true])
       yield* Fiber.interrupt(reading)
-      yield* verdict
+      yield* verify
       expect(modes(statuses)).toEqual(["Live"])
     })
   )

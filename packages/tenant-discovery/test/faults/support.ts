@@ -1,7 +1,4 @@
-/**
- * A stage for servers that are treated badly: a fleet, a proxy before either server,
- * a program on them, and the verdict over everything that the program was told.
- */
+/** Real servers behind fault proxies, a watched program on them, and the checks at its end. */
 import { expect } from "@effect/vitest"
 import { FaultProxy, RedisServer, Simulator } from "@tenant-discovery/simulator"
 import { Cause, Effect, Fiber, Redacted, Schedule, type Scope, Stream } from "effect"
@@ -11,34 +8,34 @@ import type { DiscoveryStatus } from "../../src/DiscoveryStatus.js"
 import type { LayerConfigOptions } from "../../src/NodeTenantDiscovery.js"
 import type { TenantDiscoveryService } from "../../src/TenantDiscoveryService.js"
 import type { Line } from "../node/support.js"
-import { hasNative } from "../redis/support.js"
 import { agrees, fold, listen, quick, startProgram, type World } from "../wire/support.js"
 
-/** `FAULTS=long` takes what takes minutes too: `npm run test:faults`. */
+/** `npm run test:faults` sets `FAULTS=long` and runs the tests that take minutes too. */
 export const long = process.env["FAULTS"] === "long"
 
-/** As many as there is time for. */
+/** The number of repetitions: `many` in a long run. */
 export const times = (many: number, few: number): number => (long ? many : few)
 
 export const LONG = 300_000
 
-const API_KEY = "k3y-that-nobody-may-see"
+const API_KEY = "k3y-that-must-not-appear"
 
-/** Whichever server is here; native where both are. */
+/** A native Redis where one is installed. */
+export const hasNative = (await Effect.runPromise(RedisServer.available)).includes("native")
 export const kind = hasNative ? "native" : "embedded"
 
-export interface Stage extends World {
-  /** What the calls to the tenant manager go through. */
+export interface Servers extends World {
+  /** The proxy in front of the tenant manager. */
   readonly api: FaultProxy.FaultProxy
 }
 
-export const makeStage = (
+export const makeServers = (
   options: {
     readonly redis?: RedisServer.RedisServerOptions
     readonly tenants?: number
     readonly publishTimeoutMillis?: number
   } = {}
-): Effect.Effect<Stage, never, Scope.Scope> =>
+): Effect.Effect<Servers, never, Scope.Scope> =>
   Effect.gen(function* () {
     const redis = yield* RedisServer.make({ kind, ...options.redis })
     const simulator = yield* Simulator.make({
@@ -46,7 +43,7 @@ export const makeStage = (
       environment: `test-${randomUUID()}`,
       tenants: options.tenants ?? 8,
       apiKey: Redacted.make(API_KEY),
-      // An event that is lost because the machine is busy is found by a list alone.
+      // On a busy machine a short limit would lose events that the test does not mean to lose.
       publishTimeoutMillis: options.publishTimeoutMillis ?? 5_000
     })
     const proxy = yield* FaultProxy.make(redis)
@@ -56,23 +53,23 @@ export const makeStage = (
       MULTI_TENANT_REDIS_PORT: String(proxy.port),
       MULTI_TENANT_URL: `http://127.0.0.1:${api.port}`
     }
-    const stage: Stage = { simulator, redis, proxy, api, variables }
-    return stage
+    const servers: Servers = { simulator, redis, proxy, api, variables }
+    return servers
   }).pipe(Effect.orDie)
 
-export interface Play {
+export interface Watched {
   readonly discovery: TenantDiscoveryService
   readonly lines: ReadonlyArray<Line>
-  /** Every status until the close, in order; a quick one may be passed over. */
+  /** The statuses until the close, in order; a short one may be missing. */
   readonly statuses: ReadonlyArray<DiscoveryStatus>
-  /** What the handlers were told since the start: `Added acme`, `Removed acme`. */
-  readonly told: ReadonlyArray<string>
+  /** The calls of the handlers since the start: `Added acme`, `Removed acme`. */
+  readonly notified: ReadonlyArray<string>
   readonly close: Effect.Effect<void>
-  /** Closes the program where it is not closed yet, and fails where anything it told was wrong or anything is left. */
-  readonly verdict: Effect.Effect<void>
+  /** Closes the program; fails where a notification was wrong or the close leaves anything. */
+  readonly verify: Effect.Effect<void>
 }
 
-/** Asks again and again until it is as wanted; after ten seconds fails with what it was last. */
+/** Repeats `ask` until the answer is as wanted; after ten seconds fails with the last answer. */
 export const until = <A, E, R>(
   what: string,
   ask: Effect.Effect<A, E, R>,
@@ -85,12 +82,12 @@ export const until = <A, E, R>(
       Effect.repeat(Schedule.zipRight(Schedule.spaced("5 millis"), Schedule.recurUntil(wanted))),
       Effect.timeoutFailCause({
         duration: "10 seconds",
-        onTimeout: () => Cause.die(new Error(`never came true: ${what}; last: ${inspect(last)}`))
+        onTimeout: () => Cause.die(new Error(`not within 10 s: ${what}; last: ${inspect(last)}`))
       })
     )
   })
 
-/** What keeps a process alive, and what runs in it. */
+/** Root fibers, and timers that keep the process alive. */
 export interface Leftovers {
   readonly fibers: number
   readonly timers: number
@@ -101,45 +98,51 @@ const leftovers = Effect.map(Fiber.roots, (fibers): Leftovers => ({
   timers: process.getActiveResourcesInfo().filter((name) => name === "Timeout").length
 }))
 
-/** Measured as it is in the end: whoever has waited for a while has a timer and fibers. */
-export const measured: Effect.Effect<Leftovers> = Effect.suspend(() => {
+/** Measures in the way of `expectNothingLeft`, whose own wait has a timer and fibers. */
+export const measureLeftovers: Effect.Effect<Leftovers> = Effect.suspend(() => {
   let asked = 0
-  return until("measured", leftovers, () => ++asked > 2)
+  return until("a measurement", leftovers, () => ++asked > 2)
 })
 
-/** No connection through either proxy, and no more fibers and timers than before. */
-export const nothingLeft = ({ api, proxy }: Stage, before: Leftovers): Effect.Effect<void> =>
+/** Expects no connection through a proxy, and no more fibers and timers than before. */
+export const expectNothingLeft = (
+  { api, proxy }: Servers,
+  before: Leftovers
+): Effect.Effect<void> =>
   Effect.gen(function* () {
-    // Nothing is read from a held connection, its end neither.
+    // A held proxy does not notice that a connection ends.
     yield* Effect.orDie(Effect.zipRight(proxy.resume, api.resume))
     yield* until(
-      "no connection is left",
+      "no connections",
       Effect.all({ redis: proxy.connections, http: api.connections }),
       ({ http, redis }) => redis === 0 && http === 0
     )
     yield* until(
-      `no more is left than ${inspect(before)}`,
+      `no more than ${inspect(before)}`,
       leftovers,
       ({ fibers, timers }) => fibers <= before.fibers && timers <= before.timers
     )
   })
 
-/** A program on the stage, watched from its first list on. */
-export const play = (
-  stage: Stage,
+/** Starts a program and records its statuses and notifications from the first list on. */
+export const watch = (
+  servers: Servers,
   options: {
     readonly variables?: Readonly<Record<string, string>>
     readonly program?: LayerConfigOptions
   } = {}
 ) =>
   Effect.gen(function* () {
-    const { simulator } = stage
-    const before = yield* measured
+    const { simulator } = servers
+    const before = yield* measureLeftovers
     const {
       close: closeScope,
       discovery,
       lines
-    } = yield* startProgram({ ...stage.variables, ...options.variables }, options.program ?? quick)
+    } = yield* startProgram(
+      { ...servers.variables, ...options.variables },
+      options.program ?? quick
+    )
     const statuses: Array<DiscoveryStatus> = []
     let closing = false
     const watching = yield* discovery.status.changes.pipe(
@@ -148,10 +151,10 @@ export const play = (
     )
     const reader = yield* listen(discovery)
     const balance = new Map<string, number>()
-    const told: Array<string> = []
+    const notified: Array<string> = []
     const tell = (what: string, id: string, by: number) =>
       Effect.sync(() => {
-        told.push(`${what} ${id}`)
+        notified.push(`${what} ${id}`)
         balance.set(id, (balance.get(id) ?? 0) + by)
       })
     yield* discovery.onTenantAdded(({ id }) => tell("Added", id, 1), { replay: true })
@@ -161,11 +164,11 @@ export const play = (
       closing = true
       return closeScope
     })
-    const verdict = Effect.gen(function* () {
+    const verify = Effect.gen(function* () {
       yield* agrees(simulator, discovery)
       const ids = yield* discovery.activeTenantIds
       yield* until(
-        "each handler was told",
+        "the handlers received each tenant",
         Effect.sync(() => ids.filter((id) => balance.get(id) !== 1)),
         (missing) => missing.length === 0
       )
@@ -175,30 +178,37 @@ export const play = (
       expect(fold(reader.before, changes)?.toSorted()).toEqual([...ids].toSorted())
       expect([...balance.values()].reduce((sum, each) => sum + each, 0)).toBe(ids.length)
       expect(inspect([lines, statuses], { depth: 20 })).not.toContain(API_KEY)
-      const toldByNow = told.length
-      yield* nothingLeft(stage, before)
-      expect(told.length).toBe(toldByNow)
+      const toldByNow = notified.length
+      yield* expectNothingLeft(servers, before)
+      expect(notified.length).toBe(toldByNow)
     })
-    const result: Play = { discovery, lines, statuses, told, close, verdict }
+    const result: Watched = { discovery, lines, statuses, notified, close, verify }
     return result
   })
 
-/** The last thing that went wrong, as text: its tag and its message. */
-export const trouble = ({ lastError }: DiscoveryStatus): string => {
-  if (lastError === undefined) return ""
-  const { _tag, message } = lastError._tag === "ListFailed" ? lastError.error : lastError.cause
-  return `${_tag}: ${message}`
+/** The last error as text: its tag and message. */
+export const lastErrorText = ({ lastError }: DiscoveryStatus): string => {
+  switch (lastError?._tag) {
+    case undefined:
+      return ""
+    case "ListFailed":
+      return `${lastError.error._tag}: ${lastError.error.message}`
+    case "SubscriptionLost":
+      return `${lastError.cause._tag}: ${lastError.cause.message}`
+    case "ListIncomplete":
+      return `${lastError._tag}: ${lastError.message}`
+  }
 }
 
-/** The modes as they followed one another. */
+/** The sequence of modes. */
 export const modes = (statuses: ReadonlyArray<DiscoveryStatus>) =>
   statuses
     .map(({ mode }) => mode)
     .filter((mode, index, all) => index === 0 || mode !== all[index - 1])
 
-/** That the subscription was lost for that reason, that the status said so, and that it is back. */
-export const toldOfLoss = (statuses: ReadonlyArray<DiscoveryStatus>, reason: RegExp): void => {
+/** Expects that the subscription was lost for this reason and that the last mode is Live. */
+export const expectLoss = (statuses: ReadonlyArray<DiscoveryStatus>, reason: RegExp): void => {
   expect(modes(statuses)).toContain("BootstrapOnly")
-  expect(statuses.map(trouble).filter((text) => reason.test(text))).not.toEqual([])
+  expect(statuses.map(lastErrorText).filter((text) => reason.test(text))).not.toEqual([])
   expect(statuses.at(-1)?.mode).toBe("Live")
 }

@@ -1,5 +1,5 @@
 /** What the fuzz tests use of the library's internals, and the inputs whose size they vary. */
-import { Effect, Either } from "effect"
+import { Either } from "effect"
 import type { Turn } from "../../src/internal/discovery/inputs.js"
 import { startList } from "../../src/internal/discovery/lists.js"
 import { reduce } from "../../src/internal/discovery/reducer.js"
@@ -7,9 +7,9 @@ import { decodeSettings } from "../../src/internal/discovery/settings.js"
 import { type Command, initialState, type Now } from "../../src/internal/discovery/state.js"
 import { makeEventReader } from "../../src/internal/event/eventReader.js"
 import { decodeListing } from "../../src/internal/http/listing.js"
-import { explain } from "../../src/internal/redis/explain.js"
+import { failureMessage } from "../../src/internal/redis/failureMessage.js"
 import type { Tenant } from "../../src/Tenant.js"
-import type { TenantListing } from "../../src/TenantManager.js"
+import { TenantListing } from "../../src/TenantListing.js"
 
 export { makeInputs } from "../../src/internal/discovery/inputs.js"
 export { makePrefilter } from "../../src/internal/event/decode.js"
@@ -20,12 +20,7 @@ export const SERVICE = "ledger"
 
 const now: Now = { mono: 1_000, wall: 1_000, random: 0.5 }
 
-export const listOf = (tenants: ReadonlyArray<Tenant>): TenantListing => ({
-  tenants,
-  skipped: 0,
-  firstSkipped: undefined,
-  inactive: new Map()
-})
+export const listOf = TenantListing.of
 
 /** The event reader and the reducer, without fibers and time: `Live` without tenants. */
 export const makeProgram = (duplicateWindow: number, tenants: ReadonlyArray<Tenant> = []) => {
@@ -69,7 +64,7 @@ export const tagsOf = (turns: ReadonlyArray<Turn>): ReadonlyArray<string> =>
 
 /** The tenants of a parsed body and what is said of the elements that were skipped, or the error. */
 export const readList = (body: unknown) =>
-  Either.map(Effect.runSync(Effect.either(decodeListing(body))), (listing) => ({
+  Either.map(decodeListing(body), (listing) => ({
     tenants: listing.tenants,
     skipped: listing.skipped,
     skippedText: JSON.stringify(listing.firstSkipped ?? null)
@@ -77,12 +72,12 @@ export const readList = (body: unknown) =>
 
 /** The message of a Redis error with this text. */
 export const redisMessage = (text: string): string =>
-  explain(new Error(text), {
-    server: "Redis",
+  failureMessage(new Error(text), {
     channel: "c",
     tls: undefined,
     answered: true,
-    secrets: ["secret"]
+    secrets: ["secret"],
+    naming: "options"
   })
 
 const repeated = (part: string) => (size: number) => part.repeat(Math.ceil(size / part.length))

@@ -1,61 +1,12 @@
-/** The breaker's transitions, and the breaker around a client under the test clock. */
+/** The circuit breakers of a client, under the test clock. */
 import { HttpClient, HttpClientError, HttpClientResponse } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Fiber, Layer, Logger, TestClock } from "effect"
-import * as Breaker from "../../src/internal/http/circuitBreaker.js"
+import { TenantId } from "../../src/Tenant.js"
 import { TenantManager, type TenantManagerOptions } from "../../src/TenantManager.js"
 import { optionsFor } from "./support/clients.js"
 
-const settings = { threshold: 2, resetAfter: 100n }
-
-describe("transitions", () => {
-  const outages = (count: number, now: bigint) => {
-    let state = Breaker.initial
-    for (let n = 0; n < count; n++) {
-      state = Breaker.settle(settings, state, state.generation, "Outage", now)
-    }
-    return state
-  }
-
-  it("opens at the threshold, not before", () => {
-    assert.strictEqual(outages(1, 0n)._tag, "Closed")
-    assert.deepStrictEqual(outages(2, 5n), { _tag: "Open", generation: 1, until: 105n })
-  })
-
-  it("an answer between outages starts the count again", () => {
-    const one = outages(1, 0n)
-    const answered = Breaker.settle(settings, one, one.generation, "Answer", 0n)
-    assert.deepStrictEqual(answered, Breaker.initial)
-  })
-
-  it("admits one probe when it is due, and refuses with the time left until then", () => {
-    const open = outages(2, 0n)
-    assert.deepStrictEqual(Breaker.admit(open, 40n), {
-      _tag: "Refused",
-      state: open,
-      retryAfter: 60n
-    })
-    const probe = Breaker.admit(open, 100n)
-    assert(probe._tag === "Admitted")
-    assert.strictEqual(probe.state._tag, "HalfOpen")
-    const second = Breaker.admit(probe.state, 101n)
-    assert(second._tag === "Refused")
-    assert.strictEqual(second.retryAfter, undefined)
-  })
-
-  it("what was admitted in an earlier generation has nothing to say", () => {
-    const open = outages(2, 0n)
-    for (const outcome of ["Answer", "Outage", "Abandoned"] as const) {
-      assert.strictEqual(Breaker.settle(settings, open, 0, outcome, 50n), open)
-    }
-    const probe = Breaker.admit(open, 100n)
-    for (const outcome of ["Answer", "Outage", "Abandoned"] as const) {
-      assert.strictEqual(Breaker.settle(settings, probe.state, 0, outcome, 150n), probe.state)
-    }
-  })
-})
-
-/** A client whose answers the test gives, one at a time, and that counts what was sent. */
+/** A client whose answers the test sets, and that counts the requests. */
 const scripted = () => {
   let sent = 0
   let next: () => Effect.Effect<Response, string> = () => Effect.succeed(new Response("[]"))
@@ -99,29 +50,31 @@ const managed = (
       )
   )
 
-describe("around the client", () => {
-  it.effect("opens after outages in a row, sends nothing, probes, and closes", () =>
-    Effect.gen(function* () {
-      const double = scripted()
-      const list = yield* managed(double)
-      double.answer(outage)
-      for (let n = 0; n < 3; n++) assert.strictEqual(yield* list, "TenantManagerUnavailable")
-      assert.strictEqual(yield* list, "TenantManagerCircuitOpen")
-      assert.strictEqual(double.sent(), 3)
-      yield* TestClock.adjust("9999 millis")
-      assert.strictEqual(yield* list, "TenantManagerCircuitOpen")
-      yield* TestClock.adjust("1 millis")
-      assert.strictEqual(yield* list, "TenantManagerUnavailable")
-      assert.strictEqual(double.sent(), 4)
-      assert.strictEqual(yield* list, "TenantManagerCircuitOpen")
-      yield* TestClock.adjust("10 seconds")
-      double.answer(empty)
-      assert.strictEqual(yield* list, "Listed")
-      assert.strictEqual(yield* list, "Listed")
-    })
+describe("circuit breaker", () => {
+  it.effect(
+    "opens after outages in a row, sends nothing while open, probes, and closes on an answer",
+    () =>
+      Effect.gen(function* () {
+        const double = scripted()
+        const list = yield* managed(double)
+        double.answer(outage)
+        for (let n = 0; n < 3; n++) assert.strictEqual(yield* list, "TenantManagerUnavailable")
+        assert.strictEqual(yield* list, "TenantManagerCircuitOpen")
+        assert.strictEqual(double.sent(), 3)
+        yield* TestClock.adjust("9999 millis")
+        assert.strictEqual(yield* list, "TenantManagerCircuitOpen")
+        yield* TestClock.adjust("1 millis")
+        assert.strictEqual(yield* list, "TenantManagerUnavailable")
+        assert.strictEqual(double.sent(), 4)
+        assert.strictEqual(yield* list, "TenantManagerCircuitOpen")
+        yield* TestClock.adjust("10 seconds")
+        double.answer(empty)
+        assert.strictEqual(yield* list, "Listed")
+        assert.strictEqual(yield* list, "Listed")
+      })
   )
 
-  it.effect("tells how long it stays open", () =>
+  it.effect("reports how long it stays open", () =>
     Effect.gen(function* () {
       const double = scripted()
       double.answer(outage)
@@ -136,7 +89,7 @@ describe("around the client", () => {
     })
   )
 
-  it.effect("an answer of any kind is no outage", () =>
+  it.effect("counts no answer of any kind as an outage", () =>
     Effect.gen(function* () {
       const double = scripted()
       const list = yield* managed(double, { threshold: 2 })
@@ -153,7 +106,7 @@ describe("around the client", () => {
     })
   )
 
-  it.effect("timeouts count", () =>
+  it.effect("counts timeouts as outages", () =>
     Effect.gen(function* () {
       const double = scripted()
       const list = yield* managed(double, { threshold: 1 })
@@ -165,7 +118,7 @@ describe("around the client", () => {
     })
   )
 
-  it.effect("threshold 0 turns it off", () =>
+  it.effect("is off when the threshold is 0", () =>
     Effect.gen(function* () {
       const double = scripted()
       const list = yield* managed(double, { threshold: 0 })
@@ -175,7 +128,7 @@ describe("around the client", () => {
     })
   )
 
-  it.effect("one probe at a time; an interrupted one frees the slot", () =>
+  it.effect("admits one probe at a time; an interrupted probe makes room for the next", () =>
     Effect.gen(function* () {
       const double = scripted()
       const list = yield* managed(double, { threshold: 1, resetAfter: "10 seconds" })
@@ -194,7 +147,7 @@ describe("around the client", () => {
     })
   )
 
-  it.effect("a slow answer from before the outage does not close it", () =>
+  it.effect("ignores a slow answer to a call that was sent before it opened", () =>
     Effect.gen(function* () {
       const double = scripted()
       const list = yield* managed(double, { threshold: 1 })
@@ -210,6 +163,23 @@ describe("around the client", () => {
       yield* Deferred.succeed(release, new Response("[]"))
       assert.strictEqual(yield* Fiber.join(slow), "Listed")
       assert.strictEqual(yield* list, "TenantManagerCircuitOpen")
+    })
+  )
+
+  it.effect("of a failing list does not refuse connection settings", () =>
+    Effect.gen(function* () {
+      const double = scripted()
+      const manager = yield* TenantManager.make(
+        optionsFor("http://tm.test", { circuitBreaker: { threshold: 1 } })
+      ).pipe(Effect.provide(double.layer))
+      double.answer(outage)
+      yield* Effect.flip(manager.listActiveTenants)
+      assert.strictEqual(
+        (yield* Effect.flip(manager.listActiveTenants))._tag,
+        "TenantManagerCircuitOpen"
+      )
+      double.answer(() => Effect.succeed(new Response('{"id":"cfg"}')))
+      yield* manager.getConnections(TenantId.make("acme"))
     })
   )
 

@@ -1,81 +1,65 @@
-/** Runs histories and holds each against the laws. */
-import { FastCheck as fc } from "effect"
-import { commands, Does, start } from "./histories.js"
-import type { Knowledge } from "./Knowledge.js"
-import { bounded, converges, inAll, silentAfterClose } from "./laws.js"
-import { type Start, type Story, tell } from "./story.js"
-import { LawBroken } from "./verdict.js"
-import { World } from "./World.js"
+/** Runs stories and random histories, and checks every law. */
+import { Effect, FastCheck as fc } from "effect"
+import { checkBounded, checkConvergence, checkSilence } from "./endLaws.js"
+import { commands, start, TakeStep } from "./histories.js"
+import { checkOneList } from "./listLaws.js"
+import type { Model } from "./Model.js"
+import { Simulation, type Variant } from "./Simulation.js"
+import type { Story } from "./story.js"
+import { LawViolation } from "./violation.js"
 
-type Commands = Iterable<fc.Command<Knowledge, World>>
+type Commands = Iterable<fc.Command<Model, Simulation>>
 
 /** One history from the start to after the close. Throws where a law is broken. */
-const live = (world: World, steps: Commands): void => {
-  fc.modelRun(() => ({ model: world.known, real: world }), steps)
-  if (world.start.ending !== "Close") {
-    converges(world)
-    bounded(world)
+const run = (simulation: Simulation, steps: Commands): void => {
+  fc.modelRun(() => ({ model: simulation.model, real: simulation }), steps)
+  if (simulation.start.ending !== "Close") {
+    checkConvergence(simulation)
+    checkBounded(simulation)
   }
-  inAll(world)
-  silentAfterClose(world)
+  checkOneList(simulation)
+  checkSilence(simulation)
 }
 
-/** A story once more: which law it breaks and how, if it does. */
-export const complaint = (story: Story): string | undefined => {
+/** How a story breaks a law, if it does. */
+export const violationOf = (story: Story, variant?: Variant): string | undefined => {
   try {
-    live(
-      new World(story.start),
-      story.steps.map((step) => new Does(step))
+    run(
+      new Simulation(story.start, variant),
+      story.steps.map((step) => new TakeStep(step))
     )
     return undefined
   } catch (error) {
-    if (error instanceof LawBroken) return error.message
+    if (error instanceof LawViolation) return error.message
     throw error
   }
 }
 
-export interface Finding {
-  /** What was broken and how, for a person; `undefined` where every history kept every law. */
-  readonly report: string | undefined
-}
-
-/** Lets the runner speak with its parent: minutes without a word, and it counts as dead. */
-const breathe = () => new Promise<void>((resume) => setImmediate(resume))
-
-/** The steps that were taken, of those that the runner tried. */
-const storyOf = (steps: Commands, from: Start): Story => {
-  const world = new World(from)
-  try {
-    fc.modelRun(() => ({ model: world.known, real: world }), steps)
-  } catch {
-    // As it did before.
-  }
-  return { start: from, steps: world.taken }
-}
-
 /**
- * So many random histories. The first that breaks a law is shrunk and told, and
- * given as data, to be kept in `stories.ts`; with `asFound` it is told as it is.
+ * Runs random histories. The report of the first violation, `undefined` if there is none: the
+ * violation, the shrunk story as data for `stories.ts`, and how to repeat it.
  */
-export const check = async (
+export const findViolation = async (
   runs: number,
   seed: number,
-  options: { readonly asFound: boolean } = { asFound: false }
-): Promise<Finding> => {
-  const details = await fc.check(
-    fc.asyncProperty(commands, start, async (steps, from) => {
-      live(new World(from), steps)
-      await breathe()
-    }),
-    { numRuns: runs, seed, endOnFailure: options.asFound }
-  )
-  if (!details.failed) return { report: undefined }
-  const why =
-    details.errorInstance instanceof Error ? details.errorInstance.message : "it was interrupted"
+  variant: Variant = {},
+  { shrink }: { readonly shrink: boolean } = { shrink: true }
+): Promise<string | undefined> => {
+  let failed: Story | undefined
+  const property = fc.asyncProperty(commands, start, async (steps, from) => {
+    const simulation = new Simulation(from, variant)
+    try {
+      run(simulation, steps)
+    } catch (error) {
+      failed = { start: from, steps: simulation.takenSteps }
+      throw error
+    }
+    // Lets the test runner handle its messages.
+    await Effect.runPromise(Effect.sleep(0))
+  })
+  const details = await fc.check(property, { numRuns: runs, seed, endOnFailure: !shrink })
+  if (!details.failed) return undefined
   const where = `(seed ${seed}, history ${details.numRuns}, path ${details.counterexamplePath})`
-  if (details.counterexample === null) return { report: `${why}\n${where}` }
-  const story = storyOf(...details.counterexample)
-  return {
-    report: `${why}\n${tell(story)}\nas data, to be kept in stories.ts:\n${JSON.stringify(story)}\n${where}`
-  }
+  const story = failed && [failed.start, ...failed.steps].map((part) => JSON.stringify(part))
+  return [String(details.errorInstance), ...(story ?? []), where].join("\n")
 }

@@ -1,154 +1,105 @@
 /** Random starts, and random steps as commands of fast-check's model-based runner. */
 import { FastCheck as fc } from "effect"
-import type { Knowledge } from "./Knowledge.js"
-import { always, freshAsAsked } from "./laws.js"
-import {
-  type Channel,
-  type Delivery,
-  type Failure,
-  line,
-  type Start,
-  type Step,
-  TENANTS
-} from "./story.js"
-import type { World } from "./World.js"
+import { checkLaws, checkRequireFresh } from "./laws.js"
+import type { Model } from "./Model.js"
+import type { Simulation } from "./Simulation.js"
+import { type Start, type Step, TENANTS } from "./story.js"
 
-const MOST_STEPS = 30
+type Tag = Step["_tag"]
+type Details<T extends Tag> = Omit<Extract<Step, { readonly _tag: T }>, "_tag">
 
-const tenant = fc.nat(TENANTS - 1)
-const channel = fc.constantFrom<Channel>("environment", "tenant")
-const times = (max: number) => fc.integer({ min: 1, max })
-/** Mostly a moment, often a while, now and then longer than anything. */
-const lateness = fc.oneof(
-  fc.integer({ min: 1, max: 900 }),
-  fc.integer({ min: 900, max: 5000 }),
-  fc.integer({ min: 5000, max: 29_000 })
-)
+const stepOf = <T extends Tag>(
+  weight: number,
+  tag: T,
+  details: { readonly [Key in keyof Details<T>]: fc.Arbitrary<Details<T>[Key]> }
+) => ({ weight, arbitrary: fc.record({ _tag: fc.constant(tag), ...details }) })
+
+const oneOf = <const A>(...values: ReadonlyArray<A>) => fc.constantFrom(...values)
+/** Mostly one of a few, so that much happens to one tenant. */
+const tenant = fc.oneof(fc.nat(2), fc.nat(TENANTS - 1))
+const channel = oneOf("environment", "tenant")
+const upTo = (max: number) => fc.integer({ min: 1, max })
+/** Mostly short, sometimes longer than any other wait. */
+const delay = fc.oneof(upTo(900), fc.integer({ min: 900, max: 5000 }), upTo(29_000))
+const anyWait = fc.oneof(upTo(400), fc.integer({ min: 400, max: 5000 }), upTo(90_000))
 
 export const start: fc.Arbitrary<Start> = fc.record({
-  initial: fc.uniqueArray(tenant),
+  initial: fc.uniqueArray(fc.nat(TENANTS - 1)),
   acknowledged: fc.boolean(),
-  firstLists: fc.constantFrom<Start["firstLists"]>("Well", "Well", "Away", "Slow"),
-  slowness: fc.integer({ min: 1, max: 3000 }),
-  jitter: fc.nat(9999),
-  ending: fc.constantFrom<Start["ending"]>("Close", "Converge", "ConvergeAsIs")
+  firstLists: oneOf("Working", "Working", "Failing", "Slow"),
+  slowness: upTo(3000),
+  resubscribeJitter: oneOf(0, 500, 2000),
+  removalConfirmations: oneOf(1, 1, 2, 3),
+  seed: fc.nat(9999),
+  ending: oneOf("Close", "Converge", "ConvergeAsIs")
 })
 
-const weighted = (weight: number, arbitrary: fc.Arbitrary<Step>) => ({ weight, arbitrary })
+const change = { tenant, channel, delivery: oneOf("Once", "Once", "Lost", "Twice") }
 
-const change = (_tag: "Associate" | "Suspend"): fc.Arbitrary<Step> =>
-  fc.record({
-    _tag: fc.constant(_tag),
-    tenant,
-    channel,
-    delivery: fc.constantFrom<Delivery>("Once", "Once", "Once", "Lost", "Twice")
-  })
+// A start that fails ends the history: failures that are no outage are rare.
+const outages = ["Outage", "Outage", "Outage", "Hangs", "Hangs"] as const
+const failure = oneOf(...outages, "Throttled", "CircuitOpen", "Unauthorized", "Defect")
+const absent = ["Absent", "Absent", "Absent"] as const
+const omission = oneOf(...absent, "Unreadable", "UnknownStatus", "InactiveStatus")
 
-export const step: fc.Arbitrary<Step> = fc.oneof(
-  weighted(10, fc.oneof(change("Associate"), change("Suspend"))),
-  weighted(1, fc.record({ _tag: fc.constant("Activate"), tenant })),
-  weighted(1, fc.record({ _tag: fc.constant("Rotate"), tenant })),
-  weighted(1, fc.record({ _tag: fc.constant("Burst"), tenant, rounds: times(30) })),
-  weighted(1, fc.constant<Step>({ _tag: "Garbage" })),
-  weighted(1, fc.record({ _tag: fc.constant("ChannelSlow"), channel, millis: lateness })),
-  weighted(1, fc.record({ _tag: fc.constant("LinkSlow"), millis: lateness })),
-  weighted(1, fc.constant<Step>({ _tag: "BusWell" })),
-  weighted(2, fc.constant<Step>({ _tag: "Lose" })),
-  weighted(3, fc.constant<Step>({ _tag: "Subscribe" })),
-  weighted(1, fc.record({ _tag: fc.constant("Flap"), times: times(8) })),
-  weighted(2, fc.constant<Step>({ _tag: "Heartbeat" })),
-  weighted(3, fc.constant<Step>({ _tag: "Refresh" })),
-  weighted(
-    2,
-    fc.record({
-      _tag: fc.constant("ListsSlow"),
-      millis: lateness,
-      snapshot: fc.constantFrom<"Asked" | "Answered">("Asked", "Answered")
-    })
-  ),
-  weighted(
-    2,
-    fc.record({
-      _tag: fc.constant("ListsFail"),
-      // A start that is refused is over: more of those would be fewer histories.
-      how: fc.constantFrom<Failure>(
-        "Outage",
-        "Outage",
-        "Outage",
-        "Hangs",
-        "Hangs",
-        "Throttled",
-        "TenantManagerCircuitOpen",
-        "TenantManagerUnauthorized",
-        "Dies"
-      ),
-      times: times(4)
-    })
-  ),
-  weighted(
-    3,
-    fc.record({
-      _tag: fc.constant("ListsLack"),
-      share: fc.constantFrom(0, 0, 0.3, 0.6),
-      from: fc.constantFrom<"Start" | "End">("Start", "End"),
-      times: times(2)
-    })
-  ),
-  weighted(1, fc.record({ _tag: fc.constant("ListsOld"), millis: lateness, times: times(2) })),
-  weighted(1, fc.constant<Step>({ _tag: "ListsDown" })),
-  weighted(2, fc.constant<Step>({ _tag: "ListsWell" })),
-  weighted(
-    1,
-    fc.record({ _tag: fc.constant("SetClock"), millis: fc.constantFrom(-3_600_000, 86_400_000) })
-  ),
-  weighted(
-    1,
-    fc.record({ _tag: fc.constant("Reader"), slowness: fc.integer({ min: 0, max: 3000 }) })
-  ),
-  weighted(
-    9,
-    fc.record({
-      _tag: fc.constant("Wait"),
-      millis: fc.oneof(
-        fc.integer({ min: 1, max: 400 }),
-        fc.integer({ min: 400, max: 5000 }),
-        fc.integer({ min: 5000, max: 90_000 })
-      )
-    })
-  )
+const step: fc.Arbitrary<Step> = fc.oneof(
+  stepOf(5, "Associate", change),
+  stepOf(5, "Suspend", change),
+  stepOf(2, "Activate", { tenant }),
+  stepOf(1, "RotateCredentials", { tenant }),
+  stepOf(1, "Burst", { tenant, rounds: upTo(30) }),
+  stepOf(3, "DelayMessages", {
+    queue: oneOf("environment", "tenant", "connection"),
+    millis: delay
+  }),
+  stepOf(1, "RepairBus", {}),
+  stepOf(2, "LoseSubscription", {}),
+  stepOf(3, "Subscribe", {}),
+  stepOf(1, "Flap", { times: upTo(8) }),
+  stepOf(2, "Heartbeat", {}),
+  stepOf(3, "Refresh", {}),
+  stepOf(2, "DelayLists", { millis: delay, snapshot: oneOf("Request", "Answer") }),
+  stepOf(2, "FailLists", { failure, times: upTo(4) }),
+  stepOf(4, "OmitFromLists", {
+    omission,
+    share: oneOf(0, 0, 0.3, 0.6),
+    from: oneOf("Start", "End"),
+    times: upTo(2)
+  }),
+  stepOf(1, "OutdateLists", { millis: delay, times: upTo(2) }),
+  stepOf(1, "StopLists", {}),
+  stepOf(2, "RepairLists", {}),
+  stepOf(1, "SetClock", { millis: oneOf(-3_600_000, 86_400_000) }),
+  stepOf(1, "AddReader", { slowness: fc.nat(3000) }),
+  stepOf(9, "Wait", { millis: anyWait })
 )
 
-type Condition = Pick<Knowledge, "subscribed" | "condition" | "busWell" | "listsWell">
-
-/** Steps that make no difference in some conditions: they are left out there, of a shrunk story too. */
-const makesSense: { readonly [Tag in Step["_tag"]]?: (known: Condition) => boolean } = {
-  Subscribe: (known) => !known.subscribed,
-  Flap: (known) => known.subscribed,
-  Heartbeat: (known) => known.subscribed,
-  Lose: (known) => known.condition !== "Lost",
-  BusWell: (known) => !known.busWell,
-  ListsWell: (known) => !known.listsWell
+/** Steps that would change nothing are left out, also while a story is shrunk. */
+const hasEffect: { readonly [T in Tag]?: (model: Readonly<Model>) => boolean } = {
+  Subscribe: ({ subscribed }) => !subscribed,
+  Flap: ({ subscribed }) => subscribed,
+  Heartbeat: ({ subscribed }) => subscribed,
+  LoseSubscription: ({ connection }) => connection !== "Lost",
+  RepairBus: ({ busWorks }) => !busWorks,
+  RepairLists: ({ listsWork }) => !listsWork
 }
 
-/** A step that the real discovery takes, and after which every law is looked at. */
-export class Does implements fc.Command<Knowledge, World> {
+/** Takes a step, and checks the laws after it. */
+export class TakeStep implements fc.Command<Model, Simulation> {
   constructor(readonly step: Step) {}
 
-  check(known: Readonly<Knowledge>): boolean {
-    return makesSense[this.step._tag]?.(known) ?? true
+  check(model: Readonly<Model>): boolean {
+    return hasEffect[this.step._tag]?.(model) ?? true
   }
 
-  run(_known: Knowledge, world: World): void {
-    world.do(this.step, () => always(world))
-    freshAsAsked(world)
-  }
-
-  toString(): string {
-    return line(this.step)
+  run(_model: Model, simulation: Simulation): void {
+    simulation.takenSteps.push(this.step)
+    simulation.take(this.step, () => checkLaws(simulation))
+    checkRequireFresh(simulation)
   }
 }
 
-export const commands = fc.commands<Knowledge, World>([step.map((one) => new Does(one))], {
-  maxCommands: MOST_STEPS,
+export const commands = fc.commands<Model, Simulation>([step.map((one) => new TakeStep(one))], {
+  maxCommands: 30,
   size: "max"
 })

@@ -1,19 +1,20 @@
 /**
- * As many histories as asked for: `--runs N` (default 500) and `--seed S` (default
- * another one each time). Ends with 1 and the story where a law was broken.
+ * `--runs N` histories from `--seed S` (default: the time). Exits with 1 and the story where a
+ * law is broken. `--mutant TEXT` runs over the mutant whose fault contains the text.
  */
-import { check } from "./check.js"
+import { parseArgs } from "node:util"
+import { findViolation } from "./check.js"
+import { stories } from "./stories.js"
 
-const numberAfter = (flag: string, otherwise: number): number => {
-  const at = process.argv.indexOf(flag)
-  const given = at < 0 ? otherwise : Number(process.argv[at + 1])
-  if (!Number.isInteger(given)) throw new RangeError(`${flag}: expected a whole number`)
-  return given
-}
-
-const runs = numberAfter("--runs", 500)
-const seed = numberAfter("--seed", Date.now() % 2 ** 31)
-
-const { report } = await check(runs, seed)
-process.stdout.write(`${report ?? `${runs} histories kept every law (seed ${seed})`}\n`)
+const { values } = parseArgs({
+  options: {
+    runs: { type: "string", default: "500" },
+    seed: { type: "string", default: String(Date.now() % 2 ** 31) },
+    mutant: { type: "string" }
+  }
+})
+const { mutant, runs, seed } = values
+const faulty = stories.find(({ fault }) => mutant !== undefined && fault.includes(mutant))
+const report = await findViolation(Number(runs), Number(seed), faulty?.mutant)
+process.stdout.write(`${report ?? `${runs} histories keep every law (seed ${seed})`}\n`)
 process.exitCode = report === undefined ? 0 : 1

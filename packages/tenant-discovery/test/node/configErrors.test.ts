@@ -9,7 +9,7 @@ import { build, networkUseOf } from "./support.js"
 
 const base64 = (text: string) => Buffer.from(text).toString("base64")
 
-/** What is wrong with these variables, found without any use of the network. */
+/** The problems of these variables, found without any use of the network. */
 const wrongWith = (variables: Variables, layer = NodeTenantDiscovery.layerConfig) =>
   Effect.gen(function* () {
     const [error, network] = yield* networkUseOf(errorOf(build(layer, variables)))
@@ -24,6 +24,7 @@ describe("layerConfig", () => {
       const found = yield* wrongWith({})
       expect(found.map(({ kind, variable }) => `${kind} ${variable}`)).toEqual([
         "Missing APPLICATION_NAME",
+        "Missing ENVIRONMENT_NAME",
         "Missing MULTI_TENANT_URL",
         "Missing MULTI_TENANT_SERVICE_API_KEY",
         "Missing MULTI_TENANT_REDIS_HOST"
@@ -31,52 +32,57 @@ describe("layerConfig", () => {
     })
   )
 
-  it.scopedLive("asks for no Redis where the program brings its own connection", () =>
+  it.scopedLive("requires no address of Redis where the program brings its own connection", () =>
     Effect.gen(function* () {
       const layer = NodeTenantDiscovery.layerConfigWith({
         redis: () => {
-          throw new Error("not to be called before the variables are right")
+          throw new Error("called before the variables are valid")
         }
       })
       const found = yield* wrongWith({ MULTI_TENANT_REDIS_PORT: "x" }, layer)
       expect(found.map(({ variable }) => variable)).toEqual([
         "APPLICATION_NAME",
+        "ENVIRONMENT_NAME",
         "MULTI_TENANT_URL",
         "MULTI_TENANT_SERVICE_API_KEY"
       ])
     })
   )
 
-  it.scopedLive("refuses a PEM block that is no certificate, and says which", () =>
+  it.scopedLive("refuses a PEM block that is no certificate, and names it", () =>
     Effect.gen(function* () {
       const block = `-----BEGIN CERTIFICATE-----\n${base64("hidden")}\n-----END CERTIFICATE-----\n`
-      const found = yield* wrongWith({
-        ...complete,
-        MULTI_TENANT_REDIS_CA_CERT: base64(TestCertificates.ca + block)
-      })
-      expect(found).toEqual([
-        {
-          kind: "Invalid",
-          variable: "MULTI_TENANT_REDIS_CA_CERT",
-          message: "expected X.509 certificates: block 2 of 2 cannot be read as one"
-        }
-      ])
+      for (const variable of ["MULTI_TENANT_CA_CERT", "MULTI_TENANT_REDIS_CA_CERT"]) {
+        const found = yield* wrongWith({
+          ...complete,
+          [variable]: base64(TestCertificates.ca + block)
+        })
+        expect(found).toEqual([
+          {
+            kind: "Invalid",
+            variable,
+            message: "expected X.509 certificates: block 2 of 2 cannot be read as one"
+          }
+        ])
+      }
     })
   )
 
-  it.scopedLive("goes on to the tenant manager when all is right, certificates too", () =>
-    Effect.gen(function* () {
-      const variables = {
-        ...complete,
-        MULTI_TENANT_URL: yield* refusedUrl,
-        MULTI_TENANT_REDIS_HOST: "127.0.0.1:1",
-        MULTI_TENANT_REDIS_TLS: "true",
-        MULTI_TENANT_REDIS_CA_CERT: base64(TestCertificates.ca + TestCertificates.unrelatedCa)
-      }
-      const layer = NodeTenantDiscovery.layerConfigWith({ discovery: { startRetries: 0 } })
-      expect(yield* errorOf(build(layer, variables))).toMatchObject({
-        _tag: "TenantManagerUnavailable"
+  it.scopedLive(
+    "calls the tenant manager when all variables are valid, certificates included",
+    () =>
+      Effect.gen(function* () {
+        const variables = {
+          ...complete,
+          MULTI_TENANT_URL: yield* refusedUrl,
+          MULTI_TENANT_REDIS_HOST: "127.0.0.1:1",
+          MULTI_TENANT_REDIS_TLS: "true",
+          MULTI_TENANT_REDIS_CA_CERT: base64(TestCertificates.ca + TestCertificates.unrelatedCa)
+        }
+        const layer = NodeTenantDiscovery.layerConfigWith({ discovery: { startRetries: 0 } })
+        expect(yield* errorOf(build(layer, variables))).toMatchObject({
+          _tag: "TenantManagerUnavailable"
+        })
       })
-    })
   )
 })

@@ -6,7 +6,7 @@ import { NodeTenantDiscovery } from "../../src/node.js"
 import type { TenantDiscoveryService } from "../../src/TenantDiscoveryService.js"
 import { build, eventually } from "./support.js"
 
-/** A fleet of five on a Redis of its own, and the discovery from the simulator's variables. */
+/** Five tenants on a Redis of their own, and the discovery from the simulator's variables. */
 const start = Effect.gen(function* () {
   const simulator = yield* Simulator.make({
     environment: `test-${randomUUID()}`,
@@ -25,7 +25,7 @@ const start = Effect.gen(function* () {
 const live = (discovery: TenantDiscoveryService) =>
   eventually(discovery.status.get, ({ mode }) => mode === "Live")
 
-/** Waits until the view is what the tenant manager knows. */
+/** Waits until the view equals the tenant manager's list. */
 const agrees = (simulator: Simulator.SimulatorService, discovery: TenantDiscoveryService) =>
   eventually(
     Effect.zip(simulator.activeTenantIds(), discovery.activeTenantIds),
@@ -33,7 +33,7 @@ const agrees = (simulator: Simulator.SimulatorService, discovery: TenantDiscover
   )
 
 describe("layerConfig on the simulator", () => {
-  it.scopedLive("knows the tenants, follows events, and closes", () =>
+  it.scopedLive("lists the tenants, applies events without a list, and closes", () =>
     Effect.gen(function* () {
       const { close, discovery, simulator } = yield* start
       expect(yield* discovery.activeTenantIds).toHaveLength(5)
@@ -48,7 +48,6 @@ describe("layerConfig on the simulator", () => {
       yield* simulator.reactivate(tenantId)
       yield* eventually(discovery.activeTenantIds, (ids) => ids.length === 6)
       yield* agrees(simulator, discovery)
-      // All of that by events alone.
       expect(yield* simulator.listCalls).toBe(lists)
 
       yield* close
@@ -58,7 +57,7 @@ describe("layerConfig on the simulator", () => {
     })
   )
 
-  it.scopedLive("finds out what changed while Redis was away", () =>
+  it.scopedLive("relists what changed while Redis was down", () =>
     Effect.gen(function* () {
       const { close, discovery, simulator } = yield* start
       yield* live(discovery)
@@ -73,7 +72,7 @@ describe("layerConfig on the simulator", () => {
     })
   )
 
-  it.scopedLive("fails where the list does, and leaves no subscription", () =>
+  it.scopedLive("fails when the list fails, and leaves no subscription", () =>
     Effect.gen(function* () {
       const simulator = yield* Simulator.make({ environment: `test-${randomUUID()}` })
       yield* simulator.trouble({ _tag: "Denied" })

@@ -14,11 +14,11 @@ import { TenantDiscovery } from "../../src/TenantDiscovery.js"
 import { TenantManager } from "../../src/TenantManager.js"
 import { provider, type Variables } from "../config/subject.js"
 
-/** What Node makes when anything touches a network, by the names of its async resources. */
+/** The names of the async resources that Node makes for any use of a network. */
 const NETWORK =
   /^(?:TCP|TLS|UDP|PIPE|HTTP|GETADDRINFO|GETNAMEINFO|QUERY|DNSCHANNEL)|^(?:Udp|Http|Quic)/
 
-/** The kinds of network resources that came to be while `effect` ran. */
+/** The kinds of network resources that were made while `effect` ran. */
 export const networkUseOf = <A, E, R>(
   effect: Effect.Effect<A, E, R>
 ): Effect.Effect<readonly [A, ReadonlyArray<string>], E, R> =>
@@ -41,7 +41,7 @@ export interface Line {
   readonly message: string
 }
 
-/** Every line that is logged goes into `lines`, and nowhere else. */
+/** Every logged line goes into `lines` only. */
 export const logInto = (lines: Array<Line>): Layer.Layer<never> =>
   Layer.merge(
     Logger.replace(
@@ -68,7 +68,7 @@ export const build = <E>(
     Effect.provide(logInto(lines))
   )
 
-/** Runs `effect` again and again until its result is as wanted; dies after ten seconds. */
+/** Repeats `effect` until its result is as wanted; dies after ten seconds. */
 export const eventually = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
   wanted: (result: A) => boolean
@@ -77,6 +77,6 @@ export const eventually = <A, E, R>(
     Effect.repeat(Schedule.zipRight(Schedule.spaced("5 millis"), Schedule.recurUntil(wanted))),
     Effect.timeoutFailCause({
       duration: Duration.seconds(10),
-      onTimeout: () => Cause.die(new Error("what was waited for never came"))
+      onTimeout: () => Cause.die(new Error("the condition did not hold within ten seconds"))
     })
   )

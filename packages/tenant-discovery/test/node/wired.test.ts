@@ -11,6 +11,9 @@ import {
 } from "effect"
 import { Redis } from "ioredis"
 import { randomUUID } from "node:crypto"
+import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { inspect } from "node:util"
 import { NodeTenantDiscovery } from "../../src/node.js"
 import type { TenantDiscovery } from "../../src/TenantDiscovery.js"
@@ -31,6 +34,11 @@ const associated = (tenant: string, service: string) =>
     tenant_id: tenant,
     payload: { service_name: service }
   })
+
+const temporaryFolder = Effect.acquireRelease(
+  Effect.promise(() => mkdtemp(join(tmpdir(), "secrets-"))),
+  (folder) => Effect.promise(() => rm(folder, { recursive: true }))
+)
 
 const warningsIn = (lines: ReadonlyArray<Line>) =>
   lines.filter(({ level }) => level === "WARN").map(({ message }) => message)
@@ -58,7 +66,7 @@ const world = Effect.gen(function* () {
   return { manager, redis, environment, variables, publish, clients }
 })
 
-it("tells its errors in its types", () => {
+it("declares its errors in its types", () => {
   type Provided = TenantDiscovery | TenantManager
   expectTypeOf(NodeTenantDiscovery.layerConfig).toEqualTypeOf<
     Layer.Layer<Provided, TenantManagerError | ConfigError.ConfigError>
@@ -70,7 +78,7 @@ it("tells its errors in its types", () => {
 })
 
 describe("layerConfig", () => {
-  it.scopedLive("lists, follows the environment's channel, and leaves nothing behind", () =>
+  it.scopedLive("lists, subscribes to the environment's channel, and leaves nothing open", () =>
     Effect.gen(function* () {
       const { clients, manager, publish, variables } = yield* world
       const lines: Array<Line> = []
@@ -104,7 +112,7 @@ describe("layerConfig", () => {
     })
   )
 
-  it.scopedLive("speaks TLS to Redis, trusting the given CA", () =>
+  it.scopedLive("uses TLS to Redis with the given CA", () =>
     Effect.gen(function* () {
       const { publish, redis, variables } = yield* world
       const { discovery } = yield* build(NodeTenantDiscovery.layerConfig, {
@@ -120,7 +128,7 @@ describe("layerConfig", () => {
     })
   )
 
-  it.scopedLive("starts without Redis, and says why in status", () =>
+  it.scopedLive("starts without Redis, with the reason in status", () =>
     Effect.gen(function* () {
       const { redis, variables } = yield* world
       yield* redis.kill
@@ -132,22 +140,58 @@ describe("layerConfig", () => {
     })
   )
 
-  it.scopedLive("without an environment listens to all, with one warning", () =>
+  it.scopedLive("with MULTI_TENANT_ALL_ENVIRONMENTS receives events of all, with one warning", () =>
     Effect.gen(function* () {
       const { publish, variables } = yield* world
       const { ENVIRONMENT_NAME: _, ...others } = variables
       const lines: Array<Line> = []
-      const { discovery } = yield* build(NodeTenantDiscovery.layerConfig, others, lines)
+      const { discovery } = yield* build(
+        NodeTenantDiscovery.layerConfig,
+        { ...others, MULTI_TENANT_ALL_ENVIRONMENTS: "true" },
+        lines
+      )
       yield* eventually(discovery.status.get, ({ mode }) => mode === "Live")
       yield* publish("initech", `tenant-events:${randomUUID()}`)
       yield* eventually(discovery.activeTenantIds, (ids) => ids.length === 3)
       expect(warningsIn(lines)).toEqual([expect.stringContaining("no environment is set")])
     })
   )
+
+  it.scopedLive("reads secrets from files, at each use", () =>
+    Effect.gen(function* () {
+      const { manager, variables } = yield* world
+      const {
+        MULTI_TENANT_REDIS_PASSWORD: _,
+        MULTI_TENANT_SERVICE_API_KEY: __,
+        ...others
+      } = variables
+      const folder = yield* temporaryFolder
+      const keyFile = join(folder, "key")
+      const passwordFile = join(folder, "password")
+      yield* Effect.promise(() => writeFile(passwordFile, `${PASSWORD}\n`))
+      const texts = {
+        ...others,
+        MULTI_TENANT_SERVICE_API_KEY_FILE: keyFile,
+        MULTI_TENANT_REDIS_PASSWORD_FILE: passwordFile
+      }
+      const layer = NodeTenantDiscovery.layerConfigWith({ discovery: { startRetries: 0 } })
+      expect(yield* errorOf(build(layer, texts))).toMatchObject({
+        _tag: "TenantManagerUnavailable",
+        message: expect.stringContaining("the API key cannot be read (ENOENT)")
+      })
+      yield* Effect.promise(() => writeFile(keyFile, "key-1\n"))
+      const { discovery } = yield* build(layer, texts)
+      yield* eventually(discovery.status.get, ({ mode }) => mode === "Live")
+      yield* Effect.promise(() => writeFile(keyFile, "key-2"))
+      yield* discovery.refresh
+      expect(manager.requests.map(({ headers }) => headers["x-api-key"]).at(0)).toBe("key-1")
+      expect(manager.requests.map(({ headers }) => headers["x-api-key"]).at(-1)).toBe("key-2")
+    })
+  )
 })
 
 describe("a start that is refused", () => {
-  it.scopedLive("fails with the tenant manager's answer and leaves nothing running", () =>
+  it.scopedLive("fails with the tenant manager's answer, and leaves nothing open", () =>
     Effect.gen(function* () {
       const { clients, variables } = yield* world
       const refusing = yield* serve(answer(401))
@@ -167,23 +211,24 @@ describe("a start that is refused", () => {
     })
   )
 
-  it.scopedLive("had its warnings said once each, whatever came of it", () =>
+  it.scopedLive("logs each warning once", () =>
     Effect.gen(function* () {
       const lines: Array<Line> = []
-      // Not loopback by name, and yet nothing that leaves this machine.
+      // Not a loopback address by name, though no packet leaves this machine.
       const variables = {
         APPLICATION_NAME: "ledger",
+        MULTI_TENANT_ALL_ENVIRONMENTS: "true",
         MULTI_TENANT_URL: "http://0.0.0.0:1",
         MULTI_TENANT_ALLOW_INSECURE_HTTP: "true",
         MULTI_TENANT_SERVICE_API_KEY: API_KEY,
         MULTI_TENANT_REDIS_HOST: "0.0.0.0:1",
-        MULTI_TENANT_REDIS_PASSWORD: PASSWORD,
+        MULTI_TENANT_REDIS_PASSWORD: `"${PASSWORD}"`,
         MULTI_TENANT_REDIS_TLS: "false"
       }
       const layer = NodeTenantDiscovery.layerConfigWith({ discovery: { startRetries: 1 } })
       yield* errorOf(build(layer, variables, lines))
       const said = (text: string) => warningsIn(lines).filter((message) => message.includes(text))
-      for (const text of ["over http", "without TLS", "no environment"]) {
+      for (const text of ["over http", "without TLS", "no environment", "has quotes around it"]) {
         expect(said(text), text).toHaveLength(1)
       }
       expect(inspect(lines)).not.toMatch(/marked/)
@@ -192,7 +237,7 @@ describe("a start that is refused", () => {
 })
 
 describe("layerConfigWith", () => {
-  it.scopedLive("takes a connection of the program's own, and a channel", () =>
+  it.scopedLive("accepts a connection and a channel of the program", () =>
     Effect.gen(function* () {
       const { publish, redis, variables } = yield* world
       const { MULTI_TENANT_REDIS_HOST: _, ...others } = variables
@@ -216,7 +261,7 @@ describe("layerConfigWith", () => {
       const lines: Array<Line> = []
       const { discovery } = yield* build(layer, others, lines)
       yield* eventually(discovery.status.get, ({ mode }) => mode === "Live")
-      expect(made).toBe(1)
+      expect(made).toBeGreaterThan(0)
       yield* publish("initech", channel)
       yield* eventually(discovery.activeTenantIds, (ids) => ids.length === 3)
       expect(warningsIn(lines)).toEqual([])
@@ -239,13 +284,13 @@ describe("layerConfigWith", () => {
 })
 
 describe("layer", () => {
-  it.scopedLive("does the same from options", () =>
+  it.scopedLive("works from options, normalised as the variables are", () =>
     Effect.gen(function* () {
       const { environment, manager, publish, redis } = yield* world
       const layer = NodeTenantDiscovery.layer({
         tenantManager: { service: "ledger", url: manager.url, apiKey: Redacted.make(API_KEY) },
         redis: { host: redis.host, port: redis.port, password: Redacted.make(PASSWORD) },
-        discovery: { environment }
+        discovery: { environment: ` ${environment.toUpperCase()} ` }
       })
       const { discovery, manager: client } = yield* build(layer, {})
       expect(client.service).toBe("ledger")
@@ -254,4 +299,32 @@ describe("layer", () => {
       yield* eventually(discovery.activeTenantIds, (ids) => ids.length === 3)
     })
   )
+
+  const options = {
+    tenantManager: { service: "ledger", url: "http://localhost:1", apiKey: Redacted.make(API_KEY) },
+    redis: { host: "localhost", port: 1 }
+  }
+
+  it("throws without an environment, a channel, or the wish for all environments", () => {
+    expect(() => NodeTenantDiscovery.layer(options)).toThrow(
+      /^NodeTenantDiscovery: option "discovery\.environment": expected the name/
+    )
+    NodeTenantDiscovery.layer({ ...options, allEnvironments: true })
+    NodeTenantDiscovery.layer({ ...options, channel: { _tag: "Exact", channel: "events" } })
+  })
+
+  it("throws at once for a bad option, and names it", () => {
+    const bad: ReadonlyArray<readonly [string, object]> = [
+      ["discovery.environment", { discovery: { environment: '"test"' } }],
+      ["discovery.environment", { discovery: { environment: " " } }],
+      ["allEnvironments", { allEnvironments: "yes" }],
+      ["timeout", { tenantManager: { ...options.tenantManager, timeout: 0 } }],
+      ["port", { redis: { ...options.redis, port: 0 } }]
+    ]
+    for (const [name, changed] of bad) {
+      expect(() =>
+        NodeTenantDiscovery.layer({ ...options, discovery: { environment: "test" }, ...changed })
+      ).toThrow(name)
+    }
+  })
 })

@@ -1,52 +1,48 @@
 import { describe, expect, it } from "@effect/vitest"
 import { FaultProxy, RedisServer } from "@tenant-discovery/simulator"
-import { Effect, Exit, Scope } from "effect"
+import { Effect, Exit, Redacted, Scope } from "effect"
 import { inspect } from "node:util"
-import { Redacted } from "effect"
 import * as RedisTenantEvents from "tenant-discovery/RedisTenantEvents"
 import {
+  activeResources,
   channel,
   channelName,
   connection,
   eventually,
-  hasNative,
+  kind,
   quick,
   Recorder,
   subscribed,
   versions
 } from "./support.js"
 
-const kind = hasNative ? "native" : "embedded"
-
-/** A subscription in a scope of its own. */
-const inScope = (redis: RedisTenantEvents.RedisTenantEventsOptions["redis"]) =>
+/** A subscription in its own scope. */
+const inScope = (redis: RedisTenantEvents.RedisSource) =>
   Effect.gen(function* () {
     const scope = yield* Scope.make()
     const recorder = yield* subscribed(redis).pipe(Scope.extend(scope))
     return { recorder, close: Scope.close(scope, Exit.void).pipe(Effect.timeout("2 seconds")) }
   })
 
-const held = (type: string) =>
-  process.getActiveResourcesInfo().filter((name) => name === type).length
-const sockets = () => held("TCPSocketWrap")
+const sockets = () => activeResources("TCPSocketWrap")
 
 describe.each(versions)("closing, with %s", (version) => {
-  it.scopedLive("leaves no connection, and tells nothing more", () =>
+  it.scopedLive("leaves no connection, and the sink receives nothing more", () =>
     Effect.gen(function* () {
       const server = yield* RedisServer.make({ kind })
       const { recorder, close } = yield* inScope(connection(version, server))
       yield* recorder.seen("Alive")
       yield* close
-      const told = recorder.signals.length
+      const received = recorder.signals.length
       yield* eventually(
-        "nobody subscribes",
+        "nobody is subscribed",
         server.command("PUBSUB", "NUMSUB", channelName).pipe(
           Effect.map((reply) => String(reply).endsWith(",0")),
           Effect.orDie
         )
       )
       yield* server.command("PUBLISH", channelName, "too late")
-      expect(recorder.signals.length).toBe(told)
+      expect(recorder.signals.length).toBe(received)
     })
   )
 
@@ -59,7 +55,7 @@ describe.each(versions)("closing, with %s", (version) => {
       yield* server.stop
       yield* close
       yield* eventually(
-        "its socket is gone",
+        "its socket is closed",
         Effect.sync(() => sockets() <= before)
       )
       expect(recorder.tags).toEqual(["Subscribed"])
@@ -67,7 +63,7 @@ describe.each(versions)("closing, with %s", (version) => {
     })
   )
 
-  it.scopedLive("ends an attempt under way, and a wait for the next", () =>
+  it.scopedLive("ends an attempt in progress, and a wait for the next one", () =>
     Effect.gen(function* () {
       const server = yield* RedisServer.make({ kind })
       const proxy = yield* FaultProxy.make(server)
@@ -84,7 +80,7 @@ describe.each(versions)("closing, with %s", (version) => {
     })
   )
 
-  it.scopedLive("works where the subscriber asked from an uninterruptible region", () =>
+  it.scopedLive("completes when an uninterruptible region subscribed", () =>
     Effect.gen(function* () {
       const server = yield* RedisServer.make({ kind })
       const scope = yield* Scope.make()
@@ -96,20 +92,20 @@ describe.each(versions)("closing, with %s", (version) => {
     })
   )
 
-  it.scopedLive("200 times leaves nothing behind", () =>
+  it.scopedLive("leaves no socket and no timer after 200 subscriptions", () =>
     Effect.gen(function* () {
       const server = yield* RedisServer.make({ kind })
       const once = (n: number) =>
         Effect.gen(function* () {
           const { recorder, close } = yield* inScope(connection(version, server))
-          // Closed at every stage of its life.
+          // Each is closed at another stage.
           if (n % 4 === 1) yield* Effect.yieldNow()
           if (n % 4 === 2) yield* recorder.seen("Subscribed")
           if (n % 4 === 3) yield* recorder.seen("Alive")
           yield* close
         })
       yield* once(3)
-      const before = { sockets: sockets(), timers: held("Timeout") }
+      const before = { sockets: sockets(), timers: activeResources("Timeout") }
       yield* Effect.forEach(
         Array.from({ length: 200 }, (_, n) => n),
         once,
@@ -121,15 +117,15 @@ describe.each(versions)("closing, with %s", (version) => {
       )
       yield* eventually(
         "no timer remains",
-        // The one of this very wait aside.
-        Effect.sync(() => held("Timeout") <= before.timers + 2)
+        // This wait has up to two.
+        Effect.sync(() => activeResources("Timeout") <= before.timers + 2)
       )
     })
   )
 })
 
 describe("secrets", () => {
-  it("show in no inspection of the service or its options", () => {
+  it("do not appear when the service or its options are inspected", () => {
     const options: RedisTenantEvents.RedisTenantEventsOptions = {
       redis: { host: "localhost", port: 6379, password: Redacted.make("hush-hush") },
       channel,

@@ -1,15 +1,27 @@
 import { describe, expect, it } from "@effect/vitest"
 import { FaultProxy, RedisServer } from "@tenant-discovery/simulator"
 import { Effect } from "effect"
+import type * as net from "node:net"
 import { channelFor } from "tenant-discovery/RedisTenantEvents"
-import { channelName, connection, hasNative, matrix, subscribed, versions } from "./support.js"
+import {
+  channelName,
+  connection,
+  fakeServer,
+  hasNative,
+  kind,
+  matrix,
+  subscribed,
+  versions
+} from "./support.js"
 
 describe("channelFor", () => {
-  it("is exact with an environment, and a pattern without", () => {
-    expect(channelFor("production")).toEqual({
-      _tag: "Exact",
-      channel: "tenant-events:production:"
-    })
+  it("names the environment's channel, or the pattern of all", () => {
+    for (const environment of ["production", "Production", " PRODUCTION "]) {
+      expect(channelFor(environment)).toEqual({
+        _tag: "Exact",
+        channel: "tenant-events:production:"
+      })
+    }
     for (const none of [undefined, "", "  "]) {
       expect(channelFor(none)).toEqual({ _tag: "Pattern", pattern: "tenant-events:*" })
     }
@@ -17,20 +29,21 @@ describe("channelFor", () => {
 })
 
 describe.each(matrix)("a subscription on a $kind server with $version", ({ kind, version }) => {
-  it.scopedLive("is told, then its messages in order, and of no other channel", () =>
+  it.scopedLive("delivers its channel's messages in order, and no others", () =>
     Effect.gen(function* () {
       const server = yield* RedisServer.make({ kind })
       const recorder = yield* subscribed(connection(version, server))
       yield* recorder.seen("Subscribed")
       yield* server.command("PUBLISH", "tenant-events:other:", "not for us")
-      for (const n of [1, 2, 3]) yield* server.command("PUBLISH", channelName, `message ${n}`)
-      yield* recorder.seen("Messages", 3)
-      expect(recorder.messages).toEqual(["message 1", "message 2", "message 3"])
+      const sent = ["", "é\u2028\u{1f600}", "\r\n", "x".repeat(200_000), "last"]
+      for (const message of sent) yield* server.command("PUBLISH", channelName, message)
+      yield* recorder.seen("Messages", sent.length)
+      expect(recorder.messages).toEqual(sent)
       expect(recorder.tags[0]).toBe("Subscribed")
     })
   )
 
-  it.scopedLive("by pattern hears every channel of it", () =>
+  it.scopedLive("by pattern delivers the messages of every matching channel", () =>
     Effect.gen(function* () {
       const server = yield* RedisServer.make({ kind })
       const recorder = yield* subscribed(connection(version, server), {
@@ -45,7 +58,7 @@ describe.each(matrix)("a subscription on a $kind server with $version", ({ kind,
     })
   )
 
-  it.scopedLive("answers heartbeats with when they were sent", () =>
+  it.scopedLive("reports each answered heartbeat with the time when it was sent", () =>
     Effect.gen(function* () {
       const server = yield* RedisServer.make({ kind })
       const recorder = yield* subscribed(connection(version, server))
@@ -56,7 +69,7 @@ describe.each(matrix)("a subscription on a $kind server with $version", ({ kind,
     })
   )
 
-  it.scopedLive("waits for a server that is down at the start", () =>
+  it.scopedLive("reports one loss for a server that is down at the start, then subscribes", () =>
     Effect.gen(function* () {
       const server = yield* RedisServer.make({ kind })
       yield* server.kill
@@ -66,18 +79,17 @@ describe.each(matrix)("a subscription on a $kind server with $version", ({ kind,
       expect(recorder.causes[0]?.message).toContain("ECONNREFUSED")
       yield* server.start
       yield* recorder.seen("Subscribed")
-      // However many attempts it took, one loss was told.
       expect(recorder.tags).toEqual(["Lost", "Subscribed"])
     })
   )
 
-  it.scopedLive("comes back after the server was killed and started again", () =>
+  it.scopedLive("resubscribes after the server was killed and started again", () =>
     Effect.gen(function* () {
       const server = yield* RedisServer.make({ kind })
       const recorder = yield* subscribed(connection(version, server))
       yield* recorder.seen("Subscribed")
       yield* server.kill
-      // That it is gone, and then what keeps it from coming back: once, however often it tries.
+      // The loss, then the reason that prevents a new subscription: once, whatever the attempts.
       yield* recorder.seen("Lost", 2)
       yield* server.start
       yield* recorder.seen("Subscribed", 2)
@@ -88,7 +100,7 @@ describe.each(matrix)("a subscription on a $kind server with $version", ({ kind,
     })
   )
 
-  it.scopedLive("comes back after CLIENT KILL", () =>
+  it.scopedLive("resubscribes after each CLIENT KILL", () =>
     Effect.gen(function* () {
       const server = yield* RedisServer.make({ kind })
       const recorder = yield* subscribed(connection(version, server))
@@ -104,7 +116,7 @@ describe.each(matrix)("a subscription on a $kind server with $version", ({ kind,
     })
   )
 
-  it.scopedLive("finds a server that hangs by the heartbeat, and comes back", () =>
+  it.scopedLive("detects a server that hangs by its heartbeat, and resubscribes", () =>
     Effect.gen(function* () {
       const server = yield* RedisServer.make({ kind })
       const recorder = yield* subscribed(connection(version, server))
@@ -118,7 +130,7 @@ describe.each(matrix)("a subscription on a $kind server with $version", ({ kind,
     })
   )
 
-  it.scopedLive("gives up a connection that is accepted and never answered", () =>
+  it.scopedLive("abandons a connection that is accepted and never answered", () =>
     Effect.gen(function* () {
       const server = yield* RedisServer.make({ kind })
       yield* server.stop
@@ -133,7 +145,7 @@ describe.each(matrix)("a subscription on a $kind server with $version", ({ kind,
     })
   )
 
-  it.scopedLive("finds a link that loses everything, and one that is reset", () =>
+  it.scopedLive("detects a link that drops everything, and one that is reset", () =>
     Effect.gen(function* () {
       const server = yield* RedisServer.make({ kind })
       const proxy = yield* FaultProxy.make(server)
@@ -151,23 +163,103 @@ describe.each(matrix)("a subscription on a $kind server with $version", ({ kind,
   )
 })
 
-describe.runIf(hasNative)("a subscriber that is disconnected for reading too slowly", () => {
-  it.scopedLive.each(versions)("is a loss, and subscribes again, with %s", (version) =>
+describe.each(versions)("a heartbeat with %s", (version) => {
+  it.scopedLive("does not time out because the program blocked the event loop", () =>
     Effect.gen(function* () {
-      const server = yield* RedisServer.make({ kind: "native" })
-      yield* server.command("CONFIG", "SET", "client-output-buffer-limit", "pubsub 65536 0 0")
-      const proxy = yield* FaultProxy.make(server)
-      const recorder = yield* subscribed(connection(version, proxy), {
-        heartbeatTimeout: "10 seconds"
+      const subscribers = new Set<net.Socket>()
+      // Answers a heartbeat at once, then keeps the event loop busy past the time limit.
+      const server = yield* fakeServer((socket, data) => {
+        for (const [, , name = ""] of data.toString().matchAll(/\*(\d+)\r\n\$\d+\r\n(\w+)/g)) {
+          const command = name.toLowerCase()
+          if (command === "subscribe") {
+            subscribers.add(socket)
+            const text = `$9\r\nsubscribe\r\n$${channelName.length}\r\n${channelName}`
+            socket.write(`*3\r\n${text}\r\n:1\r\n`)
+          } else if (command === "ping" && subscribers.has(socket)) {
+            socket.write("*2\r\n$4\r\npong\r\n$0\r\n\r\n")
+            const until = Date.now() + 300
+            while (Date.now() < until);
+          } else {
+            socket.write(
+              { ping: "+PONG\r\n", client: "+OK\r\n" }[command] ?? "-ERR unknown command HELLO\r\n"
+            )
+          }
+        }
       })
-      yield* recorder.seen("Subscribed")
-      yield* proxy.hold("toClient")
-      const big = "x".repeat(1_000_000)
-      yield* server.command("PUBLISH", channelName, big).pipe(Effect.repeatN(30))
-      yield* proxy.resume
-      yield* recorder.seen("Subscribed", 2)
-      expect(recorder.causes[0]?._tag).toBe("ConnectionLost")
-      expect(recorder.count("Messages")).toBeLessThan(31)
+      const recorder = yield* subscribed(connection(version, server), {
+        heartbeatTimeout: "100 millis"
+      })
+      yield* recorder.seen("Alive", 5)
+      expect(recorder.tags).toEqual(["Subscribed"])
     })
+  )
+
+  it.scopedLive("that is refused for lack of permission counts as answered", () =>
+    Effect.gen(function* () {
+      const commands = ["-@all", "+subscribe", "+hello", "+auth"]
+      const server = yield* RedisServer.make({
+        kind,
+        setup: [["ACL", "SETUSER", "default", "resetchannels", `&${channelName}`, ...commands]]
+      })
+      const recorder = yield* subscribed(connection(version, server))
+      yield* recorder.seen("Alive", 3)
+      expect(recorder.tags).toEqual(["Subscribed"])
+    })
+  )
+
+  it.scopedLive("that a loading server refuses prevents the subscription", () =>
+    Effect.gen(function* () {
+      const loading = "-LOADING Redis is loading the dataset in memory\r\n"
+      const server = yield* fakeServer((socket, data) => {
+        for (const _ of data.toString("latin1").matchAll(/\*\d+\r\n/g)) socket.write(loading)
+      })
+      const recorder = yield* subscribed(connection(version, server))
+      yield* recorder.lostWith(/LOADING.*still loading/)
+      expect(recorder.causes[0]?._tag).toBe("ConnectFailed")
+      expect(recorder.tags).toEqual(["Lost"])
+    })
+  )
+})
+
+describe.runIf(hasNative)("on a native server", () => {
+  it.scopedLive.each(versions)(
+    "a replica that lost its master is lost until it has one, with %s",
+    (version) =>
+      Effect.gen(function* () {
+        const server = yield* RedisServer.make({
+          kind: "native",
+          nativeConfig: ["replica-serve-stale-data no"]
+        })
+        const recorder = yield* subscribed(connection(version, server))
+        yield* recorder.seen("Alive")
+        yield* server.command("REPLICAOF", "127.0.0.1", 1)
+        yield* recorder.lostWith(/cannot connect.*MASTERDOWN.*lost its master/)
+        expect(recorder.causes.map(({ _tag }) => _tag)).toEqual(["ConnectionLost", "ConnectFailed"])
+        expect(recorder.causes[0]?.message).toContain("MASTERDOWN")
+        yield* server.command("REPLICAOF", "NO", "ONE")
+        yield* recorder.seen("Subscribed", 2)
+        expect(recorder.tags).toEqual(["Subscribed", "Lost", "Subscribed"])
+      })
+  )
+
+  it.scopedLive.each(versions)(
+    "a subscriber that is disconnected for reading too slowly resubscribes, with %s",
+    (version) =>
+      Effect.gen(function* () {
+        const server = yield* RedisServer.make({ kind: "native" })
+        yield* server.command("CONFIG", "SET", "client-output-buffer-limit", "pubsub 65536 0 0")
+        const proxy = yield* FaultProxy.make(server)
+        const recorder = yield* subscribed(connection(version, proxy), {
+          heartbeatTimeout: "10 seconds"
+        })
+        yield* recorder.seen("Subscribed")
+        yield* proxy.hold("toClient")
+        const big = "x".repeat(1_000_000)
+        yield* server.command("PUBLISH", channelName, big).pipe(Effect.repeatN(30))
+        yield* proxy.resume
+        yield* recorder.seen("Subscribed", 2)
+        expect(recorder.causes[0]?._tag).toBe("ConnectionLost")
+        expect(recorder.count("Messages")).toBeLessThan(31)
+      })
   )
 })

@@ -1,63 +1,72 @@
 import { RedisServer } from "@tenant-discovery/simulator"
-import { Effect, Redacted, Schedule, type Scope } from "effect"
+import { type Duration, Effect, Redacted, Schedule, type Scope } from "effect"
 import { Redis as Redis6 } from "ioredis6"
+import * as net from "node:net"
 import * as RedisTenantEvents from "tenant-discovery/RedisTenantEvents"
-import type { Signal, SignalSink } from "../../src/TenantEvents.js"
+import type { LostCause, SignalSink } from "../../src/TenantEvents.js"
 
 const available = await Effect.runPromise(RedisServer.available)
 
-/** The servers that can be run here. */
+/** The kinds of server that run here. */
 export const kinds = (["native", "embedded"] as const).filter((kind) => available.includes(kind))
 
-/** Whether what only a native server does can be tested here. */
+/** Whether tests that need a native server run here. */
 export const hasNative = available.includes("native")
+
+export const kind = hasNative ? "native" : "embedded"
+
 if (!hasNative) {
-  console.warn("Left out: tests on a native server; neither redis-server nor valkey-server is here")
+  console.warn("Left out: tests on a native server; redis-server and valkey-server are missing")
 }
 
 export type Version = "ioredis 5" | "ioredis 6"
-export const versions: ReadonlyArray<Version> = ["ioredis 5", "ioredis 6"]
+/** The quick suite tests one line. */
+export const versions: ReadonlyArray<Version> =
+  process.env["TEST_SUITE"] === "quick" ? ["ioredis 5"] : ["ioredis 5", "ioredis 6"]
 
-/** Every server with every client. */
+/** Every kind of server with every client. */
 export const matrix = kinds.flatMap((kind) => versions.map((version) => ({ kind, version })))
 
-/** The same connection by either client; 5 by settings, 6 by a factory. */
+export interface Target {
+  readonly host: string
+  readonly port: number
+  readonly username?: string | undefined
+  readonly password?: Redacted.Redacted | undefined
+}
+
+/** The same connection by either client: 5 by settings, 6 by an instance that is duplicated. */
 export const connection = (
   version: Version,
-  settings: Omit<RedisTenantEvents.RedisConnection, "tls">
-): RedisTenantEvents.RedisTenantEventsOptions["redis"] =>
+  { host, password, port, username }: Target
+): RedisTenantEvents.RedisSource =>
   version === "ioredis 5"
-    ? {
-        host: settings.host,
-        port: settings.port,
-        username: settings.username,
-        password: settings.password
-      }
-    : () =>
-        new Redis6({
-          host: settings.host,
-          port: settings.port,
-          ...(settings.username === undefined ? {} : { username: settings.username }),
-          ...(settings.password === undefined
-            ? {}
-            : { password: Redacted.value(settings.password) }),
-          lazyConnect: true,
-          autoResubscribe: false,
-          retryStrategy: () => null
-        })
+    ? { host, port, username, password }
+    : new Redis6({
+        host,
+        port,
+        username,
+        password: password === undefined ? undefined : Redacted.value(password),
+        lazyConnect: true
+      })
 
-/** A sink that remembers, and wakes whoever waits for something to have been told. */
+type Signal =
+  | { readonly _tag: "Subscribed" }
+  | { readonly _tag: "Messages"; readonly messages: ReadonlyArray<string> }
+  | { readonly _tag: "Alive"; readonly sentAt: bigint }
+  | { readonly _tag: "Lost"; readonly cause: LostCause }
+
+/** A sink that records its signals, and wakes whoever waits for one. */
 export class Recorder implements SignalSink {
   readonly signals: Array<Signal> = []
   readonly #waiting = new Set<() => void>()
 
-  readonly subscribed = () => this.#tell({ _tag: "Subscribed" })
-  readonly message = (raw: string) => this.#tell({ _tag: "Messages", messages: [raw] })
-  readonly alive = (sentAt: bigint) => this.#tell({ _tag: "Alive", sentAt })
+  readonly subscribed = () => this.#record({ _tag: "Subscribed" })
+  readonly message = (raw: string) => this.#record({ _tag: "Messages", messages: [raw] })
+  readonly alive = (sentAt: bigint) => this.#record({ _tag: "Alive", sentAt })
   readonly lost = (cause: Extract<Signal, { _tag: "Lost" }>["cause"]) =>
-    this.#tell({ _tag: "Lost", cause })
+    this.#record({ _tag: "Lost", cause })
 
-  /** What was told, without heartbeats; a loss once, however often its reason changed. */
+  /** The tags without heartbeats; a loss counts once, however often its cause changes. */
   get tags(): ReadonlyArray<string> {
     return this.signals
       .map((signal) => signal._tag)
@@ -77,7 +86,7 @@ export class Recorder implements SignalSink {
     return this.signals.filter((signal) => signal._tag === tag).length
   }
 
-  /** Once the condition holds; fails with all that was told when it does not in time. */
+  /** Waits for the condition; fails with all signals when it does not hold in time. */
   until(condition: () => boolean): Effect.Effect<void> {
     return Effect.async<void>((resume) => {
       const check = () => {
@@ -92,16 +101,20 @@ export class Recorder implements SignalSink {
       Effect.timeoutFail({
         duration: "10 seconds",
         onTimeout: () =>
-          new Error(`not told in time; so far: ${String(this.tags)} ${JSON.stringify(this.causes)}`)
+          new Error(`not in time; so far: ${String(this.tags)} ${JSON.stringify(this.causes)}`)
       }),
       Effect.orDie
     )
   }
 
-  /** Once something was told so many times. */
+  /** Waits until a signal was recorded so many times. */
   readonly seen = (tag: Signal["_tag"], times = 1) => this.until(() => this.count(tag) >= times)
 
-  #tell(signal: Signal): void {
+  /** Waits for a cause whose message matches. */
+  readonly lostWith = (pattern: RegExp) =>
+    this.until(() => this.causes.some(({ message }) => pattern.test(message)))
+
+  #record(signal: Signal): void {
     this.signals.push(signal)
     for (const check of this.#waiting) check()
   }
@@ -120,29 +133,63 @@ export const quick = {
 
 /** A subscription in the test's scope, recorded. */
 export const subscribed = (
-  redis: RedisTenantEvents.RedisTenantEventsOptions["redis"],
+  redis: RedisTenantEvents.RedisSource,
   options?: Partial<RedisTenantEvents.RedisTenantEventsOptions>,
   beforeMessage?: (raw: string) => void
 ): Effect.Effect<Recorder, never, Scope.Scope> => {
   const recorder = new Recorder()
-  const message = (raw: string) => {
-    beforeMessage?.(raw)
-    recorder.message(raw)
-  }
-  const { alive, lost, subscribed: told } = recorder
   return RedisTenantEvents.make({ redis, channel, ...quick, ...options })
-    .subscribe({ alive, lost, message, subscribed: told })
+    .subscribe({
+      subscribed: () => recorder.subscribed(),
+      message: (raw) => {
+        beforeMessage?.(raw)
+        recorder.message(raw)
+      },
+      alive: (sentAt) => recorder.alive(sentAt),
+      lost: (cause) => recorder.lost(cause)
+    })
     .pipe(Effect.as(recorder))
 }
 
-/** Retries a condition until it holds. */
-export const eventually = (what: string, condition: Effect.Effect<boolean>): Effect.Effect<void> =>
+/** Waits for a condition. */
+export const eventually = (
+  what: string,
+  condition: Effect.Effect<boolean>,
+  within: Duration.DurationInput = "10 seconds"
+): Effect.Effect<void> =>
   condition.pipe(
-    Effect.repeat({ until: (held) => held, schedule: Schedule.spaced("10 millis") }),
+    Effect.repeat({ until: (holds) => holds, schedule: Schedule.spaced("10 millis") }),
     Effect.timeoutFail({
-      duration: "10 seconds",
-      onTimeout: () => new Error(`never came true: ${what}`)
+      duration: within,
+      onTimeout: () => new Error(`did not happen: ${what}`)
     }),
     Effect.orDie,
     Effect.asVoid
+  )
+
+/** The number of resources of one type that keep this process alive. */
+export const activeResources = (type: string) =>
+  process.getActiveResourcesInfo().filter((name) => name === type).length
+
+/** A server that answers every chunk of bytes in its own way. */
+export const fakeServer = (
+  onData: (socket: net.Socket, data: Buffer) => void
+): Effect.Effect<Target, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.async<net.Server>((resume) => {
+      const server = net.createServer((socket) => {
+        socket.on("error", () => {})
+        socket.on("data", (data) => onData(socket, data))
+      })
+      server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+    }),
+    (server) => Effect.sync(() => server.close())
+  ).pipe(
+    Effect.map((server) => {
+      const address = server.address()
+      return {
+        host: "127.0.0.1",
+        port: address !== null && typeof address === "object" ? address.port : 0
+      }
+    })
   )

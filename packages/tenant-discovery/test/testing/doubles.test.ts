@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Duration, Effect, Either, Fiber, TestClock } from "effect"
+import { Duration, Effect, Either, Fiber, Layer, TestClock } from "effect"
 import {
   type SignalSink,
   TenantDiscovery,
@@ -15,27 +15,27 @@ import {
   TestTenantEvents,
   TestTenantManager
 } from "../../src/testing.js"
+import { TenantListing } from "../../src/TenantListing.js"
+import { settle } from "../core/harness.js"
 
-const quiet = TestClock.adjust(0)
-
-/** A sink that writes down what it is told. */
+/** A sink that records its signals. */
 const sink = () => {
-  const told: Array<string> = []
+  const signals: Array<string> = []
   const into: SignalSink = {
-    subscribed: () => told.push("subscribed"),
-    message: (raw) => told.push(raw),
-    alive: (at) => told.push(`alive ${at}`),
-    lost: (cause) => told.push(`lost ${cause._tag}`)
+    subscribed: () => signals.push("subscribed"),
+    message: (raw) => signals.push(raw),
+    alive: (at) => signals.push(`alive ${at}`),
+    lost: (cause) => signals.push(`lost ${cause._tag}`)
   }
-  return { told, into }
+  return { signals, into }
 }
 
 describe("TestTenantEvents", () => {
-  it.effect("plays the server: acknowledged, sent, lost, back; nothing after the scope", () =>
+  it.effect("sends signals in order, and none after the scope closes", () =>
     Effect.gen(function* () {
       const events = yield* TestTenantEvents
       const { subscribe } = yield* TenantEvents
-      const { into, told } = sink()
+      const { into, signals } = sink()
       const waiting = yield* Effect.fork(events.awaitSubscription)
       yield* Effect.scoped(
         Effect.gen(function* () {
@@ -57,7 +57,7 @@ describe("TestTenantEvents", () => {
       yield* events.subscribed
       yield* events.send("late")
       expect(yield* events.subscriptions).toBe(0)
-      expect(told).toEqual([
+      expect(signals).toEqual([
         "subscribed",
         "raw",
         '{"x":1}',
@@ -70,15 +70,72 @@ describe("TestTenantEvents", () => {
     }).pipe(Effect.provide(TestTenantEvents.layer()))
   )
 
-  it.scoped("says nothing by itself where it is not to", () =>
+  it.scoped("answers a heartbeat every 15 s while the subscription is acknowledged", () =>
     Effect.gen(function* () {
       const events = yield* TestTenantEvents
       const { subscribe } = yield* TenantEvents
-      const { into, told } = sink()
+      const { into, signals } = sink()
+      yield* subscribe(into)
+      yield* TestClock.adjust("31 seconds")
+      yield* events.lose()
+      yield* TestClock.adjust("15 seconds")
+      yield* events.subscribed
+      yield* TestClock.adjust("15 seconds")
+      expect(signals).toEqual([
+        "subscribed",
+        "alive 15000000000",
+        "alive 30000000000",
+        "lost ConnectionLost",
+        "subscribed",
+        "alive 60000000000"
+      ])
+    }).pipe(Effect.provide(TestTenantEvents.layer()))
+  )
+
+  it.scoped("answers no heartbeat by itself when the interval is infinite", () =>
+    Effect.gen(function* () {
+      const { subscribe } = yield* TenantEvents
+      const { into, signals } = sink()
+      yield* subscribe(into)
+      yield* TestClock.adjust("1 hour")
+      expect(signals).toEqual(["subscribed"])
+    }).pipe(Effect.provide(TestTenantEvents.layer({ heartbeatInterval: Duration.infinity })))
+  )
+
+  it("throws for a bad interval", () => {
+    expect(() => TestTenantEvents.layer({ heartbeatInterval: 0 })).toThrow(
+      'TestTenantEvents: option "heartbeatInterval"'
+    )
+  })
+
+  it.scoped("keeps a Live view fresh by itself", () =>
+    Effect.gen(function* () {
+      const discovery = yield* TenantDiscovery
+      const events = yield* TestTenantEvents
+      yield* TestClock.adjust("10 minutes")
+      yield* discovery.requireFresh("16 seconds")
+      yield* events.lose()
+      yield* TestClock.adjust("20 seconds")
+      yield* Effect.flip(discovery.requireFresh("16 seconds"))
+    }).pipe(
+      Effect.provide(
+        Layer.provideMerge(
+          TenantDiscovery.layer({ reconcileInterval: 0 }),
+          Layer.merge(TestTenantEvents.layer(), TestTenantManager.layer({ tenants: ["a"] }))
+        )
+      )
+    )
+  )
+
+  it.scoped("sends nothing by itself without auto", () =>
+    Effect.gen(function* () {
+      const events = yield* TestTenantEvents
+      const { subscribe } = yield* TenantEvents
+      const { into, signals } = sink()
       yield* subscribe(into)
       yield* events.send("too early")
       yield* events.lose()
-      expect(told).toEqual(["lost ConnectFailed"])
+      expect(signals).toEqual(["lost ConnectFailed"])
     }).pipe(Effect.provide(TestTenantEvents.layer({ auto: false })))
   )
 })
@@ -88,7 +145,7 @@ describe("TestTenantManager", () => {
     Effect.map(manager.listActiveTenants, ({ tenants }) => tenants.map(({ id }) => id))
   )
 
-  it.scoped("lists the truth, fails, answers otherwise, and is well again", () =>
+  it.scoped("lists, fails, answers as scripted, and recovers", () =>
     Effect.gen(function* () {
       const manager = yield* TestTenantManager
       expect(yield* list).toEqual(["a"])
@@ -96,10 +153,10 @@ describe("TestTenantManager", () => {
       yield* manager.remove("a")
       expect(yield* list).toEqual(["b", "c"])
       yield* manager.fail(outage(500), 2)
-      yield* manager.answer(["lie"])
-      expect(Either.isLeft(yield* Effect.either(list))).toBe(true)
-      expect(Either.isLeft(yield* Effect.either(list))).toBe(true)
-      expect(yield* list).toEqual(["lie"])
+      yield* manager.answer(["scripted"])
+      yield* Effect.flip(list)
+      yield* Effect.flip(list)
+      expect(yield* list).toEqual(["scripted"])
       expect(yield* list).toEqual(["b", "c"])
       const error = new TenantManagerUnauthorized({ operation: "", message: "" })
       yield* manager.fail(error)
@@ -112,7 +169,7 @@ describe("TestTenantManager", () => {
     }).pipe(Effect.provide(TestTenantManager.layer({ tenants: ["a"] })))
   )
 
-  it.scoped("late, held, or never; it counts those under way", () =>
+  it.scoped("delays, holds or never answers, and counts lists in flight", () =>
     Effect.gen(function* () {
       const manager = yield* TestTenantManager
       yield* manager.delay(Duration.seconds(3))
@@ -146,7 +203,35 @@ describe("TestTenantManager", () => {
     }).pipe(Effect.provide(TestTenantManager.layer({ tenants: ["a"] })))
   )
 
-  it.scoped("connections as set, and not found otherwise", () =>
+  it.scoped("answers no connections of a removed tenant until it is active or set again", () =>
+    Effect.gen(function* () {
+      const manager = yield* TestTenantManager
+      const client = yield* TenantManager
+      const id = TenantId.make("a")
+      const get = Effect.either(client.getConnections(id))
+      yield* manager.setConnections("a", Effect.succeed({ id: "cfg" }))
+      yield* manager.remove("a")
+      expect(Either.isLeft(yield* get)).toBe(true)
+      yield* manager.add("a")
+      expect(Either.isRight(yield* get)).toBe(true)
+      yield* manager.set(["b"])
+      expect(Either.isLeft(yield* get)).toBe(true)
+      yield* manager.setConnections("a", Effect.succeed({ id: "cfg" }))
+      expect(Either.isRight(yield* get)).toBe(true)
+    }).pipe(Effect.provide(TestTenantManager.layer({ tenants: ["a"] })))
+  )
+
+  it.scoped("answers an incomplete list", () =>
+    Effect.gen(function* () {
+      const manager = yield* TestTenantManager
+      const client = yield* TenantManager
+      const listing = { ...TenantListing.of([]), skipped: 1, complete: false }
+      yield* manager.answer(listing)
+      expect(yield* client.listActiveTenants).toEqual(listing)
+    }).pipe(Effect.provide(TestTenantManager.layer()))
+  )
+
+  it.scoped("answers connections as set, and NotFound otherwise", () =>
     Effect.gen(function* () {
       const manager = yield* TestTenantManager
       const { getConnections } = yield* TenantManager
@@ -161,7 +246,7 @@ describe("TestTenantManager", () => {
 })
 
 describe("TestTenantDiscovery", () => {
-  it("refuses an ID that is not valid, at once and clearly", () => {
+  it("throws for an ID that is not valid", () => {
     expect(() => TestTenantDiscovery.layer(["not an id"])).toThrow(/not a tenant ID: expected/)
   })
 
@@ -176,7 +261,7 @@ describe("TestTenantDiscovery", () => {
       yield* tenants.update("acme", "Acme Inc")
       expect((yield* discovery.activeTenants)[0]?.name).toBe("Acme Inc")
       yield* tenants.remove("acme", { _tag: "Listing" })
-      yield* quiet
+      yield* settle
       expect(causes).toEqual([{ _tag: "Listing" }])
       yield* TestClock.adjust(Duration.hours(1))
       yield* discovery.requireFresh(0)
@@ -195,7 +280,7 @@ describe("TestTenantDiscovery", () => {
 })
 
 describe("TestEvent", () => {
-  it("gives each event an ID of its own, unless told otherwise", () => {
+  it("gives each event an ID of its own by default", () => {
     const one = TestEvent.associated("a", "ledger")
     const two = TestEvent.associated("a", "ledger")
     expect(one.event_id).not.toBe(two.event_id)

@@ -15,7 +15,7 @@ const work = Effect.gen(function* () {
 }).pipe(Effect.withSpan("work"))
 
 describe("CurrentTenant.provide", () => {
-  it.effect("gives the tenant, in any spelling, to the work, its logs and its spans", () =>
+  it.effect("provides the tenant, in any spelling, and annotates logs and spans", () =>
     Effect.gen(function* () {
       const logs = captureLogs()
       const uuid = "0193E8F0-C4B8-7C4A-9F3B-2F6F0C1D2E3F"
@@ -26,7 +26,7 @@ describe("CurrentTenant.provide", () => {
     })
   )
 
-  it.effect("fails for what is no tenant ID, and does not run", () =>
+  it.effect("fails for an invalid tenant ID and does not run the work", () =>
     Effect.gen(function* () {
       let ran = false
       const error = yield* Effect.sync(() => {
@@ -38,10 +38,10 @@ describe("CurrentTenant.provide", () => {
     })
   )
 
-  it("is what the work asks for", () => {
+  it("removes the requirement of the work", () => {
     const id = TenantId.make("acme")
     expectTypeOf<Effect.Effect.Context<typeof work>>().toEqualTypeOf<CurrentTenant>()
-    // What has a requirement left cannot be run: that is the compile error.
+    // An effect with a requirement left cannot be run: that is the compile error.
     expectTypeOf(work).not.toExtend<Parameters<typeof Effect.runPromise>[0]>()
     const provided = work.pipe(CurrentTenant.provide(id))
     expectTypeOf<Effect.Effect.Context<typeof provided>>().toEqualTypeOf<never>()
@@ -53,18 +53,16 @@ describe("CurrentTenant.provide", () => {
 })
 
 describe("a worker", () => {
-  it("asks for what its work asks for, but for the tenant", () => {
+  it("requires what its work requires, without the tenant and the scope", () => {
     const run = Effect.zipRight(work, Effect.serviceOption(Tracer.Tracer))
     const scheduled = TenantWorker.scheduled({ name: "a", schedule: Schedule.forever, run })
     expectTypeOf(scheduled).toEqualTypeOf<Layer.Layer<never, never, TenantDiscovery>>()
     const needy = Effect.zipRight(work, Scope.Scope)
     const perTenant = TenantWorker.perTenant({ name: "b", maxTenants: 1, run: needy })
-    expectTypeOf(perTenant).toEqualTypeOf<
-      Layer.Layer<never, never, TenantDiscovery | Scope.Scope>
-    >()
+    expectTypeOf(perTenant).toEqualTypeOf<Layer.Layer<never, never, TenantDiscovery>>()
   })
 
-  it.scoped("gives it to the work, its logs and its spans", () =>
+  it.scoped("provides the tenant to the work and annotates logs and spans", () =>
     Effect.gen(function* () {
       const logs = captureLogs()
       const seen: Array<unknown> = []

@@ -1,59 +1,58 @@
 import { describe, expect, it } from "@effect/vitest"
 import {
+  Config,
   ConfigProvider,
   Deferred,
   Effect,
-  Exit,
   Layer,
-  Metric,
   Option,
   Schedule,
-  Scope,
   TestClock
 } from "effect"
 import { TenantId } from "../../src/Tenant.js"
-import { TenantDiscovery } from "../../src/TenantDiscovery.js"
 import * as TenantWorker from "../../src/TenantWorker.js"
 import { TestTenantDiscovery } from "../../src/testing.js"
-import { Boom, captureLogs, eventually, Probe, settle } from "./support.js"
+import {
+  Boom,
+  buildWorker,
+  eventually,
+  ids,
+  metricValues,
+  Probe,
+  settle,
+  withTestedClock
+} from "./support.js"
 
-const ids = (count: number): ReadonlyArray<string> =>
-  Array.from({ length: count }, (_, i) => `tenant-${i}`)
+type Options = Partial<TenantWorker.PerTenantOptions<Boom, never>> & {
+  readonly maxTenants?: number | undefined
+}
 
-type Options = Partial<TenantWorker.PerTenantOptions<Boom, never>>
-
-/** A worker over a double of the discovery, whose work goes on for ever unless told otherwise. */
-const setUp = (tenants: ReadonlyArray<string>, options: Options = {}) =>
-  Effect.gen(function* () {
-    const probe = new Probe()
-    probe.otherwise = Effect.never
-    const logs = captureLogs()
-    const scope = yield* Scope.make()
-    yield* Effect.addFinalizer(() => Scope.close(scope, Exit.void))
-    const worker = TenantWorker.perTenant({
-      name: "relay",
-      startRate: Number.POSITIVE_INFINITY,
-      ...options,
-      run: probe.run
+/** A worker over a test double, whose work goes on until it is interrupted. */
+const setUp = (
+  tenants: ReadonlyArray<string>,
+  options: Options = {},
+  prepare: (probe: Probe) => void = () => {}
+) =>
+  Effect.map(
+    buildWorker(tenants, (probe) => {
+      probe.otherwise = Effect.never
+      prepare(probe)
+      return TenantWorker.perTenant({
+        name: "relay",
+        startRate: Number.POSITIVE_INFINITY,
+        ...options,
+        run: probe.run
+      })
+    }),
+    (built) => ({
+      ...built,
+      status: built.status(options.name ?? "relay"),
+      stateOf: (id: string) => built.stateOf(options.name ?? "relay", id)
     })
-    const context = yield* Layer.buildWithScope(
-      worker.pipe(
-        Layer.provideMerge(TestTenantDiscovery.layer(tenants)),
-        Layer.provide(logs.layer)
-      ),
-      scope
-    )
-    const discovery = yield* Effect.provide(TenantDiscovery, context)
-    const control = yield* Effect.provide(TestTenantDiscovery, context)
-    const status = Effect.provideService(TenantWorker.status("relay"), TenantDiscovery, discovery)
-    const stateOf = (id: string) =>
-      Effect.map(status, (snapshot) => snapshot.get(TenantId.make(id))?.state)
-    yield* settle
-    return { probe, logs, control, status, stateOf, close: Scope.close(scope, Exit.void) }
-  })
+  )
 
 describe("starting", () => {
-  it.scoped("for those present, for each that comes, and until it leaves", () =>
+  it.scoped("runs for the tenants present and for each added one, until it is removed", () =>
     Effect.gen(function* () {
       const { control, probe, status } = yield* setUp(["a", "b"])
       expect(probe.activeIds).toEqual(["a", "b"])
@@ -67,38 +66,86 @@ describe("starting", () => {
     })
   )
 
-  it.scoped("keeps to the rate", () =>
+  it.scoped("keeps to `startRate`, a tenth of it at once", () =>
     Effect.gen(function* () {
-      const { probe, stateOf } = yield* setUp(ids(1000), {
-        startRate: undefined,
-        maxTenants: 1000
-      })
-      expect(probe.started.length).toBe(1)
+      const { probe, stateOf } = yield* setUp(ids(1000), { startRate: 100 })
+      expect(probe.started.length).toBe(10)
       expect(yield* stateOf("tenant-999")).toBe("Waiting")
-      for (let i = 1; i <= 10; i++) yield* TestClock.adjust("100 millis")
-      // A hundred a second, each distance between half and one and a half of the mean.
-      expect(probe.started.length).toBeGreaterThan(80)
-      expect(probe.started.length).toBeLessThan(130)
+      yield* TestClock.adjust("950 millis")
+      yield* settle
+      expect(probe.started.length).toBe(100)
     })
   )
 
-  it.scoped("over `maxTenants` they wait in order of arrival, and none is lost", () =>
+  it.scoped("keeps to `startRate` when all tenants restart at once", () =>
     Effect.gen(function* () {
-      const { control, probe, stateOf } = yield* setUp(["a", "b", "c"], { maxTenants: 2 })
+      const { control, probe } = yield* setUp(ids(50), {
+        startRate: 100,
+        onConnectionsChanged: "restart"
+      })
+      yield* TestClock.adjust("1 second")
+      yield* settle
+      expect(probe.started.length).toBe(50)
+      for (const id of ids(50)) yield* control.rotate(id)
+      yield* settle
+      expect(probe.ended.length).toBe(50)
+      expect(probe.started.length).toBeLessThanOrEqual(60)
+      yield* TestClock.adjust("1 second")
+      yield* settle
+      expect(probe.started.length).toBe(100)
+    })
+  )
+
+  it.scoped("has no limit by default", () =>
+    Effect.gen(function* () {
+      const { probe } = yield* setUp(ids(150))
+      expect(probe.active.size).toBe(150)
+    })
+  )
+
+  it.scoped("makes tenants over `maxTenants` wait in order of arrival, and reports them", () =>
+    Effect.gen(function* () {
+      const { control, logs, probe, stateOf } = yield* setUp(["a", "b", "c"], {
+        name: "capped",
+        maxTenants: 2
+      })
+      const waiting = metricValues("tenant_worker_waiting", { worker: "capped" })
       expect(probe.activeIds).toEqual(["a", "b"])
       yield* control.add("d")
       yield* settle
       expect([yield* stateOf("c"), yield* stateOf("d")]).toEqual(["Waiting", "Waiting"])
+      expect(yield* waiting).toMatchObject([{ value: 2 }])
+      expect(logs.texts("WARN")).toEqual([
+        "maxTenants reached: 2 running, 1 waiting until one of them ends; raise maxTenants"
+      ])
       yield* control.remove("b")
       yield* eventually("c", () => probe.active.size === 2 && probe.startsOf("c") === 1)
       expect(probe.startsOf("d")).toBe(0)
       yield* control.remove("a")
       yield* eventually("d", () => probe.startsOf("d") === 1)
+      yield* settle
       expect(probe.most).toBe(2)
+      expect(yield* waiting).toMatchObject([{ value: 0 }])
+      expect(logs.texts("INFO")).toEqual(["no tenant waits for a place any more"])
     })
   )
 
-  it.scoped("passes over one that left while it waited", () =>
+  it.scoped("gives the place of a tenant in backoff to a tenant that waits", () =>
+    Effect.gen(function* () {
+      const { probe } = yield* setUp(
+        ["sick-1", "sick-2", "well-1", "well-2"],
+        { maxTenants: 2, restart: Schedule.spaced("1 minute") },
+        (probe) => {
+          probe.behaviour.set("sick-1", Effect.fail(new Boom({ message: "no" })))
+          probe.behaviour.set("sick-2", Effect.fail(new Boom({ message: "no" })))
+        }
+      )
+      yield* eventually("both", () => probe.active.size === 2)
+      expect(probe.activeIds).toEqual(["well-1", "well-2"])
+    })
+  )
+
+  it.scoped("does not start a tenant that was removed while it waited", () =>
     Effect.gen(function* () {
       const { control, probe } = yield* setUp(["a", "b", "c"], { maxTenants: 1 })
       yield* control.remove("b")
@@ -108,41 +155,42 @@ describe("starting", () => {
     })
   )
 
-  it.scoped("takes `maxTenants` from the environment, and says what is wrong there", () =>
+  it.scoped("takes `maxTenants` from a Config, and fails to build when it is invalid", () =>
     Effect.gen(function* () {
       const withLimit = (limit: string) =>
-        Layer.setConfigProvider(
-          ConfigProvider.fromMap(new Map([["MULTI_TENANT_MAX_TENANT_POOLS", limit]]))
-        )
+        Layer.setConfigProvider(ConfigProvider.fromMap(new Map([["LIMIT", limit]])))
       const probe = new Probe()
       probe.otherwise = Effect.never
       const worker = TenantWorker.perTenant({
         name: "relay",
         run: probe.run,
-        startRate: Number.POSITIVE_INFINITY
+        maxTenants: Config.number("LIMIT")
       }).pipe(Layer.provide(TestTenantDiscovery.layer(ids(5))))
       yield* Layer.build(Layer.provide(worker, withLimit("2")))
       yield* settle
       expect(probe.active.size).toBe(2)
-      const exit = yield* Effect.exit(
-        Effect.scoped(Layer.build(Layer.provide(worker, withLimit("many"))))
-      )
-      expect(JSON.stringify(exit)).toContain("MULTI_TENANT_MAX_TENANT_POOLS")
+      for (const invalid of ["many", "-1", "1.5"]) {
+        const error = yield* Layer.build(Layer.provide(worker, withLimit(invalid))).pipe(
+          Effect.scoped,
+          Effect.flip
+        )
+        expect(JSON.stringify(error)).toContain("LIMIT")
+      }
     })
   )
 })
 
 describe("a tenant that comes back", () => {
-  it.scoped("begins again when the finalizers of its former life are through", () =>
+  it.scoped("starts when the finalizers of its former run have finished", () =>
     Effect.gen(function* () {
       const { control, probe, stateOf } = yield* setUp(["a"])
       const release = yield* Deferred.make<void>()
       probe.behaviour.set("a", Effect.ensuring(Effect.never, Deferred.await(release)))
       yield* control.remove("a")
       yield* settle
-      // Its first life began before the behaviour was told, so let it have a second.
+      // The first run began before its behaviour was set; the second one has it.
       yield* control.add("a")
-      yield* eventually("the second life", () => probe.startsOf("a") === 2)
+      yield* eventually("the second run", () => probe.startsOf("a") === 2)
       yield* control.remove("a")
       yield* settle
       expect(yield* stateOf("a")).toBe("Draining")
@@ -151,12 +199,12 @@ describe("a tenant that comes back", () => {
       expect(yield* stateOf("a")).toBe("Draining")
       expect(probe.startsOf("a")).toBe(2)
       yield* Deferred.succeed(release, undefined)
-      yield* eventually("the third life", () => probe.startsOf("a") === 3)
+      yield* eventually("the third run", () => probe.startsOf("a") === 3)
       expect(probe.mostOfOne).toBe(1)
     })
   )
 
-  it.scoped("and leaves again while it drains does not begin", () =>
+  it.scoped("does not start when it is removed again while its former run ends", () =>
     Effect.gen(function* () {
       const { control, probe, status } = yield* setUp([])
       const release = yield* Deferred.make<void>()
@@ -179,7 +227,7 @@ describe("a tenant that comes back", () => {
 })
 
 describe("work that fails or ends", () => {
-  it.scoped("backs off as told, and a good life starts it anew", () =>
+  it.scoped("restarts after the delays of `restart`, which a run of `restartReset` resets", () =>
     Effect.gen(function* () {
       const { control, logs, probe, status } = yield* setUp(["other"], {
         restart: Schedule.exponential("1 second")
@@ -197,7 +245,7 @@ describe("work that fails or ends", () => {
       yield* TestClock.adjust("1999 millis")
       yield* settle
       expect(probe.startsOf("a")).toBe(2)
-      // From now on it lives for a minute.
+      // From now on a run takes a minute.
       probe.behaviour.set("a", Effect.zipRight(Effect.sleep("1 minute"), fail))
       yield* TestClock.adjust("1 millis")
       yield* settle
@@ -206,7 +254,7 @@ describe("work that fails or ends", () => {
       yield* settle
       const resting = (yield* status).get(a)
       expect(resting?.state).toBe("BackingOff")
-      expect(JSON.stringify(resting?.lastFailure?.cause)).toContain("no luck")
+      expect(resting?.lastFailure?.message).toContain("no luck")
       yield* TestClock.adjust("1 second")
       yield* settle
       expect(probe.startsOf("a")).toBe(4)
@@ -217,39 +265,113 @@ describe("work that fails or ends", () => {
     })
   )
 
-  it.scoped("stays ended when its restarts are used up, or when it just ended", () =>
+  it.scoped("stays ended when the restart schedule has ended", () =>
     Effect.gen(function* () {
-      const { control, logs, probe, stateOf } = yield* setUp([], {
-        restart: Schedule.recurs(1),
-        maxTenants: 1
-      })
-      probe.behaviour.set("fails", Effect.die(new Error("a bug")))
-      probe.behaviour.set("ends", Effect.void)
-      for (const id of ["fails", "ends", "lives"]) yield* control.add(id)
-      yield* eventually("the last", () => probe.activeIds.includes("lives"))
-      expect(probe.startsOf("fails")).toBe(2)
-      expect(probe.startsOf("ends")).toBe(1)
-      expect([yield* stateOf("fails"), yield* stateOf("ends")]).toEqual(["Ended", "Ended"])
-      expect(logs.lines.map(({ level }) => level)).toEqual(["WARN", "ERROR"])
+      const { logs, probe, stateOf } = yield* setUp(
+        ["fails"],
+        { restart: Schedule.recurs(1) },
+        (probe) => probe.behaviour.set("fails", Effect.die(new Error("a bug")))
+      )
+      yield* eventually("the second run", () => probe.startsOf("fails") === 2)
+      yield* settle
+      expect(yield* stateOf("fails")).toBe("Ended")
+      expect(logs.texts("WARN")).toEqual(["run failed; restarting in 0"])
+      expect(logs.texts("ERROR")).toEqual(["run ended; the restart schedule has ended"])
     })
   )
 
-  it.scoped("begins again with `restartOnEnd`, after the delay", () =>
+  it.scoped("stays ended, with an error, when the restart schedule dies", () =>
     Effect.gen(function* () {
-      const { control, probe } = yield* setUp([], {
-        restartOnEnd: true,
-        restart: Schedule.spaced("10 seconds")
-      })
-      probe.otherwise = Effect.void
-      yield* control.add("a")
-      yield* eventually("a", () => probe.startsOf("a") === 1)
+      const { logs, stateOf } = yield* setUp(
+        ["a"],
+        { restart: Schedule.mapEffect(Schedule.forever, () => Effect.die("no schedule")) },
+        (probe) => probe.behaviour.set("a", Effect.fail(new Boom({ message: "no" })))
+      )
+      yield* settle
+      expect(yield* stateOf("a")).toBe("Ended")
+      expect(logs.texts("ERROR")).toEqual(["restart schedule failed; not restarting"])
+    })
+  )
+
+  it.scoped("restarts when it ends without a failure, after the delay", () =>
+    Effect.gen(function* () {
+      const { logs, probe } = yield* setUp(
+        ["a"],
+        { restart: Schedule.spaced("10 seconds") },
+        (probe) => {
+          probe.otherwise = Effect.void
+        }
+      )
+      expect(logs.texts("WARN")).toEqual(["run ended; restarting in 10s"])
       yield* TestClock.adjust("10 seconds")
       yield* settle
       expect(probe.startsOf("a")).toBe(2)
     })
   )
 
-  it.scoped("is not begun again for a tenant that left while it backed off", () =>
+  it.scoped("stays ended with `onEnd: stop`, which is logged once", () =>
+    Effect.gen(function* () {
+      const { logs, probe, stateOf } = yield* setUp(["a"], { onEnd: "stop" }, (probe) => {
+        probe.otherwise = Effect.void
+      })
+      yield* TestClock.adjust("10 minutes")
+      yield* settle
+      expect(probe.startsOf("a")).toBe(1)
+      expect(yield* stateOf("a")).toBe("Ended")
+      expect(logs.texts("INFO")).toEqual(['run ended; not restarting (onEnd is "stop")'])
+    })
+  )
+
+  it.scoped("is logged when it recovers, and forgets its failures", () =>
+    Effect.gen(function* () {
+      const { logs, probe } = yield* setUp(
+        ["a"],
+        { restart: Schedule.spaced("1 second") },
+        (probe) => probe.behaviour.set("a", Effect.fail(new Boom({ message: "no" })))
+      )
+      yield* TestClock.adjust("5 seconds")
+      probe.behaviour.delete("a")
+      yield* TestClock.adjust("2 minutes")
+      yield* settle
+      expect(logs.texts("INFO")).toEqual(["run recovered; failures in a row: 6"])
+      expect(logs.texts("WARN")).toEqual([
+        "run failed; restarting in 1s",
+        "runs keep failing (failures in the last minute: 5, tenants: 1); for example a: Boom: no"
+      ])
+    })
+  )
+
+  it.scoped.each([-3_600_000, 3_600_000])(
+    "keeps its delays when the wall clock jumps by %i ms",
+    (jump) =>
+      withTestedClock(({ moveWallClock }) =>
+        Effect.gen(function* () {
+          const { probe } = yield* setUp(
+            ["a"],
+            { restart: Schedule.exponential("10 seconds") },
+            (probe) =>
+              probe.behaviour.set(
+                "a",
+                Effect.zipRight(Effect.sleep("1 second"), Effect.fail(new Boom({ message: "no" })))
+              )
+          )
+          moveWallClock(jump)
+          // Runs of a second, delays of 10 and 20 seconds: no run is taken for a long one.
+          yield* TestClock.adjust("11 seconds")
+          yield* settle
+          expect(probe.startsOf("a")).toBe(2)
+          moveWallClock(jump)
+          yield* TestClock.adjust("20 seconds")
+          yield* settle
+          expect(probe.startsOf("a")).toBe(2)
+          yield* TestClock.adjust("1 second")
+          yield* settle
+          expect(probe.startsOf("a")).toBe(3)
+        })
+      )
+  )
+
+  it.scoped("does not restart when its tenant is removed during the backoff", () =>
     Effect.gen(function* () {
       const { control, probe, status } = yield* setUp([], { restart: Schedule.spaced("1 minute") })
       probe.otherwise = Effect.fail(new Boom({ message: "no" }))
@@ -266,7 +388,7 @@ describe("work that fails or ends", () => {
 })
 
 describe("onConnectionsChanged", () => {
-  it.scoped("keep: the work goes on", () =>
+  it.scoped("keep: the work continues", () =>
     Effect.gen(function* () {
       const kept = yield* setUp(["a"])
       yield* kept.control.rotate("a")
@@ -275,14 +397,14 @@ describe("onConnectionsChanged", () => {
     })
   )
 
-  it.scoped("restart: ended, finalizers included, and begun again in its place", () =>
+  it.scoped("restart: the work ends with its finalizers and restarts in its place", () =>
     Effect.gen(function* () {
       const { control, probe, status } = yield* setUp(["a", "b"], {
         onConnectionsChanged: "restart",
         maxTenants: 1
       })
       yield* control.rotate("a")
-      yield* eventually("the second life", () => probe.startsOf("a") === 2)
+      yield* eventually("the second run", () => probe.startsOf("a") === 2)
       expect(probe.endsOf("a")).toEqual(["interrupted"])
       expect(probe.startsOf("b")).toBe(0)
       expect((yield* status).get(TenantId.make("a"))).toMatchObject({
@@ -295,8 +417,26 @@ describe("onConnectionsChanged", () => {
   )
 })
 
+describe("new connections", () => {
+  it.scoped("end a backoff with `restart`", () =>
+    Effect.gen(function* () {
+      const { control, probe } = yield* setUp(
+        ["a"],
+        { onConnectionsChanged: "restart", restart: Schedule.spaced("1 hour") },
+        (probe) => probe.behaviour.set("a", Effect.fail(new Boom({ message: "wrong password" })))
+      )
+      probe.behaviour.delete("a")
+      yield* control.rotate("a")
+      yield* eventually("the second run", () => probe.startsOf("a") === 2)
+      yield* TestClock.adjust("2 hours")
+      yield* settle
+      expect(probe.startsOf("a")).toBe(2)
+    })
+  )
+})
+
 describe("close", () => {
-  it.scoped("interrupts at once and awaits every finalizer", () =>
+  it.scoped("interrupts the work and awaits every finalizer", () =>
     Effect.gen(function* () {
       const { close, probe } = yield* setUp(ids(300), { maxTenants: 250 })
       yield* eventually("all places", () => probe.active.size === 250)
@@ -308,7 +448,7 @@ describe("close", () => {
     })
   )
 
-  it.scoped("leaves work the time to end that `drain` says", () =>
+  it.scoped("lets work end within `drain`", () =>
     Effect.gen(function* () {
       const { close, control, probe } = yield* setUp([], { drain: "5 seconds" })
       probe.behaviour.set("ends", Effect.sleep("3 seconds"))
@@ -327,20 +467,3 @@ describe("close", () => {
     })
   )
 })
-
-it.scoped("counts under the names of the dashboards", () =>
-  Effect.gen(function* () {
-    const { control, probe } = yield* setUp(["a", "b"], { name: "counted" })
-    const consumers = Effect.map(Metric.snapshot, (pairs) =>
-      pairs
-        .filter(({ metricKey }) => metricKey.name === "tenant_consumers_active")
-        .filter(({ metricKey }) => metricKey.tags.some(({ value }) => value === "counted"))
-        .map(({ metricState }) => metricState)
-    )
-    expect(yield* consumers).toMatchObject([{ value: 2 }])
-    yield* control.remove("a")
-    yield* eventually("the end of a", () => probe.endsOf("a").length === 1)
-    yield* settle
-    expect(yield* consumers).toMatchObject([{ value: 1 }])
-  })
-)

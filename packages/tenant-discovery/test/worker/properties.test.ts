@@ -1,6 +1,6 @@
 /**
- * Random lives of tenants, under the test clock: they come, leave, come back, fail,
- * hang and are slow to end, until the program closes in the middle of it.
+ * Random histories of tenants under the test clock: they are added and removed, fail, hang and end
+ * slowly, until the program closes at any point.
  */
 import { describe, expect, it } from "@effect/vitest"
 import {
@@ -53,10 +53,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   }),
   fc.record({ do: fc.constant("wait" as const), seconds: fc.integer({ min: 0, max: 7 }) })
 )
-const life = fc.array(step, { minLength: 1, maxLength: 25 })
+const history = fc.array(step, { minLength: 1, maxLength: 25 })
 
-/** Lives it over a worker, and holds what was seen against what is promised. */
-const live = (
+/** Runs a history over a worker, and checks what the worker promises. */
+const check = (
   steps: ReadonlyArray<Step>,
   worker: (probe: Probe) => Layer.Layer<never, never, TenantDiscovery>,
   atRest: (probe: Probe, active: ReadonlySet<string>) => Effect.Effect<void>
@@ -73,9 +73,9 @@ const live = (
     )
     const control = yield* Effect.provide(TestTenantDiscovery, context)
     const { isActive } = yield* Effect.provide(TenantDiscovery, context)
-    const strangers: Array<string> = []
+    const inactive: Array<string> = []
     probe.onStart = (id) => {
-      if (!Effect.runSync(isActive(TenantId.make(id)))) strangers.push(id)
+      if (!Effect.runSync(isActive(TenantId.make(id)))) inactive.push(id)
     }
     const active = new Set(["a", "b"])
     yield* settle
@@ -103,30 +103,30 @@ const live = (
     yield* settle
     yield* atRest(probe, active)
     const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
-    // Whoever is slow to end, and the drain.
+    // Long enough for the drain and for runs that end slowly.
     yield* TestClock.adjust("20 seconds")
     yield* closing
     const started = probe.started.length
     yield* TestClock.adjust("10 minutes")
     expect(probe.mostOfOne, "runs of one tenant at once").toBeLessThanOrEqual(1)
-    expect(strangers, "runs begun for tenants that had left").toEqual([])
+    expect(inactive, "runs started for inactive tenants").toEqual([])
     expect(probe.activeIds, "runs left after the close").toEqual([])
-    expect(probe.ended.length, "finalizers, one a run").toBe(probe.started.length)
-    expect(probe.started.length, "runs begun after the close").toBe(started)
+    expect(probe.ended.length, "finalizers, one per run").toBe(probe.started.length)
+    expect(probe.started.length, "runs started after the close").toBe(started)
   })
 
-describe("whatever happens to the tenants", () => {
+describe("for every history of the tenants", () => {
   it.effect(
-    "scheduled: one run of each at once, none for who left, a turn for all, nothing left",
+    "scheduled: one run per tenant at a time, none for inactive tenants, a turn for each, none left after close",
     () =>
       Effect.promise(() =>
         fc.assert(
           fc.asyncProperty(
-            life,
+            history,
             fc.constantFrom("skip" as const, "wait" as const),
             (steps, overlap) =>
               Effect.runPromise(
-                live(
+                check(
                   steps,
                   (probe) =>
                     TenantWorker.scheduled({
@@ -140,8 +140,8 @@ describe("whatever happens to the tenants", () => {
                     }),
                   (probe, active) =>
                     Effect.gen(function* () {
-                      // Each is over within 4 s and 2 s to end, two at a time: all five within
-                      // 18 s, and the tick that is due.
+                      // A run takes at most 4 s and 2 s to end, two at a time: all five have had a
+                      // turn within 18 s and the next tick.
                       const before = probe.started.length
                       for (let i = 0; i < 12; i++) yield* TestClock.adjust("5 seconds")
                       yield* settle
@@ -158,17 +158,17 @@ describe("whatever happens to the tenants", () => {
   )
 
   it.effect(
-    "perTenant: one life of each at once, none for who left, a place for all, nothing left",
+    "perTenant: one run per tenant at a time, none for inactive tenants, a place for each, none left after close",
     () =>
       Effect.promise(() =>
         fc.assert(
           fc.asyncProperty(
-            life,
+            history,
             fc.constantFrom("keep" as const, "restart" as const),
             fc.integer({ min: 1, max: 5 }),
             (steps, onConnectionsChanged, maxTenants) =>
               Effect.runPromise(
-                live(
+                check(
                   steps,
                   (probe) =>
                     TenantWorker.perTenant({

@@ -1,54 +1,41 @@
 import { describe, expect, it } from "@effect/vitest"
-import {
-  Cron,
-  Deferred,
-  Duration,
-  Effect,
-  Exit,
-  Layer,
-  Option,
-  Schedule,
-  Scope,
-  TestClock
-} from "effect"
-import { TenantDiscovery, TenantId } from "../../src/index.js"
+import { Cron, Deferred, Duration, Effect, Option, Schedule, TestClock } from "effect"
+import { TenantId } from "../../src/index.js"
 import * as TenantWorker from "../../src/TenantWorker.js"
-import { TestTenantDiscovery } from "../../src/testing.js"
-import { Boom, captureLogs, eventually, Probe, settle } from "./support.js"
-
-const ids = (count: number): ReadonlyArray<string> =>
-  Array.from({ length: count }, (_, i) => `tenant-${i}`)
+import {
+  Boom,
+  buildWorker,
+  eventually,
+  ids,
+  metricValues,
+  type Probe,
+  settle,
+  withTestedClock
+} from "./support.js"
 
 type Options = Partial<Parameters<typeof TenantWorker.scheduled<Boom, never>>[0]>
 
-/** A worker that ticks each minute over a double of the discovery, in the test's scope. */
-const setUp = (tenants: ReadonlyArray<string>, options: Options = {}) =>
-  Effect.gen(function* () {
-    const probe = new Probe()
-    const logs = captureLogs()
-    const scope = yield* Scope.make()
-    yield* Effect.addFinalizer(() => Scope.close(scope, Exit.void))
-    const worker = TenantWorker.scheduled({
-      name: "job",
-      schedule: Schedule.spaced("1 minute"),
-      drain: 0,
-      ...options,
-      run: probe.run
-    })
-    const context = yield* Layer.buildWithScope(
-      worker.pipe(
-        Layer.provideMerge(TestTenantDiscovery.layer(tenants)),
-        Layer.provide(logs.layer)
-      ),
-      scope
-    )
-    const discovery = yield* Effect.provide(TenantDiscovery, context)
-    const control = yield* Effect.provide(TestTenantDiscovery, context)
-    const status = Effect.provideService(TenantWorker.status("job"), TenantDiscovery, discovery)
-    const minute = Effect.zipRight(TestClock.adjust("1 minute"), settle)
-    yield* settle
-    return { probe, logs, control, status, minute, close: Scope.close(scope, Exit.void) }
-  })
+const minute = Effect.zipRight(TestClock.adjust("1 minute"), settle)
+
+/** A worker that ticks each minute over a test double, in the test's scope. */
+const setUp = (
+  tenants: ReadonlyArray<string>,
+  options: Options = {},
+  prepare: (probe: Probe) => void = () => {}
+) =>
+  Effect.map(
+    buildWorker(tenants, (probe) => {
+      prepare(probe)
+      return TenantWorker.scheduled({
+        name: "job",
+        schedule: Schedule.spaced("1 minute"),
+        drain: 0,
+        ...options,
+        run: probe.run
+      })
+    }),
+    (built) => ({ ...built, status: built.status("job"), minute })
+  )
 
 describe("a tick", () => {
   it.scoped("runs for every active tenant, at each recurrence of the schedule", () =>
@@ -62,7 +49,7 @@ describe("a tick", () => {
     })
   )
 
-  it.scoped("follows a cron", () =>
+  it.scoped("follows a cron expression", () =>
     Effect.gen(function* () {
       const cron = Cron.unsafeParse("0 3 * * *", "UTC")
       const { probe } = yield* setUp(ids(2), { schedule: Schedule.cron(cron) })
@@ -74,7 +61,7 @@ describe("a tick", () => {
     })
   )
 
-  it.scoped("knows who came and who left since the last", () =>
+  it.scoped("includes tenants added and excludes tenants removed since the last tick", () =>
     Effect.gen(function* () {
       const { control, minute, probe } = yield* setUp(["a", "b"])
       yield* minute
@@ -85,7 +72,7 @@ describe("a tick", () => {
     })
   )
 
-  it.scoped("starts no more than `concurrency` at once, ticks after it included", () =>
+  it.scoped("keeps to `concurrency` across ticks", () =>
     Effect.gen(function* () {
       const { minute, probe } = yield* setUp(ids(10), { concurrency: 3 })
       probe.otherwise = Effect.sleep("100 seconds")
@@ -100,7 +87,7 @@ describe("a tick", () => {
 })
 
 describe("a failure", () => {
-  it.scoped("or a defect is logged with its cause, and touches nobody else", () =>
+  it.scoped("or a defect is logged once with its cause and does not affect other tenants", () =>
     Effect.gen(function* () {
       const { logs, minute, probe } = yield* setUp(["bad", "good", "worse"])
       probe.behaviour.set("bad", Effect.fail(new Boom({ message: "no luck" })))
@@ -110,18 +97,47 @@ describe("a failure", () => {
       expect(probe.endsOf("good")).toEqual(["done", "done"])
       expect(probe.endsOf("bad")).toEqual(["failed", "failed"])
       expect(probe.endsOf("worse")).toEqual(["failed", "failed"])
-      const errors = logs.lines.filter(({ level }) => level === "ERROR")
-      expect(errors.map(({ annotations }) => annotations)).toEqual([
-        { tenant_id: "bad", worker: "job" },
-        { tenant_id: "worse", worker: "job" },
+      const warnings = logs.lines.filter(({ level }) => level === "WARN")
+      expect(warnings.slice(0, 2).map(({ annotations }) => annotations)).toEqual([
         { tenant_id: "bad", worker: "job" },
         { tenant_id: "worse", worker: "job" }
       ])
-      expect(errors[0]?.cause).toContain("no luck")
+      expect(warnings[0]?.message).toBe("run failed; running again at the tenant's next turn")
+      expect(warnings[0]?.cause).toContain("no luck")
     })
   )
 
-  it.scoped("is tried again by `retry`, within the turn", () =>
+  it.scoped("of many tenants writes a line at each transition, and one summary per minute", () =>
+    Effect.gen(function* () {
+      const { logs, probe, status } = yield* setUp(ids(20), {
+        schedule: Schedule.spaced("1 second"),
+        concurrency: 20
+      })
+      probe.otherwise = Effect.fail(new Boom({ message: "x".repeat(10_000) }))
+      yield* TestClock.adjust("59 seconds")
+      yield* settle
+      expect(logs.texts("WARN")).toEqual(
+        ids(20).map(() => "run failed; running again at the tenant's next turn")
+      )
+      const failure = (yield* status).get(TenantId.make("tenant-0"))?.lastFailure
+      expect(failure).toBeUndefined()
+      yield* TestClock.adjust("2 seconds")
+      yield* settle
+      const [summary, ...others] = logs.texts("WARN").slice(20)
+      expect(others).toEqual([])
+      expect(summary).toMatch(
+        /^runs keep failing \(failures in the last minute: 1\d\d\d, tenants: 20\); for example tenant-\d+: Boom: x+$/
+      )
+      expect(summary?.length).toBeLessThan(700)
+      probe.otherwise = Effect.void
+      yield* TestClock.adjust("1 second")
+      yield* settle
+      expect(logs.texts("INFO")).toHaveLength(20)
+      expect(logs.texts("INFO")[0]).toMatch(/^run recovered; failures in a row: 6\d$/)
+    })
+  )
+
+  it.scoped("is retried within the turn by `retry`", () =>
     Effect.gen(function* () {
       const { minute, probe } = yield* setUp(["a"], { retry: Schedule.recurs(2) })
       probe.otherwise = Effect.fail(new Boom({ message: "no" }))
@@ -130,7 +146,7 @@ describe("a failure", () => {
     })
   )
 
-  it.scoped("is what a run is that takes longer than `timeout`, and it is interrupted", () =>
+  it.scoped("is recorded for a run that exceeds `timeout`, which is interrupted", () =>
     Effect.gen(function* () {
       const { logs, minute, probe } = yield* setUp(["slow", "quick"], { timeout: "10 seconds" })
       probe.behaviour.set("slow", Effect.never)
@@ -144,7 +160,7 @@ describe("a failure", () => {
     })
   )
 
-  it.scoped("backs its tenant off, alone, until a success", () =>
+  it.scoped("skips its tenant alone for `failureBackoff`, until a success", () =>
     Effect.gen(function* () {
       const { minute, probe, status } = yield* setUp(["bad", "good"], {
         failureBackoff: Schedule.exponential("90 seconds")
@@ -174,7 +190,7 @@ describe("a failure", () => {
 })
 
 describe("a removal", () => {
-  it.scoped("after the tick and before the turn: no run begins", () =>
+  it.scoped("between the tick and the turn prevents the run", () =>
     Effect.gen(function* () {
       const { control, minute, probe } = yield* setUp(["first", "second"], { concurrency: 1 })
       const gate = yield* Deferred.make<void>()
@@ -187,7 +203,7 @@ describe("a removal", () => {
     })
   )
 
-  it.scoped("during the run: it is interrupted at once", () =>
+  it.scoped("during the run interrupts it at once", () =>
     Effect.gen(function* () {
       const { control, minute, probe } = yield* setUp(["a", "b"])
       probe.otherwise = Effect.never
@@ -199,7 +215,7 @@ describe("a removal", () => {
     })
   )
 
-  it.scoped("leaves a run its grace, and no more", () =>
+  it.scoped("lets the run continue for `removalGrace`", () =>
     Effect.gen(function* () {
       const { control, minute, probe, status } = yield* setUp(["a", "b"], {
         removalGrace: "5 seconds"
@@ -223,7 +239,39 @@ describe("a removal", () => {
     })
   )
 
-  it.scoped("of a tenant that came back meanwhile ends the run of its former life", () =>
+  it.scoped("does not interrupt a run whose tenant is active again within the grace", () =>
+    withTestedClock(({ sleeping }) =>
+      Effect.gen(function* () {
+        const { control, minute, probe, status } = yield* setUp(["a"], {
+          removalGrace: "10 minutes"
+        })
+        const gate = yield* Deferred.make<void>()
+        probe.otherwise = Deferred.await(gate)
+        yield* minute
+        const before = sleeping()
+        for (let flap = 0; flap < 10; flap++) {
+          yield* control.remove("a")
+          yield* settle
+          yield* control.add("a")
+          yield* settle
+        }
+        expect((yield* status).get(TenantId.make("a"))?.state).toBe("Running")
+        expect(sleeping()).toBe(before)
+        yield* TestClock.adjust("11 minutes")
+        expect(probe.ended).toEqual([])
+        const now = sleeping()
+        yield* control.remove("a")
+        yield* settle
+        expect(sleeping()).toBe(now + 1)
+        yield* Deferred.succeed(gate, undefined)
+        yield* eventually("its end", () => probe.ended.length === 1)
+        yield* settle
+        expect(sleeping()).toBe(now)
+      })
+    )
+  )
+
+  it.scoped("interrupts the run also when the tenant is added again at once", () =>
     Effect.gen(function* () {
       const { control, minute, probe } = yield* setUp(["a"])
       probe.otherwise = Effect.never
@@ -237,8 +285,104 @@ describe("a removal", () => {
   )
 })
 
+describe("a wall clock that jumps", () => {
+  it.scoped.each([-3_600_000, 3_600_000])("by %i ms does not change a backoff", (jump) =>
+    withTestedClock(({ moveWallClock }) =>
+      Effect.gen(function* () {
+        const { minute, probe } = yield* setUp(["bad"], {
+          failureBackoff: Schedule.spaced("90 seconds")
+        })
+        probe.behaviour.set("bad", Effect.fail(new Boom({ message: "no" })))
+        yield* minute
+        moveWallClock(jump)
+        yield* minute
+        expect(probe.startsOf("bad")).toBe(1)
+        yield* minute
+        expect(probe.startsOf("bad")).toBe(2)
+      })
+    )
+  )
+})
+
+describe("a long schedule", () => {
+  it.scoped("sleeps in pieces that a timer can hold", () =>
+    Effect.gen(function* () {
+      const cron = Cron.unsafeParse("0 0 1 3 *", "UTC")
+      const { probe } = yield* setUp(["a"], { schedule: Schedule.cron(cron) })
+      for (const wakeAt of yield* TestClock.sleeps()) {
+        expect(wakeAt).toBeLessThan(2 ** 31)
+      }
+      yield* TestClock.adjust("58 days")
+      expect(probe.started).toEqual([])
+      yield* TestClock.adjust("1 day")
+      yield* eventually("the tick", () => probe.started.length === 1)
+    })
+  )
+})
+
+describe("a long run", () => {
+  const labels = { worker: "long" }
+
+  it.scoped("is reported once with tenant and age, counted and shown in the status", () =>
+    Effect.gen(function* () {
+      const { logs, probe, status } = yield* Effect.map(
+        buildWorker(["hangs", "quick"], (probe) =>
+          TenantWorker.scheduled({
+            name: "long",
+            schedule: Schedule.spaced("30 seconds"),
+            overlap: "wait",
+            drain: 0,
+            run: probe.run
+          })
+        ),
+        (built) => ({ ...built, status: built.status("long") })
+      )
+      probe.behaviour.set("hangs", Effect.never)
+      yield* TestClock.adjust("30 seconds")
+      yield* settle
+      // Ten intervals of 30 seconds.
+      yield* TestClock.adjust("299 seconds")
+      yield* settle
+      expect(logs.texts("WARN")).toEqual([])
+      yield* TestClock.adjust("1 second")
+      yield* settle
+      yield* TestClock.adjust("10 minutes")
+      yield* settle
+      const warnings = logs.lines.filter(({ level }) => level === "WARN")
+      expect(warnings.map(({ annotations, message }) => [message, annotations])).toEqual([
+        [
+          "run is under way for 5m; it keeps its place until it ends",
+          { tenant_id: "hangs", worker: "long" }
+        ]
+      ])
+      expect((yield* status).get(TenantId.make("hangs"))?.longRunning).toBe(true)
+      expect(yield* metricValues("tenant_worker_long_runs_total", labels)).toMatchObject([
+        { count: 1 }
+      ])
+    })
+  )
+
+  it.scoped.each([
+    [undefined, 60],
+    ["5 seconds", 5]
+  ] as const)("with `longRunAfter` %s and short intervals is one after %i s", ([after, seconds]) =>
+    Effect.gen(function* () {
+      const options = { schedule: Schedule.spaced("1 second"), longRunAfter: after }
+      const { logs } = yield* setUp(["a"], options, (probe) => {
+        probe.otherwise = Effect.never
+      })
+      yield* TestClock.adjust(`${seconds} seconds`)
+      yield* settle
+      expect(logs.texts("WARN")).toEqual([])
+      yield* TestClock.adjust("1 second")
+      yield* settle
+      expect(logs.texts("WARN")).toHaveLength(1)
+    })
+  )
+})
+
 describe("overlap", () => {
-  it.scoped("skip: a tenant that still runs is left out, the others are not", () =>
+  it.scoped("skip: a tick skips only the tenants that still run", () =>
     Effect.gen(function* () {
       const { minute, probe } = yield* setUp(["slow", "quick"])
       probe.behaviour.set("slow", Effect.never)
@@ -250,7 +394,7 @@ describe("overlap", () => {
     })
   )
 
-  it.scoped("wait: the next tick comes after the last run", () =>
+  it.scoped("wait: the next tick waits for all runs", () =>
     Effect.gen(function* () {
       const { minute, probe } = yield* setUp(["slow", "quick"], { overlap: "wait" })
       const gate = yield* Deferred.make<void>()
@@ -267,12 +411,12 @@ describe("overlap", () => {
     })
   )
 
-  it.scoped("a tick begins where the last one stopped", () =>
+  it.scoped("a tick continues where the last one stopped, with one warning", () =>
     Effect.gen(function* () {
       const { logs, minute, probe } = yield* setUp(ids(10), { concurrency: 1 })
       probe.otherwise = Effect.sleep("20 seconds")
       for (let tick = 0; tick < 11; tick++) yield* minute
-      // Three a minute: all ten within four ticks, in a ring.
+      // Three a minute: each tenant has its turn within four ticks.
       expect(probe.started.slice(0, 30)).toEqual([...ids(10), ...ids(10), ...ids(10)])
       expect(logs.lines.filter(({ level }) => level === "WARN")).toHaveLength(1)
     })
@@ -280,7 +424,7 @@ describe("overlap", () => {
 })
 
 describe("requireFresh", () => {
-  it.scoped("leaves ticks out with one warning, and goes on by itself", () =>
+  it.scoped("skips ticks over a stale view with one warning, and resumes", () =>
     Effect.gen(function* () {
       const { control, logs, minute, probe } = yield* setUp(["a"], { requireFresh: "3 minutes" })
       yield* minute
@@ -301,7 +445,7 @@ describe("requireFresh", () => {
 })
 
 describe("close", () => {
-  it.scoped("lets runs end within `drain`, and begins none", () =>
+  it.scoped("lets runs end within `drain` and starts none", () =>
     Effect.gen(function* () {
       const { close, minute, probe } = yield* setUp(ids(3), { concurrency: 2, drain: "10 seconds" })
       probe.otherwise = Effect.sleep("5 seconds")
@@ -316,7 +460,7 @@ describe("close", () => {
     })
   )
 
-  it.scoped("interrupts what has not ended after `drain`, and awaits its finalizers", () =>
+  it.scoped("interrupts runs after `drain` and awaits their finalizers", () =>
     Effect.gen(function* () {
       const { close, minute, probe } = yield* setUp(ids(2), { drain: "10 seconds" })
       probe.otherwise = Effect.never
@@ -337,7 +481,7 @@ describe("close", () => {
 })
 
 describe("status", () => {
-  it.scoped("tells who runs and who waits, and knows the names", () =>
+  it.scoped("lists running and waiting tenants", () =>
     Effect.gen(function* () {
       const { minute, probe, status } = yield* setUp(["a", "b"], { concurrency: 1 })
       probe.otherwise = Effect.never
@@ -347,11 +491,6 @@ describe("status", () => {
         ["b", "Waiting", 60_000],
         ["a", "Running", 60_000]
       ])
-      const error = yield* TenantWorker.status("other").pipe(
-        Effect.flip,
-        Effect.provide(TestTenantDiscovery.layer())
-      )
-      expect(error.message).toContain('"other"')
     })
   )
 })

@@ -1,23 +1,46 @@
 /**
- * What the tests of the workers share: work that is watched, and a wait for what
- * other fibers do.
+ * Shared by the tests of the workers: work that records what happens to it, a worker over a test
+ * double, and waits without sleeping.
  */
-import { Data, Effect, Exit, Logger, Schedule, TestClock, TestServices } from "effect"
+import {
+  Context,
+  Data,
+  type Duration,
+  Effect,
+  Exit,
+  Layer,
+  Logger,
+  Metric,
+  Schedule,
+  Scope,
+  TestClock,
+  TestServices
+} from "effect"
 import { CurrentTenant } from "../../src/CurrentTenant.js"
-import type { TenantId } from "../../src/Tenant.js"
+import { TenantId } from "../../src/Tenant.js"
+import { TenantDiscovery } from "../../src/TenantDiscovery.js"
+import * as TenantWorker from "../../src/TenantWorker.js"
+import { TestTenantDiscovery } from "../../src/testing.js"
 
 /** Lets every fiber do what it can do without the clock. */
 export const settle = Effect.repeatN(TestClock.adjust("0 millis"), 2)
 
-class NotYet extends Data.TaggedError("NotYet")<{ readonly message: string }> {}
+export const ids = (count: number): ReadonlyArray<string> =>
+  Array.from({ length: count }, (_, i) => `tenant-${i}`)
 
-/** Ends when `check` gives true; dies after ten seconds of real time in which it never did. */
-export const eventually = (what: string, check: () => boolean): Effect.Effect<void> =>
+class ConditionNotMet extends Data.TaggedError("ConditionNotMet")<{ readonly message: string }> {}
+
+/** Waits until `check` is true; dies after `limit` milliseconds of real time. */
+export const eventually = (
+  what: string,
+  check: () => boolean,
+  limit = 10_000
+): Effect.Effect<void> =>
   Effect.sync(check).pipe(
-    Effect.repeat({ until: (held) => held, schedule: Schedule.spaced("1 millis") }),
+    Effect.repeat({ until: (met) => met, schedule: Schedule.spaced("1 millis") }),
     Effect.timeoutFail({
-      duration: "10 seconds",
-      onTimeout: () => new NotYet({ message: `not within 10 s: ${what}` })
+      duration: limit,
+      onTimeout: () => new ConditionNotMet({ message: `not within ${limit} ms: ${what}` })
     }),
     Effect.orDie,
     Effect.asVoid,
@@ -26,17 +49,16 @@ export const eventually = (what: string, check: () => boolean): Effect.Effect<vo
 
 export class Boom extends Data.TaggedError("Boom")<{ readonly message: string }> {}
 
-/** Work that keeps book of itself, and behaves by tenant as told. */
+/** Work that records its starts and ends, with a behaviour per tenant. */
 export class Probe {
   /** Every start, in order. */
   readonly started: Array<string> = []
   readonly ended: Array<{ readonly id: string; readonly how: "done" | "failed" | "interrupted" }> =
     []
   readonly active = new Map<TenantId, number>()
-  /** The most that were under way at once: in all, and of one tenant. */
+  /** The most runs under way at once: of all tenants, and of one. */
   most = 0
   mostOfOne = 0
-  /** What the work of a tenant does; nothing where it is not said. */
   readonly behaviour = new Map<string, Effect.Effect<void, Boom>>()
   otherwise: Effect.Effect<void, Boom> = Effect.void
   onStart: (id: TenantId) => void = () => {}
@@ -82,7 +104,6 @@ export class Probe {
   )
 }
 
-/** Log lines as `LEVEL message`, with their annotations and causes. */
 export interface LogLine {
   readonly level: string
   readonly message: string
@@ -100,5 +121,92 @@ export const captureLogs = () => {
       cause: JSON.stringify(cause)
     })
   })
-  return { lines, layer: Logger.replace(Logger.defaultLogger, logger) }
+  const texts = (level: string) =>
+    lines.filter((line) => line.level === level).map(({ message }) => message)
+  return { lines, texts, layer: Logger.replace(Logger.defaultLogger, logger) }
 }
+
+/** Builds a worker over a test double, in a scope that the test may close. */
+export const buildWorker = (
+  tenants: ReadonlyArray<string>,
+  makeLayer: (probe: Probe) => Layer.Layer<never, never, TenantDiscovery>
+) =>
+  Effect.gen(function* () {
+    const probe = new Probe()
+    const logs = captureLogs()
+    const doubleScope = yield* Scope.make()
+    const scope = yield* Scope.make()
+    const close = Scope.close(scope, Exit.void)
+    const closeDiscovery = Scope.close(doubleScope, Exit.void)
+    yield* Effect.addFinalizer(() => Effect.zipRight(close, closeDiscovery))
+    const context = yield* Layer.buildWithScope(TestTenantDiscovery.layer(tenants), doubleScope)
+    const worker = makeLayer(probe).pipe(
+      Layer.provide(Layer.succeedContext(context)),
+      Layer.provide(logs.layer)
+    )
+    yield* Layer.buildWithScope(worker, scope)
+    const status = (name: string) => Effect.provide(TenantWorker.status(name), context)
+    const stateOf = (name: string, id: string) =>
+      Effect.map(status(name), (tenants) => tenants.get(TenantId.make(id))?.state)
+    yield* settle
+    return {
+      probe,
+      logs,
+      status,
+      stateOf,
+      close,
+      closeDiscovery,
+      discovery: Context.get(context, TenantDiscovery),
+      control: Context.get(context, TestTenantDiscovery)
+    }
+  })
+
+/** The test clock with a wall clock that the test moves, and a count of the sleeping fibers. */
+export const withTestedClock = <A, E, R>(
+  effect: (clock: {
+    readonly moveWallClock: (millis: number) => void
+    readonly sleeping: () => number
+  }) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
+  Effect.flatMap(Effect.clock, (clock) => {
+    let offset = 0
+    let sleeping = 0
+    const wall = () => clock.unsafeCurrentTimeMillis() + offset
+    const changed: Readonly<Record<PropertyKey, unknown>> = {
+      unsafeCurrentTimeMillis: wall,
+      currentTimeMillis: Effect.sync(wall),
+      sleep: (duration: Duration.Duration) =>
+        Effect.acquireUseRelease(
+          Effect.sync(() => sleeping++),
+          () => clock.sleep(duration),
+          () => Effect.sync(() => sleeping--)
+        )
+    }
+    return Effect.withClock(
+      effect({
+        moveWallClock: (millis) => {
+          offset += millis
+        },
+        sleeping: () => sleeping
+      }),
+      new Proxy(clock, {
+        get: (target, key) => {
+          const own: unknown = Reflect.get(target, key)
+          return changed[key] ?? (typeof own === "function" ? own.bind(target) : own)
+        }
+      })
+    )
+  })
+
+/** The values of a metric with these labels. */
+export const metricValues = (name: string, labels: Readonly<Record<string, string>>) =>
+  Effect.map(Metric.snapshot, (pairs) =>
+    pairs
+      .filter(({ metricKey }) => metricKey.name === name)
+      .filter(({ metricKey }) =>
+        Object.entries(labels).every(([key, value]) =>
+          metricKey.tags.some((tag) => tag.key === key && tag.value === value)
+        )
+      )
+      .map(({ metricState }) => metricState)
+  )

@@ -4,26 +4,19 @@ import { type Parse } from "./parse.js"
 const BEGIN = "-----BEGIN CERTIFICATE-----"
 const END = "-----END CERTIFICATE-----"
 
-/** The certificates of a PEM text, one string a block. */
-export const certificates = (pem: string): ReadonlyArray<string> => {
-  const blocks: Array<string> = []
-  let from = pem.indexOf(BEGIN)
-  while (from !== -1) {
-    const end = pem.indexOf(END, from)
-    if (end === -1) break
-    blocks.push(pem.slice(from, end + END.length))
-    from = pem.indexOf(BEGIN, end)
-  }
-  return blocks
-}
+/** The certificates of a PEM text, one string a block. Takes linear time. */
+export const certificates = (pem: string): ReadonlyArray<string> =>
+  pem
+    .split(END)
+    .slice(0, -1)
+    .map((part) =>
+      part.lastIndexOf(BEGIN) === -1 ? "" : `${part.slice(part.lastIndexOf(BEGIN))}${END}`
+    )
+    .filter((block) => block !== "")
 
 /**
- * PEM, or base64 of PEM, wrapped or not. Line breaks written as `\n`, as some
- * environment files have them, are read as line breaks. Only the certificates
- * are kept: a private key that came along goes no further.
- *
- * That each block is a certificate and not only looks like one is for who can
- * parse X.509: this module runs anywhere.
+ * PEM, or base64 of PEM, wrapped or not. `\n` in the text counts as a line break. Only the
+ * certificates are kept, no private key beside them. `NodeTenantDiscovery` parses them as X.509.
  */
 export const caCertificates: Parse<string> = (text) => {
   const trimmed = text.trim()

@@ -1,6 +1,4 @@
-/**
- * Host names and addresses, portable: `node:net` is not known here.
- */
+/** Host names and addresses, without `node:net`: this module runs on any platform. */
 import { Either } from "effect"
 import { type Parse, port } from "./parse.js"
 
@@ -26,10 +24,7 @@ const ipv6 = (text: string): string | undefined => {
   }
 }
 
-/**
- * Whether `host` never leaves this machine: `localhost`, `127.0.0.0/8`, `::1`.
- * Takes IPv6 with and without brackets.
- */
+/** Whether `host` is on this machine: `localhost`, `127.0.0.0/8`, `::1` with or without brackets. */
 export const isLoopback = (host: string): boolean => {
   const name = host.toLowerCase()
   if (name === "localhost") return true
@@ -40,8 +35,7 @@ export const isLoopback = (host: string): boolean => {
 
 const EXPECTED = "a host name or an address, alone or as host:port ([address]:port for IPv6)"
 
-// Loose on purpose, underscores and all: the resolver has the last word. What is
-// refused is what belongs to a URL, not to a host.
+// Loose, since the resolver decides. Refused are characters of a URL that is no host.
 const NAME = /^[^\s/\\@?#[\]:%"'<>,;]+$/
 const BRACKETED = /^\[([^\]]*)\](?::(.*))?$/
 const URL_LIKE = /^[a-z][a-z0-9+.-]*:\/\//i
@@ -72,3 +66,12 @@ export const hostAndPort: Parse<HostAndPort> = (text) => {
   const [host = "", portText, ...rest] = trimmed.split(":")
   return rest.length === 0 && NAME.test(host) ? withPort(host, portText) : Either.left(EXPECTED)
 }
+
+/** `host:port,...`; a port that is left out is `defaultPort`. */
+export const hostList =
+  (defaultPort: number): Parse<ReadonlyArray<{ readonly host: string; readonly port: number }>> =>
+  (text) =>
+    Either.mapBoth(Either.all(text.split(",").map(hostAndPort)), {
+      onLeft: () => "hosts as host:port,host:port ([address]:port for IPv6)",
+      onRight: (all) => all.map(({ host, port }) => ({ host, port: port ?? defaultPort }))
+    })

@@ -1,31 +1,54 @@
 /**
- * The text of one variable to its value. Pure; the left side says what was
- * expected and never repeats the text: what does not parse may be a secret that
- * was put into the wrong variable.
+ * From a text to a value, for environment variables and for options alike. Pure. The left side
+ * completes the sentence "expected ..." and never repeats the text: it may be a secret that was
+ * put into the wrong variable.
  */
 import { Duration, Either, Redacted } from "effect"
 
-/** `text` is not blank. The failure completes the sentence "expected ...". */
 export type Parse<A> = (text: string) => Either.Either<A, string>
 
-const TRUE = new Set(["true", "1", "yes", "on"])
-const FALSE = new Set(["false", "0", "no", "off"])
+const TRUE = new Set(["true", "t", "1", "yes", "on"])
+const FALSE = new Set(["false", "f", "0", "no", "off"])
 
 export const bool: Parse<boolean> = (text) => {
   const word = text.trim().toLowerCase()
   if (TRUE.has(word)) return Either.right(true)
   if (FALSE.has(word)) return Either.right(false)
-  return Either.left("one of true, false, 1, 0, yes, no, on, off (in any case)")
+  return Either.left("one of true, false, t, f, 1, 0, yes, no, on, off (in any case)")
 }
+
+/** Some env files pass quotes on as part of the value. */
+export const isQuoted = (text: string): boolean => {
+  const trimmed = text.trim()
+  const first = trimmed[0]
+  return trimmed.length > 1 && (first === '"' || first === "'") && trimmed.endsWith(first)
+}
+
+const NOT_IN_NAME = /[\s\p{C}]/u
+
+/** A name on the wire: trimmed, without quotes, white space or control characters. */
+export const name: Parse<string> = (text) => {
+  const trimmed = text.trim()
+  if (trimmed === "") return Either.left("a name that is not empty")
+  if (isQuoted(trimmed)) return Either.left("a name without quotes around it")
+  return NOT_IN_NAME.test(trimmed)
+    ? Either.left("a name without white space or control characters in it")
+    : Either.right(trimmed)
+}
+
+/** Publishers write the environment in lower case. */
+export const environment: Parse<string> = (text) =>
+  Either.map(name(text), (trimmed) => trimmed.toLowerCase())
 
 export const text: Parse<string> = (text) => Either.right(text.trim())
 
-export const lowerCase: Parse<string> = (text) => Either.right(text.trim().toLowerCase())
+/** One line feed at the end is not part of a secret; everything else is kept. */
+export const secretOf = (text: string): Redacted.Redacted =>
+  Redacted.make(text.replace(/\r?\n$/, ""))
 
-/** Kept to the letter: a password may begin or end with a space. */
-export const secret: Parse<Redacted.Redacted> = (text) => Either.right(Redacted.make(text))
+export const secret: Parse<Redacted.Redacted> = (text) => Either.right(secretOf(text))
 
-// Visible ASCII, with spaces and tabs between: a key with anything else is not sent.
+/** Visible ASCII, with spaces and tabs between: an HTTP client refuses anything else. */
 const HEADER_VALUE = /^[\x21-\x7e]+(?:[ \t]+[\x21-\x7e]+)*$/
 
 /** A secret that is sent in an HTTP header, where white space around it has no meaning. */
@@ -38,48 +61,31 @@ export const headerSecret: Parse<Redacted.Redacted> = (text) => {
 
 const DECIMAL = /^\d+(\.\d+)?$/
 
-const decimal = (text: string): number | undefined => {
-  const trimmed = text.trim()
-  const value = DECIMAL.test(trimmed) ? Number(trimmed) : Number.NaN
-  return Number.isFinite(value) ? value : undefined
-}
-
-const seconds = (
-  accepts: (value: number) => boolean,
-  expected: string
-): Parse<Duration.Duration> => {
-  return (text) => {
-    const value = decimal(text)
-    return value !== undefined && accepts(value)
+const seconds =
+  (accepts: (value: number) => boolean, expected: string): Parse<Duration.Duration> =>
+  (text) => {
+    const trimmed = text.trim()
+    const value = DECIMAL.test(trimmed) ? Number(trimmed) : Number.NaN
+    return Number.isFinite(value) && accepts(value)
       ? Either.right(Duration.seconds(value))
       : Either.left(`${expected}, without a unit, such as 30 or 0.5`)
   }
-}
 
-/** Seconds, where zero makes sense. */
 export const nonNegativeSeconds = seconds(() => true, "a number of seconds, 0 or more")
-
-/** Seconds, where zero would mean that nothing ever works. */
 export const positiveSeconds = seconds((value) => value > 0, "a number of seconds greater than 0")
 
 const COUNT = /^\d+$/
 
-const count = (least: number): Parse<number> => {
-  return (text) => {
-    const trimmed = text.trim()
-    const value = COUNT.test(trimmed) ? Number(trimmed) : Number.NaN
-    return Number.isSafeInteger(value) && value >= least
-      ? Either.right(value)
-      : Either.left(`a whole number, ${least} or more`)
-  }
+export const count: Parse<number> = (text) => {
+  const trimmed = text.trim()
+  const value = COUNT.test(trimmed) ? Number(trimmed) : Number.NaN
+  return Number.isSafeInteger(value)
+    ? Either.right(value)
+    : Either.left("a whole number, 0 or more")
 }
 
-export const nonNegativeCount = count(0)
-export const positiveCount = count(1)
-
 export const port: Parse<number> = (text) => {
-  const trimmed = text.trim()
-  const value = COUNT.test(trimmed) ? Number(trimmed) : 0
+  const value = Either.getOrElse(count(text), () => 0)
   return value >= 1 && value <= 65_535
     ? Either.right(value)
     : Either.left("a port: a whole number from 1 to 65535")
@@ -87,11 +93,43 @@ export const port: Parse<number> = (text) => {
 
 const PREFIX = /^(\/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)+$/
 
-/** The path before `/tenants/...`: `/v1`; a slash is put before it, and one at its end dropped. */
+/** The path before `/tenants/...`, such as `/v1`. Slashes around it do not matter. */
 export const apiPrefix: Parse<string> = (text) => {
-  const path = text.trim().replace(/^\/+|\/+$/g, "")
-  if (path === "") return Either.right("")
-  return PREFIX.test(`/${path}`)
-    ? Either.right(`/${path}`)
+  const inner = text.trim().replace(/^\/+|\/+$/g, "")
+  if (inner === "") return Either.right("")
+  return PREFIX.test(`/${inner}`)
+    ? Either.right(`/${inner}`)
     : Either.left("a URL path such as /v1, or an empty value for none")
+}
+
+const ABSOLUTE = /^https?:\/\/[^/]/i
+
+/** An absolute `http` or `https` URL. */
+const absoluteUrl = (text: string): URL | undefined => {
+  const trimmed = text.trim()
+  return ABSOLUTE.test(trimmed) && URL.canParse(trimmed) ? new URL(trimmed) : undefined
+}
+
+/** The tenant manager's base URL, without a slash at the end of its path. */
+export const baseUrl: Parse<URL> = (text) => {
+  const url = absoluteUrl(text)
+  if (url === undefined) {
+    return Either.left("an absolute URL such as https://tenant-manager.example")
+  }
+  if (url.username !== "" || url.password !== "") {
+    return Either.left("a URL without a user name or password: the API key is given apart from it")
+  }
+  if (text.includes("?") || text.includes("#")) {
+    return Either.left("a URL without a query or fragment")
+  }
+  url.pathname = url.pathname.replace(/\/+$/, "")
+  return Either.right(url)
+}
+
+/** A proxy's URL. It may hold a password. */
+export const proxyUrl: Parse<Redacted.Redacted> = (text) => {
+  const url = absoluteUrl(text)
+  return url === undefined
+    ? Either.left("an http or https URL such as http://proxy.example:3128")
+    : Either.right(Redacted.make(url.href))
 }

@@ -1,335 +1,269 @@
 /**
- * Every environment variable that is read, in one table: what it means, its
- * type, its default, and how its text becomes a value. Nothing else in the
- * library names an environment variable to read; `.env.reference` is this table
- * written out.
+ * All environment variables in one table: meaning, type, default, and the parser of the text.
+ * `.env.reference` is this table in writing; nothing else in the library names a variable to read.
  */
-import { Either } from "effect"
 import { caCertificates } from "./certificate.js"
-import { hostAndPort } from "./host.js"
+import { hostAndPort, hostList } from "./host.js"
 import * as Parse from "./parse.js"
-import { baseUrl } from "./url.js"
+import { optional, required, type Variable, withDefault, withFile } from "./variable.js"
 
-export type Group =
-  | "Mode"
-  | "Service"
-  | "Tenant manager"
-  | "Redis"
-  | "Discovery"
-  | "Tenant resources"
-
-export interface Variable<out A> {
-  readonly name: string
-  readonly group: Group
-  readonly type: string
-  /** For people: the default's text, or what it is instead. */
-  readonly default: string
-  readonly meaning: string
-  /** A value that parses, for the reference. */
-  readonly example: string
-  /** Whether an empty text is a value of its own. Everywhere else, blank is unset. */
-  readonly emptyIsValue: boolean
-  readonly parse: Parse.Parse<A>
-  /** The value where the variable is unset, or what the error says was expected. */
-  readonly unset: Either.Either<A, string>
+const BOOL = { type: "bool (true false t f 1 0 yes no on off, any case)", parse: Parse.bool }
+const COUNT = { type: "count", parse: Parse.count }
+const SECONDS = { type: "seconds (decimals allowed)", parse: Parse.nonNegativeSeconds }
+const NAME = { type: "name (no white space, control characters or quotes)", parse: Parse.name }
+const ENVIRONMENT = { ...NAME, parse: Parse.environment }
+const SECRET = { type: "secret", parse: Parse.secret, isSecret: true }
+const PEM = { type: "base64 of PEM, or PEM itself", parse: caCertificates }
+const PROXY = {
+  type: "URL (http or https; may hold a password)",
+  parse: Parse.proxyUrl,
+  isSecret: true
 }
+const CERTIFICATES = "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t..."
+const NODE_ROOTS = "none: the roots that Node trusts"
 
-interface Description {
-  readonly group: Group
-  readonly type: string
-  readonly meaning: string
-  readonly example: string
-}
-
-const REQUIRED = "none: required, unless MULTI_TENANT_ENABLED is false"
-
-/** `missing` completes the sentence "expected ...". */
-const required = <A>(
-  name: string,
-  parse: Parse.Parse<A>,
-  description: Description & { readonly missing: string }
-): Variable<A> => ({
-  name,
-  group: description.group,
-  type: description.type,
-  default: REQUIRED,
-  meaning: description.meaning,
-  example: description.example,
-  emptyIsValue: false,
-  parse,
-  unset: Either.left(description.missing)
-})
-
-const optional = <A>(
-  name: string,
-  parse: Parse.Parse<A>,
-  description: Description & { readonly default?: string }
-): Variable<A | undefined> => ({
-  name,
-  default: "none",
-  ...description,
-  emptyIsValue: false,
-  parse,
-  unset: Either.right(undefined)
-})
-
-const withDefault = <A>(
-  name: string,
-  parse: Parse.Parse<A>,
-  defaultText: string,
-  description: Description & { readonly emptyIsValue?: boolean }
-): Variable<A> => ({
-  name,
-  emptyIsValue: false,
-  ...description,
-  default: defaultText,
-  parse,
-  unset: parse(defaultText)
-})
-
-const BOOL = "bool (true false 1 0 yes no on off, any case)"
-const SECONDS = "seconds (decimals allowed)"
-
-export const enabled = optional("MULTI_TENANT_ENABLED", Parse.bool, {
-  group: "Mode",
-  type: BOOL,
-  default: "unset, which is like true",
-  meaning:
-    "false: single-tenant mode, no network use at all, and nothing else here is required or checked. " +
-    "true or unset: every variable that is required must be there.",
-  example: "false"
-})
-
-export const applicationName = required("APPLICATION_NAME", Parse.text, {
-  group: "Service",
-  type: "text",
-  meaning: "The service whose tenants are asked for.",
-  example: "ledger",
-  missing: "the name of the service, here or in MULTI_TENANT_SERVICE_NAME"
-})
-
-export const serviceName = optional("MULTI_TENANT_SERVICE_NAME", Parse.text, {
-  group: "Service",
-  type: "text",
-  meaning:
-    "The service whose tenants are asked for; where it is set it wins over APPLICATION_NAME.",
-  example: "ledger"
-})
-
-const ENVIRONMENT =
-  "trimmed and lower-cased. It picks the one channel that is subscribed to, " +
-  "tenant-events:{environment}:, and events of another environment are dropped."
-
-export const environmentName = optional("ENVIRONMENT_NAME", Parse.lowerCase, {
-  group: "Service",
-  type: "text",
-  default: "ENV_NAME",
-  meaning: `The environment, ${ENVIRONMENT}`,
-  example: "production"
-})
-
-export const envName = optional("ENV_NAME", Parse.lowerCase, {
-  group: "Service",
-  type: "text",
-  default:
-    "none: the events of every environment are listened to (tenant-events:*), with one warning",
-  meaning: `The environment where ENVIRONMENT_NAME is unset, ${ENVIRONMENT}`,
-  example: "production"
-})
-
-export const url = required("MULTI_TENANT_URL", baseUrl, {
-  group: "Tenant manager",
-  type: "URL",
-  meaning:
-    "The tenant manager's base URL: absolute, https, with a path where it has one; " +
-    "no credentials, query or fragment.",
-  example: "https://tenant-manager.example",
-  missing:
-    "the tenant manager's base URL, such as https://tenant-manager.example; " +
-    "MULTI_TENANT_ENABLED=false is the way to single-tenant mode"
-})
-
-export const allowInsecureHttp = withDefault(
-  "MULTI_TENANT_ALLOW_INSECURE_HTTP",
-  Parse.bool,
+export const enabled = optional(
+  "MULTI_TENANT_ENABLED",
+  BOOL,
   "false",
-  {
-    group: "Tenant manager",
-    type: BOOL,
-    meaning:
-      "true: MULTI_TENANT_URL may be http to any host, with one warning. " +
-      "A loopback host (localhost, 127.0.0.0/8, ::1) needs no opt-in.",
-    example: "true"
-  }
+  "false: single-tenant mode, no network use at all, and nothing else here is required or checked. true or unset: every required variable must be set.",
+  "unset, which counts as true"
 )
 
-export const apiKey = required("MULTI_TENANT_SERVICE_API_KEY", Parse.headerSecret, {
-  group: "Tenant manager",
-  type: "secret",
-  meaning: "The service's key, sent to the tenant manager with every call.",
-  example: "change-me",
-  missing: "the service's API key for the tenant manager"
-})
+export const service = {
+  application: required(
+    "APPLICATION_NAME",
+    NAME,
+    "ledger",
+    "The service whose tenants are listed.",
+    "the name of the service, here or in MULTI_TENANT_SERVICE_NAME"
+  ),
+  name: optional(
+    "MULTI_TENANT_SERVICE_NAME",
+    NAME,
+    "ledger",
+    "The service whose tenants are listed; it wins over APPLICATION_NAME."
+  ),
+  environmentName: required(
+    "ENVIRONMENT_NAME",
+    ENVIRONMENT,
+    "production",
+    "The environment, trimmed and lower-cased. It picks the channel that is subscribed to, tenant-events:{environment}:, and events of another environment are dropped.",
+    "the name of the environment, here or in ENV_NAME, or MULTI_TENANT_ALL_ENVIRONMENTS=true",
+    "ENV_NAME; one of the two is required"
+  ),
+  envName: optional(
+    "ENV_NAME",
+    ENVIRONMENT,
+    "production",
+    "The environment where ENVIRONMENT_NAME is unset."
+  ),
+  allEnvironments: withDefault(
+    "MULTI_TENANT_ALL_ENVIRONMENTS",
+    BOOL,
+    "false",
+    "true: no environment is required, and without one the events of all environments are received (tenant-events:*), with one warning."
+  )
+}
 
-export const apiPrefix = withDefault("MULTI_TENANT_API_PREFIX", Parse.apiPrefix, "/v1", {
-  group: "Tenant manager",
-  type: "text (a URL path; empty is a value)",
-  emptyIsValue: true,
-  meaning: "What comes before /tenants/... in the tenant manager's paths; empty for old servers.",
-  example: "/v1"
-})
+export const tenantManager = {
+  url: required(
+    "MULTI_TENANT_URL",
+    { type: "URL", parse: Parse.baseUrl },
+    "https://tenant-manager.example",
+    "The tenant manager's base URL: absolute, https, with a path where it has one; no credentials, query or fragment.",
+    "the tenant manager's base URL, such as https://tenant-manager.example"
+  ),
+  allowInsecureHttp: withDefault(
+    "MULTI_TENANT_ALLOW_INSECURE_HTTP",
+    BOOL,
+    "false",
+    "true: MULTI_TENANT_URL may be http to any host, with one warning. A loopback host (localhost, 127.0.0.0/8, ::1) needs no opt-in."
+  ),
+  apiKey: withFile(
+    required(
+      "MULTI_TENANT_SERVICE_API_KEY",
+      { ...SECRET, parse: Parse.headerSecret },
+      "change-me",
+      "The service's key, sent to the tenant manager with every call.",
+      "the service's API key for the tenant manager, here or in MULTI_TENANT_SERVICE_API_KEY_FILE"
+    ),
+    "/run/secrets/tenant-manager-key"
+  ),
+  apiPrefix: withDefault(
+    "MULTI_TENANT_API_PREFIX",
+    {
+      type: "text (a URL path; empty is a value)",
+      parse: Parse.apiPrefix,
+      emptyIsValue: true
+    },
+    "/v1",
+    "What comes before /tenants/... in the tenant manager's paths; empty for old servers."
+  ),
+  timeout: withDefault(
+    "MULTI_TENANT_TIMEOUT",
+    { type: `${SECONDS.type}, greater than 0`, parse: Parse.positiveSeconds },
+    "30",
+    "The limit of one HTTP call."
+  ),
+  breakerThreshold: withDefault(
+    "MULTI_TENANT_CIRCUIT_BREAKER_THRESHOLD",
+    COUNT,
+    "5",
+    "How many outages in a row open a circuit breaker; 0 turns it off."
+  ),
+  breakerTimeout: withDefault(
+    "MULTI_TENANT_CIRCUIT_BREAKER_TIMEOUT_SEC",
+    SECONDS,
+    "30",
+    "How long an open circuit breaker waits before it admits one probe call."
+  ),
+  caCert: optional(
+    "MULTI_TENANT_CA_CERT",
+    PEM,
+    CERTIFICATES,
+    "The only roots trusted for the tenant manager when given.",
+    NODE_ROOTS
+  ),
+  httpProxy: optional(
+    "HTTP_PROXY",
+    PROXY,
+    "http://proxy.example:3128",
+    "The proxy for a tenant manager whose URL begins with http:."
+  ),
+  httpsProxy: optional(
+    "HTTPS_PROXY",
+    PROXY,
+    "http://proxy.example:3128",
+    "The proxy for a tenant manager whose URL begins with https:."
+  ),
+  noProxy: optional(
+    "NO_PROXY",
+    { type: "hosts, separated by commas", parse: Parse.text },
+    "localhost,.svc.cluster.local",
+    "Hosts that are reached without the proxy, with their subdomains; host:port for one port, * for all. Networks such as 10.0.0.0/8 are not supported."
+  )
+}
 
-export const timeout = withDefault("MULTI_TENANT_TIMEOUT", Parse.positiveSeconds, "30", {
-  group: "Tenant manager",
-  type: `${SECONDS}, greater than 0`,
-  meaning: "The limit of one HTTP call.",
-  example: "30"
-})
-
-export const circuitBreakerThreshold = withDefault(
-  "MULTI_TENANT_CIRCUIT_BREAKER_THRESHOLD",
-  Parse.nonNegativeCount,
-  "5",
-  {
-    group: "Tenant manager",
-    type: "count",
-    meaning: "How many outages in a row open the circuit breaker; 0 turns it off.",
-    example: "5"
-  }
-)
-
-export const circuitBreakerTimeout = withDefault(
-  "MULTI_TENANT_CIRCUIT_BREAKER_TIMEOUT_SEC",
-  Parse.nonNegativeSeconds,
-  "30",
-  {
-    group: "Tenant manager",
-    type: SECONDS,
-    meaning: "How long an open circuit breaker waits before it lets one probe call through.",
-    example: "30"
-  }
-)
-
-export const redisHost = required("MULTI_TENANT_REDIS_HOST", hostAndPort, {
-  group: "Redis",
-  type: "text",
-  meaning:
-    "The host of the Redis that carries the tenant events. host:port and [::1]:port are accepted; " +
-    "a port here must not differ from MULTI_TENANT_REDIS_PORT.",
-  example: "redis.example",
-  missing: "the host of the Redis that carries the tenant events"
-})
-
-export const redisPort = optional("MULTI_TENANT_REDIS_PORT", Parse.port, {
-  group: "Redis",
-  type: "port (1 to 65535)",
-  default: "6379, or the port in MULTI_TENANT_REDIS_HOST",
-  meaning: "The port of that Redis.",
-  example: "6379"
-})
-
-export const redisUsername = optional("MULTI_TENANT_REDIS_USERNAME", Parse.text, {
-  group: "Redis",
-  type: "text",
-  meaning: "The user, for a Redis with ACLs.",
-  example: "tenant-events"
-})
-
-export const redisPassword = optional("MULTI_TENANT_REDIS_PASSWORD", Parse.secret, {
-  group: "Redis",
-  type: "secret",
-  meaning: "The password of the Redis, or of its user.",
-  example: "change-me"
-})
-
-export const redisTls = optional("MULTI_TENANT_REDIS_TLS", Parse.bool, {
-  group: "Redis",
-  type: BOOL,
-  default: "unset: on, except for a loopback host (localhost, 127.0.0.0/8, ::1)",
-  meaning:
-    "Whether to speak TLS, 1.2 at least. Off for a host that is not loopback must be said, " +
-    "and logs one warning.",
-  example: "true"
-})
-
-export const redisCaCert = optional("MULTI_TENANT_REDIS_CA_CERT", caCertificates, {
-  group: "Redis",
-  type: "base64 of PEM, or PEM itself",
-  default: "none: the roots that Node trusts",
-  meaning: "The only roots trusted when given; not looked at without TLS.",
-  example: "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t..."
-})
+export const redis = {
+  host: required(
+    "MULTI_TENANT_REDIS_HOST",
+    { type: "text", parse: hostAndPort },
+    "redis.example",
+    "The host of the Redis that carries the tenant events. host:port and [::1]:port are accepted; a port here must not differ from MULTI_TENANT_REDIS_PORT.",
+    "the host of the Redis that carries the tenant events, or MULTI_TENANT_REDIS_SENTINELS, or MULTI_TENANT_REDIS_CLUSTER_NODES",
+    "none: required, unless sentinels, cluster nodes or single-tenant mode are set"
+  ),
+  port: optional(
+    "MULTI_TENANT_REDIS_PORT",
+    { type: "port (1 to 65535)", parse: Parse.port },
+    "6379",
+    "The port of that Redis.",
+    "6379, or the port in MULTI_TENANT_REDIS_HOST"
+  ),
+  sentinels: optional(
+    "MULTI_TENANT_REDIS_SENTINELS",
+    { type: "host:port,...", parse: hostList(26_379) },
+    "sentinel-1.example:26379,sentinel-2.example:26379",
+    "Sentinels in place of a host, tried in rotation. A port left out is 26379."
+  ),
+  sentinelName: optional(
+    "MULTI_TENANT_REDIS_SENTINEL_NAME",
+    NAME,
+    "mymaster",
+    "The name under which the sentinels know the master.",
+    "none: required with MULTI_TENANT_REDIS_SENTINELS"
+  ),
+  sentinelPassword: optional(
+    "MULTI_TENANT_REDIS_SENTINEL_PASSWORD",
+    SECRET,
+    "change-me",
+    "The password of the sentinels."
+  ),
+  clusterNodes: optional(
+    "MULTI_TENANT_REDIS_CLUSTER_NODES",
+    { type: "host:port,...", parse: hostList(6379) },
+    "redis-1.example:6379,redis-2.example:6379",
+    "Nodes of a Redis Cluster in place of a host, tried in rotation. A port left out is 6379."
+  ),
+  username: optional(
+    "MULTI_TENANT_REDIS_USERNAME",
+    NAME,
+    "tenant-events",
+    "The user, for a Redis with ACLs."
+  ),
+  password: withFile(
+    optional(
+      "MULTI_TENANT_REDIS_PASSWORD",
+      SECRET,
+      "change-me",
+      "The password of the Redis, or of its user."
+    ),
+    "/run/secrets/redis-password"
+  ),
+  tls: optional(
+    "MULTI_TENANT_REDIS_TLS",
+    BOOL,
+    "true",
+    "Whether to use TLS, 1.2 at least. Off for a host that is not loopback must be set explicitly, and logs one warning.",
+    "unset: on, except for a loopback host (localhost, 127.0.0.0/8, ::1)"
+  ),
+  caCert: optional(
+    "MULTI_TENANT_REDIS_CA_CERT",
+    PEM,
+    CERTIFICATES,
+    "The only roots trusted for Redis when given; ignored without TLS.",
+    NODE_ROOTS
+  )
+}
 
 export const reconcileInterval = withDefault(
   "MULTI_TENANT_RECONCILE_INTERVAL_SEC",
-  Parse.nonNegativeSeconds,
+  SECONDS,
   "60",
-  {
-    group: "Discovery",
-    type: SECONDS,
-    meaning: "How often the tenants are listed again while all is well, jittered; 0 turns it off.",
-    example: "60"
-  }
+  "How often the tenants are listed again while all is well, jittered; 0 turns it off."
 )
 
-export const cacheTtl = withDefault(
-  "MULTI_TENANT_CACHE_TTL_SEC",
-  Parse.nonNegativeSeconds,
-  "43200",
-  {
-    group: "Tenant resources",
-    type: SECONDS,
-    meaning: "How long a tenant's connection settings are kept.",
-    example: "43200"
-  }
-)
+export const resources = {
+  cacheTtl: withDefault(
+    "MULTI_TENANT_CACHE_TTL_SEC",
+    SECONDS,
+    "120",
+    "How long a tenant's connection settings count as fresh."
+  ),
+  checkInterval: withDefault(
+    "MULTI_TENANT_CONNECTIONS_CHECK_INTERVAL_SEC",
+    SECONDS,
+    "30",
+    "How often connection settings in use are read again, jittered; 0 turns it off."
+  ),
+  maxTenantPools: withDefault(
+    "MULTI_TENANT_MAX_TENANT_POOLS",
+    COUNT,
+    "100",
+    "How many tenants may hold resources at once; 0: no limit."
+  ),
+  idleTimeout: withDefault(
+    "MULTI_TENANT_IDLE_TIMEOUT_SEC",
+    SECONDS,
+    "300",
+    "When an unused tenant's resources are released; 0: never."
+  )
+}
 
-export const maxTenantPools = withDefault(
-  "MULTI_TENANT_MAX_TENANT_POOLS",
-  Parse.positiveCount,
-  "100",
-  {
-    group: "Tenant resources",
-    type: "count, 1 or more",
-    meaning: "How many tenants may hold resources at once.",
-    example: "100"
-  }
-)
+/** The table, in the order of the reference. */
+const groups: Readonly<Record<string, Readonly<Record<string, Variable<unknown>>>>> = {
+  Mode: { enabled },
+  Service: service,
+  "Tenant manager": tenantManager,
+  Redis: redis,
+  Discovery: { reconcileInterval },
+  "Tenant resources": resources
+}
 
-export const idleTimeout = withDefault(
-  "MULTI_TENANT_IDLE_TIMEOUT_SEC",
-  Parse.nonNegativeSeconds,
-  "300",
-  {
-    group: "Tenant resources",
-    type: SECONDS,
-    meaning: "When an unused tenant's resources are released.",
-    example: "300"
-  }
+/** All variables with their group, each secret's file after it. */
+export const all = Object.entries(groups).flatMap(([group, members]) =>
+  Object.values(members)
+    .flatMap((variable) => [variable, ...(variable.file === undefined ? [] : [variable.file])])
+    .map((variable) => ({ ...variable, group }))
 )
-
-/** The table itself, in the order of the reference. */
-export const all: ReadonlyArray<Variable<unknown>> = [
-  enabled,
-  applicationName,
-  serviceName,
-  environmentName,
-  envName,
-  url,
-  allowInsecureHttp,
-  apiKey,
-  apiPrefix,
-  timeout,
-  circuitBreakerThreshold,
-  circuitBreakerTimeout,
-  redisHost,
-  redisPort,
-  redisUsername,
-  redisPassword,
-  redisTls,
-  redisCaCert,
-  reconcileInterval,
-  cacheTtl,
-  maxTenantPools,
-  idleTimeout
-]

@@ -29,7 +29,7 @@ import { makeInputs, type Turn } from "./inputs.js"
 import { startList } from "./lists.js"
 import { closeState, reduce } from "./reducer.js"
 import { makeService } from "./service.js"
-import { decodeSettings } from "./settings.js"
+import { decodeSettings, type DiscoverySettings } from "./settings.js"
 import { waitBeforeRetry } from "./startRetry.js"
 import {
   type Command,
@@ -90,10 +90,14 @@ const single = (input: Input): ReadonlyArray<Input> =>
     ? input.events.map((event) => ({ _tag: "Events" as const, events: [event] }))
     : [input]
 
+const closed = unavailable("the tenant discovery is closed")
+
+const notApplied = unavailable("the discovery could not apply an input; the log has the defect")
+
 /** What takes the place of an input that cannot be reduced: a list in flight still ends. */
 const insteadOf = (input: Input): Input =>
-  input._tag === "Listed"
-    ? { _tag: "ListFailed", error: unavailable("the list could not be applied") }
+  input._tag === "Listed" || input._tag === "ListFailed"
+    ? { _tag: "ListFailed", error: notApplied }
     : { _tag: "Distrust" }
 
 /**
@@ -110,8 +114,13 @@ export const makeDiscovery = (
   TenantManager | TenantEvents | Scope.Scope
 > => {
   const settings = decodeSettings("TenantDiscovery.layer", options)
-  return Effect.gen(function* () {
-    const manager = yield* TenantManager
+  return Effect.flatMap(TenantManager, (manager) =>
+    Effect.annotateLogs(build(manager, settings, reducer), { service: manager.service })
+  )
+}
+
+const build = (manager: TenantManager["Type"], settings: DiscoverySettings, reducer: Reducer) =>
+  Effect.gen(function* () {
     const { subscribe } = yield* TenantEvents
     const { service } = manager
     const metrics = discoveryMetrics(yield* metricLabels({ service }))
@@ -129,7 +138,6 @@ export const makeDiscovery = (
         yield* inputs.close
         const now = yield* currentMoment
         yield* SubscriptionRef.update(ref, (state) => closeState(state, now))
-        const closed = unavailable("the tenant discovery is closed")
         yield* Effect.forEach(pending, (waiter) => Deferred.fail(waiter, closed))
         yield* guarded(Effect.sync(() => metrics.setTenants(0)))
       })
@@ -164,8 +172,9 @@ export const makeDiscovery = (
         case "ArmTimer":
           return armTimer(command.at)
         case "Log":
-          return Effect.logWithLevel(LogLevel.fromLiteral(command.level), command.message).pipe(
-            Effect.annotateLogs({ service: manager.service, ...command.fields })
+          return Effect.annotateLogs(
+            Effect.logWithLevel(LogLevel.fromLiteral(command.level), command.message),
+            command.fields
           )
         case "CountDrift":
           return Effect.sync(() => metrics.countDrift(command.count))
@@ -189,10 +198,11 @@ export const makeDiscovery = (
       Effect.catchAllDefect(
         Effect.sync(() => reducer(settings, state, [input], now)),
         (defect) =>
-          Effect.as(
-            logDefect(`input ${input._tag} could not be applied; relisting`, Cause.die(defect)),
-            reduce(settings, state, [insteadOf(input)], now)
-          )
+          Effect.gen(function* () {
+            yield* logDefect(`${input._tag} could not be applied; relisting`, Cause.die(defect))
+            if (input._tag === "Refresh") yield* Deferred.fail(input.waiter, notApplied)
+            return reduce(settings, state, [insteadOf(input)], now)
+          })
       )
 
     const reduceEach = (state: ReducerState, all: ReadonlyArray<Input>, now: Now) =>
@@ -238,22 +248,17 @@ export const makeDiscovery = (
         "messages" in run ? readMessages(run.messages) : Effect.succeed([run.input])
       ).pipe(Effect.flatMap((all) => step(all.flat())))
 
+    /** Nothing ends the loop but the close. */
     const listen = Effect.gen(function* () {
       const turns = yield* inputs.take
       yield* guarded(Effect.sync(() => metrics.countEvents(inputs.takeIgnored(), "ignored")))
       for (const turn of turns) {
-        yield* runTurn(turn)
-        if (turns.length > 1) yield* Effect.sleep(0)
-      }
-    }).pipe(
-      Effect.catchAllCause((cause) =>
-        Effect.zipRight(
-          logDefect("the listener failed on an input; relisting", cause),
-          step([{ _tag: "Distrust" }])
+        const pause = turns.length > 1 ? Effect.sleep(0) : Effect.void
+        yield* Effect.catchAllCause(Effect.zipRight(runTurn(turn), pause), (cause) =>
+          logDefect("inputs could not be applied; continuing", cause)
         )
-      ),
-      Effect.forever
-    )
+      }
+    }).pipe(Effect.forever)
 
     /** One try of the first list. What arrived before is older than the list. */
     const tryToList = Effect.gen(function* () {
@@ -284,20 +289,18 @@ export const makeDiscovery = (
     yield* Effect.timeoutOption(inputs.firstSignal, settings.subscribeTimeout)
     const listing = yield* listAtStart
     yield* step([{ _tag: "Listed", listing }, { _tag: "Started" }])
+    const { lastError } = (yield* SubscriptionRef.get(ref)).status
+    if (lastError?._tag === "ListFailed") return yield* Effect.fail(lastError.error)
     yield* Effect.forkScoped(Effect.interruptible(listen))
 
-    const refresh = Effect.gen(function* () {
-      const waiter: RefreshWaiter = yield* Deferred.make<void, TenantManagerError>()
-      pending.add(waiter)
-      if (!inputs.offer({ _tag: "Refresh", waiter })) {
-        yield* Deferred.fail(waiter, unavailable("the tenant discovery is closed"))
-      }
-      return yield* Effect.ensuring(
-        Deferred.await(waiter),
-        Effect.sync(() => pending.delete(waiter))
-      )
-    })
+    const refresh = Effect.acquireUseRelease(
+      Effect.tap(Deferred.make<void, TenantManagerError>(), (waiter) =>
+        Effect.sync(() => pending.add(waiter))
+      ),
+      (waiter) =>
+        inputs.offer({ _tag: "Refresh", waiter }) ? Deferred.await(waiter) : Effect.fail(closed),
+      (waiter) => Effect.sync(() => pending.delete(waiter))
+    )
 
     return makeService(ref, refresh)
   })
-}

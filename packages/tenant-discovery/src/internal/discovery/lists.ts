@@ -2,7 +2,7 @@
 import { Duration, HashSet } from "effect"
 import type { DiscoveryError } from "../../DiscoveryStatus.js"
 import type { Tenant } from "../../Tenant.js"
-import type { TenantListing } from "../../TenantManager.js"
+import type { TenantListing } from "../../TenantListing.js"
 import {
   retryAfter,
   type TenantManagerError,
@@ -116,7 +116,6 @@ export const onListed = (
     ...noteProblem(step, state, problem),
     view: applied.view,
     missing: applied.missing,
-    inDoubt: applied.missing.size > 0,
     list: undefined,
     lastListDuration: now.mono - list.startedAt,
     schedule: Schedule.succeeded(state.schedule)
@@ -126,12 +125,14 @@ export const onListed = (
     commands.push({ _tag: "Settle", waiters: list.waiters, error: incomplete(problem) })
     return wantNext(step, listed)
   }
-  log(
-    commands,
-    "Warning",
-    `the list would remove ${applied.missing.size} of ${state.view.size} tenants; waiting for another list to confirm`,
-    { missing: applied.missing.size, tenants: state.view.size }
-  )
+  if (state.missing.size === 0) {
+    log(
+      commands,
+      "Warning",
+      `the list would remove ${applied.missing.size} of ${state.view.size} tenants; waiting for another list to confirm`,
+      { missing: applied.missing.size, tenants: state.view.size }
+    )
+  }
   return wantList(
     { ...listed, waitersForConfirmation: list.waiters },
     now.mono + settings.confirmAfter

@@ -20,6 +20,7 @@ import {
   wantList,
   withError
 } from "./lists.js"
+import { withoutNamed } from "./massRemovalGuard.js"
 import type { Command, Input, Reducer, ReducerState } from "./state.js"
 
 /** `tenant.activated` without end makes lists take at most this share of the time. */
@@ -56,8 +57,8 @@ const apply = (step: Step, state: ReducerState, input: Input): ReducerState => {
     case "Subscribed":
       return onSubscribed(step, state)
     case "Alive":
-      // A list in doubt says that the view may be wrong: a heartbeat does not prove it right.
-      return modeOf(state) === "Live" && !state.inDoubt
+      // A list that awaits confirmation may be right: a heartbeat does not prove the view.
+      return modeOf(state) === "Live" && state.missing.size === 0
         ? knownAsOf(state, Number(input.sentAt) / 1e6, now)
         : state
     case "Lost":
@@ -96,6 +97,7 @@ const onEvents = (
   const next: ReducerState = {
     ...state,
     view,
+    missing: withoutNamed(state.missing, named),
     status: { ...state.status, lastEventAt: now.wall },
     list:
       list === undefined || named.length === 0

@@ -44,18 +44,21 @@ export const makeService = (
 
   const onChange = <E, R>(
     seenOf: (view: TenantView) => TenantView,
-    handler: (change: TenantChange) => Effect.Effect<void, E, R> | undefined
+    handler: (change: TenantChange) => Effect.Effect<void, E, R>
   ): Effect.Effect<void, never, R | Scope.Scope> =>
     Effect.flatMap(ref.get, ({ view }) =>
       changesAfter(seenOf(view)).pipe(
-        Stream.runForEach((change) => {
-          const effect = handler(change)
-          if (effect === undefined) return Effect.void
+        Stream.runForEach((change) =>
           // A handler that is behind is not called any more after the close.
-          return Effect.flatMap(ref.get, ({ closed }) =>
-            closed ? Effect.void : handled(change, effect)
+          Effect.flatMap(ref.get, ({ closed }) =>
+            closed
+              ? Effect.void
+              : handled(
+                  change,
+                  Effect.suspend(() => handler(change))
+                )
           )
-        }),
+        ),
         Effect.interruptible,
         Effect.forkScoped,
         Effect.asVoid
@@ -85,12 +88,12 @@ export const makeService = (
     onTenantAdded: (handler, options) =>
       onChange(
         (view) => (options?.replay === true ? TenantView.empty : view),
-        (change) => (change._tag === "Added" ? handler(change.tenant) : undefined)
+        (change) => (change._tag === "Added" ? handler(change.tenant) : Effect.void)
       ),
     onTenantRemoved: (handler) =>
       onChange(
         (view) => view,
-        (change) => (change._tag === "Removed" ? handler(change.tenant, change.cause) : undefined)
+        (change) => (change._tag === "Removed" ? handler(change.tenant, change.cause) : Effect.void)
       ),
     status: Subscribable.make({
       get: Effect.map(ref.get, ({ status }) => status),

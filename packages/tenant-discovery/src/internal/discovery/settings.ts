@@ -4,21 +4,19 @@ import {
   defaultDiscoveryOptions,
   type TenantDiscoveryOptions
 } from "../../TenantDiscoveryOptions.js"
-import { count, decodeOptions, duration, fraction, withDefault } from "../options.js"
+import { count, decodeOptions, duration, fraction, name, withDefault } from "../options.js"
 
 const defaults = defaultDiscoveryOptions
 const millis = (key: keyof typeof defaults) => Duration.toMillis(defaults[key])
 
-const Environment = Schema.transform(Schema.String, Schema.NonEmptyString, {
+const Environment = Schema.transform(name, Schema.String, {
   strict: true,
   decode: (text) => text.trim().toLowerCase(),
   encode: (text) => text
-}).annotations({ message: () => "expected a non-empty text" })
+})
 
 const Settings = Schema.Struct({
-  environment: Schema.optionalWith(Schema.UndefinedOr(Environment), {
-    default: () => undefined
-  }),
+  environment: Schema.optional(Environment),
   reconcileInterval: withDefault(duration({ zero: true }), millis("reconcileInterval")),
   reconcileJitter: withDefault(fraction, defaults.reconcileJitter),
   bootstrapOnlyInterval: Schema.optional(duration()),

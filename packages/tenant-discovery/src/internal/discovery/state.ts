@@ -3,7 +3,7 @@ import { type Deferred, HashSet } from "effect"
 import type { DiscoveryStatus } from "../../DiscoveryStatus.js"
 import type { TenantId } from "../../Tenant.js"
 import type { LostCause } from "../../TenantEvents.js"
-import type { TenantListing } from "../../TenantManager.js"
+import type { TenantListing } from "../../TenantListing.js"
 import type { TenantManagerError } from "../../TenantManagerError.js"
 import { TenantView } from "../../TenantView.js"
 import type { AppliedEvent } from "../event/eventReader.js"
@@ -54,9 +54,8 @@ export interface ReducerState extends DiscoveryState {
   readonly waitersForConfirmation: ReadonlyArray<RefreshWaiter>
   /** Tenants that `tenant.activated` named since the last list began. */
   readonly activated: HashSet.HashSet<TenantId>
+  /** While there are any, the view may be wrong about them. */
   readonly missing: MissingCounts
-  /** A list lacked tenants that are still present: the view may be wrong about them. */
-  readonly inDoubt: boolean
   /** The reason why the last list removed no tenant, or a warning about it. */
   readonly listProblem: string | undefined
   readonly schedule: ListSchedule
@@ -137,7 +136,6 @@ export const initialState = (service: string, now: Moment): ReducerState => ({
   waitersForConfirmation: [],
   activated: HashSet.empty(),
   missing: new Map(),
-  inDoubt: false,
   listProblem: undefined,
   schedule: initialSchedule,
   timerAt: undefined

@@ -7,6 +7,8 @@ import { TenantId } from "../../Tenant.js"
 import { beginning } from "../beginning.js"
 import { eventTypes, type TenantEvent, TenantEventSchema } from "./eventSchema.js"
 
+const NAMES_A_SERVICE = /"service_name"\s*:\s*"[^"]/
+
 const CONCERNS_EVERY_SERVICE =
   /"tenant\.(?:suspended|deleted|activated|created|updated|cache\.invalidate)"/
 
@@ -16,10 +18,11 @@ const CONCERNS_EVERY_SERVICE =
  * that concerns every service. So it never answers `false` for one of ours.
  */
 export const makePrefilter = (service: string): ((raw: string) => boolean) => {
-  const quoted = JSON.stringify(service)
+  // A name that JSON must escape comes with an escape.
+  const quoted = `"${service}"`
   return (raw) =>
     raw.includes(quoted) ||
-    !raw.includes('"service_name"') ||
+    !NAMES_A_SERVICE.test(raw) ||
     raw.includes("\\") ||
     CONCERNS_EVERY_SERVICE.test(raw)
 }

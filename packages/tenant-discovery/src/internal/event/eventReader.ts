@@ -68,7 +68,7 @@ const eventIdOf = ({ event_id }: TenantEvent): string | undefined =>
 /** Reads messages in their order. Total: a message that cannot be read costs itself alone. */
 export const makeEventReader = (options: {
   readonly service: string
-  readonly environment: string | undefined
+  readonly environment?: string | undefined
   readonly duplicateWindow: number
 }): ((messages: ReadonlyArray<RawMessage>) => Reading) => {
   const { environment, service } = options
@@ -84,7 +84,7 @@ export const makeEventReader = (options: {
 
   const readMessage = ({ channel, raw }: RawMessage): ReadMessage => {
     const decoded = decode(raw)
-    if (Either.isLeft(decoded)) return refused(decoded.left, channel, service)
+    if (Either.isLeft(decoded)) return refused(decoded.left, channel)
     const event = decoded.right
     if (!isOurEnvironment(event.environment)) return { outcome: "other_environment" }
     const directive = directiveFor(event, service)
@@ -111,7 +111,7 @@ export const makeEventReader = (options: {
   }
 }
 
-const refused = (why: Undecodable, channel: string, service: string): ReadMessage => {
+const refused = (why: Undecodable, channel: string): ReadMessage => {
   if (why._tag === "UnknownType") {
     return {
       outcome: "unknown_type",
@@ -129,7 +129,6 @@ const refused = (why: Undecodable, channel: string, service: string): ReadMessag
       level: "Warning",
       message: `event skipped: malformed: ${why.reason}`,
       fields: {
-        service,
         channel,
         event_type: eventType,
         tenant_id: tenantId,

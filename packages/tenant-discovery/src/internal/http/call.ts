@@ -1,108 +1,75 @@
-/**
- * One call to the tenant manager: everything that its endpoints have in common.
- */
-// Module by module: the whole of the platform is what a program would wait for at its start.
+/** One call to the tenant manager: one span, one timeout, one breaker, errors without a secret. */
+// Module by module: loading the whole of the platform would delay a program's start.
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpClient from "@effect/platform/HttpClient"
-import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type * as HttpClientError from "@effect/platform/HttpClientError"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as HttpTraceContext from "@effect/platform/HttpTraceContext"
-import { Context, Duration, Effect, Either, Option, Redacted, type Tracer } from "effect"
+import { Duration, Effect, Either, Redacted, type Tracer } from "effect"
 import {
+  isOutage,
   TenantManagerBodyTooLarge,
   TenantManagerCircuitOpen,
-  isOutage,
   TenantManagerMalformedBody,
   type TenantManagerError,
   TenantManagerTimedOut,
   TenantManagerUnavailable
 } from "../../TenantManagerError.js"
-import { readText } from "./body.js"
-import type { CircuitBreaker } from "./circuitBreaker.js"
+import { headerSecret } from "../config/parse.js"
+import { contentCoding, readText } from "./body.js"
+import * as CircuitBreaker from "./circuitBreaker.js"
+import type { ClientSettings } from "./defaults.js"
 import { describeCause, excerptOf, transportCause } from "./sanitize.js"
 import { errorOfAnswer } from "./statusError.js"
 
-/** One endpoint. */
-export interface Call<A> {
-  /** What errors, spans and logs call it: the method and the path's template. */
+export interface Endpoint<A> {
+  /** Its name in errors, spans and logs: the method and the path's template. */
   readonly operation: string
-  /** Below the base URL and the prefix: starts with a slash, its segments already escaped. */
-  readonly path: string
-  /** Escaped here. */
-  readonly query?: Readonly<Record<string, string>> | undefined
   readonly spanName: string
-  /** Bytes of body that are read at most. */
+  /** The longest body that is read, in bytes. */
   readonly limit: number
-  /** Whether the start of a malformed body may be shown: not where it may hold a tenant's secrets. */
+  /** Whether an error may show the start of a malformed body: not where it may hold secrets. */
   readonly showBody: boolean
-  /**
-   * What parsed JSON means. Fails with a sentence that says what was expected
-   * and where, and that repeats no value.
-   */
+  /** Decodes parsed JSON. The failure says what was expected, and repeats no value. */
   readonly decode: (body: unknown) => Effect.Effect<A, string>
 }
-
-/** What all calls share. */
-export interface Settings {
-  readonly base: URL
-  readonly service: string
-  readonly apiKey: Redacted.Redacted
-  readonly timeout: Duration.Duration
-  readonly maxRetryAfter: Duration.Duration
-  readonly breaker: CircuitBreaker
-}
-
-export type Caller = <A>(call: Call<A>) => Effect.Effect<A, TenantManagerError>
 
 const TRACE_ID = /^[0-9a-f]{32}$/i
 const SPAN_ID = /^[0-9a-f]{16}$/i
 
-/** The trace context, where the span is a real one: a disabled tracer's has no IDs to send. */
+/** The span of a disabled tracer has no IDs to send. */
 const traceHeaders = (span: Tracer.Span): Readonly<Record<string, string>> =>
   TRACE_ID.test(span.traceId) && SPAN_ID.test(span.spanId) ? HttpTraceContext.toHeaders(span) : {}
 
-const urlOf = (base: URL, call: Call<unknown>): URL => {
-  const url = new URL(base)
-  url.pathname = `${base.pathname === "/" ? "" : base.pathname}${call.path}`
-  if (call.query !== undefined) url.search = new URLSearchParams(call.query).toString()
-  return url
-}
-
-/**
- * A client that was built on `fetch` follows redirects unless told otherwise, and
- * the API key would go along.
- */
-const withoutRedirects = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.contextWithEffect((context: Context.Context<R>) => {
-    const given = Option.getOrElse(
-      Context.getOption(context, FetchHttpClient.RequestInit),
-      () => ({})
-    )
-    return Effect.provideService(effect, FetchHttpClient.RequestInit, {
-      ...given,
-      redirect: "manual"
-    })
-  })
-
-/** V8's own message quotes the body, so it is not passed on. */
+/** V8's own message quotes the body. */
 const parseJson = (text: string): Either.Either<unknown, string> =>
   Either.try({
     try: (): unknown => JSON.parse(text),
     catch: () => (text.trim() === "" ? "the body is empty" : "the body is not valid JSON")
   })
 
-/** A client that was told to fail on a status fails with the answer in the error: it is the answer. */
+/** A client that fails on a status itself fails with the answer in its error. */
 const answered = (error: HttpClientError.HttpClientError) =>
   error._tag === "ResponseError" && error.reason === "StatusCode"
     ? Effect.succeed(error.response)
     : Effect.fail(error)
 
-/** How everything is called: one span, one timeout, one breaker, typed errors without a secret. */
-export const makeCaller = (client: HttpClient.HttpClient, settings: Settings): Caller => {
-  // The span here takes the place of the platform's own, whose attributes are all headers and the
-  // whole URL: what a server echoes in a header would end there.
+/** A client built on `fetch` would follow redirects, and send the API key along. */
+const withoutRedirects = Effect.provideService(FetchHttpClient.RequestInit, { redirect: "manual" })
+
+/** Calls an endpoint at a path below the prefix, with its segments and query escaped. */
+export const makeCaller = <A>(
+  client: HttpClient.HttpClient,
+  settings: ClientSettings,
+  endpoint: Endpoint<A>
+): ((path: string) => Effect.Effect<A, TenantManagerError>) => {
+  const { apiKey, service, url: base } = settings
+  const { operation } = endpoint
+  const timeout = Duration.millis(settings.timeout)
+  const breaker = CircuitBreaker.make(settings.circuitBreaker)
+  const prefix = `${base.href.replace(/\/$/, "")}${settings.apiPrefix}`
+  // The platform's own span would show all headers and the whole URL.
   const scoped = HttpClient.withScope(HttpClient.withTracerDisabledWhen(client, () => true))
-  const { base, breaker, service, timeout } = settings
   const attributes = {
     service,
     "http.request.method": "GET",
@@ -110,104 +77,125 @@ export const makeCaller = (client: HttpClient.HttpClient, settings: Settings): C
     ...(base.port === "" ? {} : { "server.port": Number(base.port) })
   }
 
-  const outage = (operation: string, error: unknown) => {
-    const cause = transportCause(error)
-    return new TenantManagerUnavailable({
+  const unavailable = (what: string, cause: unknown) =>
+    new TenantManagerUnavailable({
       operation,
-      message: `${operation}: no complete answer from ${base.host} (${describeCause(
-        cause
-      )}); is the tenant manager running and reachable from here?`,
+      message: `${operation}: ${what}`,
       status: undefined,
       retryAfter: undefined,
       cause
     })
+
+  const noAnswer = (error: unknown) => {
+    const cause = transportCause(error)
+    return unavailable(
+      `no complete answer from ${base.host} (${describeCause(cause)}); is the tenant manager running and reachable from here?`,
+      cause
+    )
   }
 
-  const malformed = (operation: string, what: string, excerpt: string | undefined) =>
+  const malformed = (what: string, excerpt: string | undefined) =>
     new TenantManagerMalformedBody({ operation, message: `${operation}: ${what}`, excerpt })
 
-  /** Sends, and reads the body of a 200. */
-  const receive = <A>(call: Call<A>, span: Tracer.Span) =>
+  const currentKey: Effect.Effect<string, TenantManagerUnavailable> = Redacted.isRedacted(apiKey)
+    ? Effect.succeed(Redacted.value(apiKey).trim())
+    : apiKey.pipe(
+        Effect.mapError((error) => {
+          const cause = transportCause(error)
+          return unavailable(`the API key cannot be read (${describeCause(cause)})`, cause)
+        }),
+        Effect.flatMap((key) =>
+          Either.mapBoth(headerSecret(Redacted.value(key)), {
+            onLeft: (expected) =>
+              unavailable(`the API key that was read is no ${expected}`, undefined),
+            onRight: Redacted.value
+          })
+        )
+      )
+
+  /** Sends the request, and reads and decodes the body of a 200. */
+  const receive = (path: string, span: Tracer.Span) =>
     Effect.gen(function* () {
-      const { operation } = call
-      const url = urlOf(base, call)
+      const url = new URL(`${prefix}${path}`)
       span.attribute("url.path", url.pathname)
+      const key = yield* currentKey
       const request = HttpClientRequest.get(url, {
         headers: {
           ...traceHeaders(span),
           accept: "application/json",
-          "x-api-key": Redacted.value(settings.apiKey)
+          "accept-encoding": "identity",
+          "x-api-key": key
         }
       })
       const response = yield* withoutRedirects(scoped.execute(request)).pipe(
         Effect.catchAll(answered),
-        Effect.mapError((error) => outage(operation, error))
+        Effect.mapError(noAnswer)
       )
       const { status } = response
       span.attribute("http.response.status_code", status)
       if (status < 200 || status > 299) {
-        return yield* errorOfAnswer(operation, response, settings)
+        return yield* errorOfAnswer(operation, response, settings.maxRetryAfter)
       }
       if (status !== 200) {
-        const what = `expected status 200 with a JSON body, got ${status}`
-        return yield* malformed(operation, what, undefined)
+        return yield* malformed(`expected status 200 with a JSON body, got ${status}`, undefined)
       }
-      return yield* readText(response, call.limit).pipe(
+      const text = yield* readText(response, endpoint.limit).pipe(
         Effect.catchTags({
           TooLarge: () =>
             new TenantManagerBodyTooLarge({
               operation,
-              message: `${operation}: the body is longer than the ${call.limit} bytes allowed`,
-              limit: call.limit
+              message: `${operation}: the body is longer than the ${endpoint.limit} bytes allowed`,
+              limit: endpoint.limit
             }),
-          Broken: ({ error }) => outage(operation, error)
+          Broken: ({ error }) => noAnswer(error)
         })
       )
+      return { text, key, coding: contentCoding(response) }
     })
 
-  /** By now the connection is free again. Nothing here holds on to the text once it is parsed. */
-  const interpret = <A>(
-    call: Call<A>,
-    text: string
-  ): Effect.Effect<A, TenantManagerMalformedBody> => {
-    const excerpt = call.showBody ? excerptOf(text, Redacted.value(settings.apiKey)) : undefined
-    return Effect.flatMap(parseJson(text), call.decode).pipe(
-      Effect.mapError((what) => malformed(call.operation, what, excerpt?.()))
+  const decode = (answer: { text: string; key: string; coding: string | undefined }) =>
+    parseJson(answer.text).pipe(
+      Either.mapLeft((what) =>
+        answer.coding === undefined
+          ? what
+          : `${what}; its content-encoding is ${answer.coding}, though identity was asked for`
+      ),
+      Effect.flatMap(endpoint.decode),
+      Effect.mapError((what) =>
+        malformed(what, endpoint.showBody ? excerptOf(answer.text, answer.key) : undefined)
+      )
     )
+
+  const timedOut = () =>
+    new TenantManagerTimedOut({
+      operation,
+      message: `${operation}: no complete answer from ${base.host} within ${Duration.format(timeout)}`,
+      timeout
+    })
+
+  const refused = (retryAfter: Duration.Duration | undefined) => {
+    const next =
+      retryAfter === undefined
+        ? "a probe is in flight"
+        : `the next probe is due in ${Duration.format(retryAfter)}`
+    return new TenantManagerCircuitOpen({
+      operation,
+      message: `${operation}: not sent, after too many outages in a row; ${next}`,
+      retryAfter
+    })
   }
 
-  return (call) =>
+  return (path) =>
     Effect.useSpan(
-      call.spanName,
+      endpoint.spanName,
       { kind: "client", attributes, captureStackTrace: false },
       (span) =>
-        Effect.scoped(receive(call, span)).pipe(
-          Effect.flatMap((text) => interpret(call, text)),
-          Effect.timeoutFail({
-            duration: timeout,
-            onTimeout: () =>
-              new TenantManagerTimedOut({
-                operation: call.operation,
-                message: `${call.operation}: no complete answer from ${base.host} within ${Duration.format(timeout)}`,
-                timeout
-              })
-          }),
-          (effect) =>
-            breaker.protect(effect, {
-              isOutage,
-              refused: (retryAfter) =>
-                new TenantManagerCircuitOpen({
-                  operation: call.operation,
-                  message: `${call.operation}: not sent, after too many outages in a row${
-                    retryAfter === undefined
-                      ? "; a probe is under way"
-                      : `; the next probe is due in ${Duration.format(retryAfter)}`
-                  }`,
-                  retryAfter
-                })
-            }),
+        Effect.scoped(receive(path, span)).pipe(
+          Effect.flatMap(decode),
+          Effect.timeoutFail({ duration: timeout, onTimeout: timedOut }),
+          (call) => breaker.protect(call, { isOutage, refused }),
           Effect.withParentSpan(span),
-          Effect.annotateLogs({ service, operation: call.operation })
+          Effect.annotateLogs({ service, operation })
         )
     )
 }

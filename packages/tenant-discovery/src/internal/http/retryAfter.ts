@@ -1,26 +1,19 @@
-/**
- * The `Retry-After` header.
- */
-import { Duration } from "effect"
+/** The `Retry-After` header. */
 
 const SECONDS = /^\d+$/
-/** A date begins with the name of a day; `Date.parse` alone would take far more. */
+/** A date begins with the name of a day; `Date.parse` alone accepts far more. */
 const HTTP_DATE = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? /
 
 /**
- * How long a server asks to be left alone: a count of seconds, or an HTTP date
- * seen from `now` (milliseconds of the wall clock). At most `cap`; a date in the
- * past is zero; anything else is `undefined`.
+ * The wait that a server asks for, in milliseconds: a count of seconds, or an HTTP date seen from
+ * `now` (milliseconds of the wall clock). A date in the past is 0; anything else is `undefined`.
  */
-export const parseRetryAfter = (
-  header: string | undefined,
-  now: number,
-  cap: Duration.Duration
-): Duration.Duration | undefined => {
+export const parseRetryAfter = (header: string | undefined, now: number): number | undefined => {
   const text = header?.trim() ?? ""
-  let asked: number | undefined
-  if (SECONDS.test(text)) asked = Number(text) * 1000
-  else if (HTTP_DATE.test(text)) asked = Date.parse(text) - now
-  if (asked === undefined || Number.isNaN(asked)) return undefined
-  return Duration.min(Duration.millis(Math.max(0, asked)), cap)
+  const asked = SECONDS.test(text)
+    ? Number(text) * 1000
+    : HTTP_DATE.test(text)
+      ? Date.parse(text) - now
+      : Number.NaN
+  return Number.isNaN(asked) ? undefined : Math.max(0, asked)
 }

@@ -1,6 +1,4 @@
-/**
- * What an answer other than 2xx means: the contract's table.
- */
+/** The error that an answer with a status other than 2xx stands for: the contract's table. */
 import type { HttpClientResponse } from "@effect/platform"
 import { Clock, Duration, Effect } from "effect"
 import {
@@ -16,26 +14,24 @@ import { readText } from "./body.js"
 import { parseRetryAfter } from "./retryAfter.js"
 import { transportCause } from "./sanitize.js"
 
-/** Enough for any error body of the contract's; past it, the status alone speaks. */
+/** Enough for every error body of the contract; of a longer one only the status counts. */
 const ERROR_BODY_LIMIT = 64 * 1024
-/** How long a body that changes nothing is waited for, so that the connection can be used again. */
-const DRAIN_TIMEOUT = Duration.seconds(1)
+/** The limit for reading a body that changes nothing, so that the connection can be reused. */
+const DRAIN_TIMEOUT = "1 second"
 
 const suspendedStatus = (text: string): "suspended" | "purged" | undefined => {
   try {
     const body: unknown = JSON.parse(text)
     if (typeof body !== "object" || body === null) return undefined
-    if (Reflect.get(body, "code") !== "TS-SUSPENDED") return undefined
-    return Reflect.get(body, "status") === "purged" ? "purged" : "suspended"
+    const status: unknown = Reflect.get(body, "status")
+    if (status === "suspended" || status === "purged") return status
+    return Reflect.get(body, "code") === "TS-SUSPENDED" ? "suspended" : undefined
   } catch {
     return undefined
   }
 }
 
-const drain = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<void> =>
-  readText(response, ERROR_BODY_LIMIT).pipe(Effect.timeoutOption(DRAIN_TIMEOUT), Effect.ignore)
-
-/** 403: only the body tells a suspended association from a denied call. */
+/** 403: the body distinguishes a suspended association from a denied call. */
 const forbidden = (
   operation: string,
   response: HttpClientResponse.HttpClientResponse
@@ -67,24 +63,36 @@ const forbidden = (
     })
   )
 
-/**
- * The error that an answer with a status outside 2xx stands for. Its body is read
- * only where it matters, and otherwise drained within a small limit.
- */
+/** The wait that a 429 or 503 asks for, capped, and the words for it. */
+const waitOf = (
+  response: HttpClientResponse.HttpClientResponse,
+  now: number,
+  cap: number
+): { readonly retryAfter: Duration.Duration | undefined; readonly words: string } => {
+  const asked =
+    response.status === 429 || response.status === 503
+      ? parseRetryAfter(response.headers["retry-after"], now)
+      : undefined
+  if (asked === undefined) return { retryAfter: undefined, words: "" }
+  const retryAfter = Duration.millis(Math.min(asked, cap))
+  const capped = asked > cap ? `, capped at ${Duration.format(retryAfter)}` : ""
+  return { retryAfter, words: `; it asks to wait ${Duration.format(asked)}${capped}` }
+}
+
+/** The body is read only where it matters, and otherwise drained up to a small limit. */
 export const errorOfAnswer = (
   operation: string,
   response: HttpClientResponse.HttpClientResponse,
-  options: { readonly maxRetryAfter: Duration.Duration }
+  /** The longest believed `Retry-After`, in milliseconds. */
+  maxRetryAfter: number
 ): Effect.Effect<never, TenantManagerError> => {
   const { status } = response
   if (status === 403) return forbidden(operation, response)
-  return drain(response).pipe(
+  return readText(response, ERROR_BODY_LIMIT).pipe(
+    Effect.timeoutOption(DRAIN_TIMEOUT),
+    Effect.ignore,
     Effect.zipRight(Clock.currentTimeMillis),
     Effect.flatMap((now): Effect.Effect<never, TenantManagerError> => {
-      const retryAfter =
-        status === 429 || status === 503
-          ? parseRetryAfter(response.headers["retry-after"], now, options.maxRetryAfter)
-          : undefined
       if (status === 401) {
         return new TenantManagerUnauthorized({
           operation,
@@ -97,24 +105,12 @@ export const errorOfAnswer = (
           message: `${operation}: 404, no such tenant, no association with this service, or a wrong base URL or prefix`
         })
       }
-      const asked =
-        retryAfter === undefined ? "" : `; it asks to wait ${Duration.format(retryAfter)}`
-      if (status >= 500) {
-        return new TenantManagerUnavailable({
-          operation,
-          message: `${operation}: the tenant manager answered ${status}${asked}`,
-          status,
-          retryAfter,
-          cause: undefined
-        })
-      }
+      const { retryAfter, words } = waitOf(response, now, maxRetryAfter)
       const redirect = status >= 300 && status < 400 ? ", and redirects are not followed" : ""
-      return new TenantManagerRejected({
-        operation,
-        message: `${operation}: the tenant manager answered ${status}${redirect}${asked}`,
-        status,
-        retryAfter
-      })
+      const message = `${operation}: the tenant manager answered ${status}${redirect}${words}`
+      return status >= 500
+        ? new TenantManagerUnavailable({ operation, message, status, retryAfter, cause: undefined })
+        : new TenantManagerRejected({ operation, message, status, retryAfter })
     })
   )
 }

@@ -1,20 +1,17 @@
-/**
- * How long to wait before the next attempt.
- */
-import { Duration, Effect, Random } from "effect"
+import { Effect, Random } from "effect"
 
-/** Full jitter: anything from nothing to `base` doubled at each attempt, at most `cap`. */
+/** Waits between attempts, in milliseconds. */
 export interface Backoff {
-  readonly base: Duration.Duration
-  readonly cap: Duration.Duration
+  readonly base: number
+  readonly cap: number
   /** A subscription that lived this long starts the next attempts at `base` again. */
-  readonly resetAfter: Duration.Duration
+  readonly resetAfter: number
 }
 
-/** The longest wait before attempt number `attempt`, the first being 0. */
-export const ceiling = (backoff: Backoff, attempt: number): number =>
-  Math.min(Duration.toMillis(backoff.cap), Duration.toMillis(backoff.base) * 2 ** attempt)
+/** The longest wait after attempt number `attempt`, the first being 0. */
+export const longestWait = (backoff: Backoff, attempt: number): number =>
+  Math.min(backoff.cap, backoff.base * 2 ** attempt)
 
-/** The wait before attempt number `attempt`, drawn from `Random`. */
-export const delay = (backoff: Backoff, attempt: number): Effect.Effect<Duration.Duration> =>
-  Effect.map(Random.next, (random) => Duration.millis(random * ceiling(backoff, attempt)))
+/** The wait after attempt number `attempt`: full jitter, from 0 to `longestWait`. */
+export const nextWait = (backoff: Backoff, attempt: number): Effect.Effect<number> =>
+  Effect.map(Random.next, (random) => random * longestWait(backoff, attempt))

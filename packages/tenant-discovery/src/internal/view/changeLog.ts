@@ -14,22 +14,31 @@ export interface ChangeLog {
   readonly origin: object
   /** The log holds every change after this revision. */
   readonly completeAfter: number
+  /** The log holds every `ConnectionsChanged` after this revision. */
+  readonly connectionsCompleteAfter: number
   readonly changes: ReadonlyArray<LoggedChange>
 }
 
 /** At least this many of the last changes are kept. */
 export const KEPT_CHANGES = 4096
 
-export const emptyLog = (): ChangeLog => ({ origin: {}, completeAfter: 0, changes: [] })
+export const emptyLog = (): ChangeLog => ({
+  origin: {},
+  completeAfter: 0,
+  connectionsCompleteAfter: 0,
+  changes: []
+})
 
 /** The log with more changes. It is cut only when it holds twice what is kept. */
 export const append = (log: ChangeLog, changes: ReadonlyArray<LoggedChange>): ChangeLog => {
   const all = log.changes.concat(changes)
   if (all.length <= 2 * KEPT_CHANGES) return { ...log, changes: all }
-  const lastDropped = all[all.length - KEPT_CHANGES - 1]
+  const dropped = all.slice(0, -KEPT_CHANGES)
+  const connections = dropped.findLast(({ change }) => change._tag === "ConnectionsChanged")
   return {
     origin: log.origin,
-    completeAfter: lastDropped?.revision ?? log.completeAfter,
+    completeAfter: dropped.at(-1)?.revision ?? log.completeAfter,
+    connectionsCompleteAfter: connections?.revision ?? log.connectionsCompleteAfter,
     changes: all.slice(-KEPT_CHANGES)
   }
 }

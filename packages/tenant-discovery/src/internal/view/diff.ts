@@ -1,6 +1,7 @@
 /** The difference of two views, as a reader of changes gets it. */
 import type { Tenant, TenantId } from "../../Tenant.js"
 import type { TenantChange } from "../../TenantChange.js"
+import type { ConnectionsReason } from "../event/directive.js"
 import { type ChangeLog, changesAfter, type LoggedChange } from "./changeLog.js"
 import { find, merge, type Tenants } from "./tenants.js"
 
@@ -18,25 +19,51 @@ type LastChanges = { [Tag in TenantChange["_tag"]]?: number }
  * The changes that lead from `from` to `to`. Where the log of `to` reaches back to `from`, they
  * come in the order of the log, with their causes, conflated: a tenant that left and came back
  * is `Removed`, then `Added`. Otherwise the two collections are compared, in the order of the
- * IDs, and a removal has the cause `Forgotten`.
+ * IDs, and a removal has the cause `Forgotten`. No `ConnectionsChanged` is lost either way.
  */
 export const diff = (from: Snapshot, to: Snapshot): ReadonlyArray<TenantChange> => {
   const comparable = from.log.origin === to.log.origin && from.revision <= to.revision
   if (comparable && from.revision === to.revision) return []
   const logged = comparable ? changesAfter(to.log, from.revision) : undefined
-  return logged === undefined ? compared(from, to) : conflated(from, to, logged)
+  if (logged !== undefined) return conflated(from, to, logged)
+  return compared(from, to, comparable ? outdatedConnections(from, to.log) : () => undefined)
 }
 
-const compared = (from: Snapshot, to: Snapshot): ReadonlyArray<TenantChange> => {
+/**
+ * Why the connections of a tenant are out of date since `from`, a view that the log no longer
+ * reaches back to. Where the log may have dropped that too, those of every tenant are.
+ */
+const outdatedConnections = (from: Snapshot, log: ChangeLog) => {
+  const reasons = new Map<TenantId, ConnectionsReason>()
+  for (const { change, revision } of log.changes) {
+    if (revision > from.revision && change._tag === "ConnectionsChanged") {
+      reasons.set(change.tenant.id, change.reason)
+    }
+  }
+  const fallback = from.revision < log.connectionsCompleteAfter ? "CacheInvalidated" : undefined
+  return (id: TenantId): ConnectionsReason | undefined => reasons.get(id) ?? fallback
+}
+
+const compared = (
+  from: Snapshot,
+  to: Snapshot,
+  outdated: (id: TenantId) => ConnectionsReason | undefined
+): ReadonlyArray<TenantChange> => {
   const changes: Array<TenantChange> = []
   merge(from.tenants, to.tenants, (before, after) => {
-    if (before === undefined) {
-      if (after !== undefined) changes.push({ _tag: "Added", tenant: after })
-    } else if (after === undefined) {
+    // No change takes a name away: a tenant without its name left and came back.
+    const stayed = before?.name === undefined || after?.name !== undefined
+    if (before !== undefined && (after === undefined || !stayed)) {
       changes.push({ _tag: "Removed", tenant: before, cause: { _tag: "Forgotten" } })
-    } else if (before.name !== after.name) {
-      changes.push({ _tag: "Updated", tenant: after })
     }
+    if (after === undefined) return
+    if (before === undefined || !stayed) {
+      changes.push({ _tag: "Added", tenant: after })
+      return
+    }
+    const reason = outdated(after.id)
+    if (before.name !== after.name) changes.push({ _tag: "Updated", tenant: after })
+    if (reason !== undefined) changes.push({ _tag: "ConnectionsChanged", tenant: after, reason })
   })
   return changes
 }

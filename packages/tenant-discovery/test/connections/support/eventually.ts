@@ -1,6 +1,6 @@
 import { Effect, Schedule } from "effect"
 
-/** Lets other fibers run until the condition holds, without a clock: it is theirs to make it true. */
+/** Lets other fibers run until the condition holds. No clock moves. */
 export const eventually = (condition: () => boolean): Effect.Effect<void> =>
   Effect.suspend(() => (condition() ? Effect.void : Effect.fail("not yet"))).pipe(
     Effect.zipLeft(Effect.yieldNow()),

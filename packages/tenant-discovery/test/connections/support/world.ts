@@ -1,12 +1,10 @@
-/**
- * A real discovery over events and a tenant manager that the test plays itself,
- * all of it under the test clock.
- */
+/** A real discovery over events and a tenant manager that the test plays, under the test clock. */
 import { Deferred, Effect, Layer, Stream } from "effect"
-import { decodeSettings } from "../../../src/internal/connections/schema.js"
+import { decodeSettings } from "../../../src/internal/connections/connectionSchema.js"
 import { TenantId } from "../../../src/Tenant.js"
 import { TenantDiscovery } from "../../../src/TenantDiscovery.js"
 import { type SignalSink, TenantEvents } from "../../../src/TenantEvents.js"
+import { TenantListing } from "../../../src/TenantListing.js"
 import { TenantManager } from "../../../src/TenantManager.js"
 import {
   TenantManagerMalformedBody,
@@ -29,9 +27,10 @@ export const suspended = (): TenantManagerError =>
 export const notFound = (): TenantManagerError =>
   new TenantManagerNotFound({ operation: "test", message: "not found" })
 
-/** What `/connections` answers for a tenant whose credentials were rotated so many times. */
-export const bodyOf = (id: TenantId, rotation: number): unknown => ({
+/** The body of `/connections` after so many rotations. */
+export const bodyOf = (id: TenantId, rotation: number, limits: object = {}): unknown => ({
   id: `cfg-${id}`,
+  connectionSettings: limits,
   databases: {
     onboarding: {
       postgresql: {
@@ -52,9 +51,16 @@ export class World {
   readonly calls: Array<TenantId> = []
   underWay = 0
   mostUnderWayPerTenant = 0
-  /** What stands in for the answer, while it is set. */
+  /** The limits of the pools in every answer. */
+  limits: object = {}
+  /** Answered in place of the usual body. */
+  body: unknown
+  /** Answered in place of a body. */
   failure: ((id: TenantId) => TenantManagerError | undefined) | undefined
-  /** A request waits here, once it has read its answer. */
+  /** Runs in each request after its answer is read. */
+  onCall: (() => Effect.Effect<void>) | undefined
+  lists = 0
+  /** A request waits here after it has read its answer. */
   gate: ((id: TenantId) => Deferred.Deferred<void> | undefined) | undefined
   readonly sinks: Array<SignalSink> = []
   private readonly busy = new Map<TenantId, number>()
@@ -70,10 +76,10 @@ export class World {
 
   readonly manager = Layer.succeed(TenantManager, {
     service: "ledger",
-    listActiveTenants: Effect.sync(() => ({
-      tenants: [...this.ids].map((id) => ({ id, name: undefined })),
-      skipped: 0
-    })),
+    listActiveTenants: Effect.sync(() => {
+      this.lists++
+      return TenantListing.of([...this.ids].map((id) => ({ id, name: undefined })))
+    }),
     getConnections: (id) =>
       Effect.suspend(() => {
         this.calls.push(id)
@@ -81,10 +87,13 @@ export class World {
         this.busy.set(id, busy)
         this.mostUnderWayPerTenant = Math.max(this.mostUnderWayPerTenant, busy)
         const failure = this.failure?.(id)
-        const body = bodyOf(id, this.rotations.get(id) ?? 0)
+        const body = this.body ?? bodyOf(id, this.rotations.get(id) ?? 0, this.limits)
         const gate = this.gate?.(id)
         return Effect.zipRight(
-          gate === undefined ? Effect.void : Deferred.await(gate),
+          Effect.all([
+            this.onCall?.() ?? Effect.void,
+            gate === undefined ? Effect.void : Deferred.await(gate)
+          ]),
           failure === undefined
             ? Effect.mapError(
                 decodeSettings(body),
@@ -109,7 +118,7 @@ export class World {
     reconcileInterval: 0
   }).pipe(Layer.provide(this.tenantEvents), Layer.provideMerge(this.manager))
 
-  /** Publishes and waits until the discovery has taken it over. */
+  /** Publishes an event and waits until the discovery has applied it. */
   publish(type: string, id: TenantId): Effect.Effect<void, never, TenantDiscovery> {
     return this.awaitRevision(() => {
       this.events++
@@ -126,7 +135,7 @@ export class World {
     })
   }
 
-  /** New credentials, and the event that says so. */
+  /** New credentials, and the event of it. */
   rotate(id: TenantId): Effect.Effect<void, never, TenantDiscovery> {
     return Effect.suspend(() => {
       this.rotations.set(id, (this.rotations.get(id) ?? 0) + 1)
@@ -148,7 +157,7 @@ export class World {
     })
   }
 
-  /** The subscription is lost, `meanwhile` happens unheard, and it comes back. */
+  /** The subscription is lost, `meanwhile` runs, and it is back. */
   gap(meanwhile: () => void): Effect.Effect<void, never, TenantDiscovery> {
     return Effect.gen(this, function* () {
       const { status } = yield* TenantDiscovery

@@ -1,12 +1,10 @@
-/**
- * The HTTP clients that every test over a real server runs on, and their short hands.
- */
+/** The HTTP clients that every test over a real server runs on. */
 import { FetchHttpClient, type HttpClient } from "@effect/platform"
 import { NodeHttpClient } from "@effect/platform-node"
 import { Duration, Effect, type Layer, Redacted, Schedule } from "effect"
 import { TenantManager, type TenantManagerOptions } from "../../../src/TenantManager.js"
 
-/** Marked, so that it is found wherever it should not be. */
+/** Marked, so that a leak of it is found. */
 export const API_KEY = "s3cr3t/api+key=MARKED"
 
 export const clients: ReadonlyArray<
@@ -26,6 +24,16 @@ export const optionsFor = (
   apiKey: Redacted.make(API_KEY),
   ...options
 })
+
+/** What `run` throws. */
+export const thrownBy = (run: () => unknown): unknown => {
+  try {
+    run()
+  } catch (error) {
+    return error
+  }
+  throw new Error("expected it to throw")
+}
 
 /** One listing from a manager of its own. */
 export const list = (url: string | URL, options: Partial<TenantManagerOptions> = {}) =>

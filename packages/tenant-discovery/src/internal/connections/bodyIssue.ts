@@ -1,0 +1,89 @@
+/**
+ * What is wrong with a body, without a value from it: bodies are full of passwords.
+ */
+import { Option, type ParseResult, SchemaAST } from "effect"
+
+/** The body without fields that are null or undefined, at any depth. */
+export const dropNulls = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(dropNulls)
+  if (typeof value !== "object" || value === null) return value
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, field]) => field !== null && field !== undefined)
+      .map(([key, field]) => [key, dropNulls(field)])
+  )
+}
+
+/** The value without the field at `path`; the same value where there is no such field. */
+export const without = (value: unknown, path: ReadonlyArray<PropertyKey>): unknown => {
+  const [key, ...rest] = path
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value
+  const fields = Object.entries(value)
+  return Object.fromEntries(
+    rest.length === 0
+      ? fields.filter(([name]) => name !== key)
+      : fields.map(([name, field]) => [name, name === key ? without(field, rest) : field])
+  )
+}
+
+export interface BodyIssue {
+  readonly path: ReadonlyArray<PropertyKey>
+  readonly expected: string
+}
+
+const MAX_KEY = 64
+
+const step = (key: PropertyKey): string => {
+  if (typeof key === "number") return `[${key}]`
+  const name = String(key)
+  const short = name.length > MAX_KEY ? `${name.slice(0, MAX_KEY)}...` : name
+  return /^[A-Za-z0-9_-]+$/.test(short) ? `.${short}` : `[${JSON.stringify(short)}]`
+}
+
+/** `databases.onboarding.postgresql.port: expected a number`. */
+export const describeIssue = ({ expected, path }: BodyIssue): string =>
+  `${path.length === 0 ? "the body" : path.map(step).join("").replace(/^\./, "")}: ${expected}`
+
+const NAMES: Readonly<Record<string, string>> = {
+  StringKeyword: "text",
+  NumberKeyword: "a number",
+  BooleanKeyword: "true or false",
+  TypeLiteral: "an object",
+  TupleType: "an array"
+}
+
+/** A refinement's own description names its bounds, not the value. */
+const describe = (ast: SchemaAST.AST): string => {
+  if (ast._tag === "Transformation") return describe(ast.from)
+  if (ast._tag === "Refinement") {
+    return Option.getOrElse(SchemaAST.getDescriptionAnnotation(ast), () => describe(ast.from))
+  }
+  return NAMES[ast._tag] ?? "another type"
+}
+
+/** All issues. A generated message quotes the value, so only a message of the schema's own is used. */
+export const bodyIssues = (
+  issue: ParseResult.ParseIssue,
+  path: ReadonlyArray<PropertyKey> = []
+): ReadonlyArray<BodyIssue> => {
+  switch (issue._tag) {
+    case "Pointer":
+      return bodyIssues(issue.issue, path.concat(issue.path))
+    case "Composite": {
+      const inner = "_tag" in issue.issues ? [issue.issues] : issue.issues
+      return inner.flatMap((each) => bodyIssues(each, path))
+    }
+    case "Transformation":
+    case "Refinement":
+      return issue._tag === "Refinement" && issue.kind === "Predicate"
+        ? [{ path, expected: `expected ${describe(issue.ast)}` }]
+        : bodyIssues(issue.issue, path)
+    case "Missing":
+      return [{ path, expected: "missing" }]
+    case "Unexpected":
+    case "Forbidden":
+      return [{ path, expected: "not expected here" }]
+    case "Type":
+      return [{ path, expected: issue.message ?? `expected ${describe(issue.ast)}` }]
+  }
+}

@@ -1,0 +1,264 @@
+/**
+ * The cached settings of all tenants, and the rules for their use. Synchronous; every
+ * operation is told the time.
+ */
+import type { Deferred } from "effect"
+import type { TenantId } from "../../Tenant.js"
+import type { TenantChange } from "../../TenantChange.js"
+import type { TenantManagerError } from "../../TenantManagerError.js"
+import type { Moment } from "../moment.js"
+import { type Connections, makeConnections } from "./accessors.js"
+import { type ConnectionSettings, sameSettings, type TenantSettings } from "./connectionSchema.js"
+
+/** Durations in milliseconds. */
+export interface CacheSettings {
+  readonly ttl: number
+  /** 0: nothing stale is answered. */
+  readonly staleFor: number
+  readonly failureTtl: number
+  readonly inUseFor: number
+  readonly defaults: ConnectionSettings | undefined
+}
+
+export type Load = Deferred.Deferred<Connections, TenantManagerError>
+
+/**
+ * - `Current`: nothing says that they changed.
+ * - `Suspect`: an event about them may have been missed. They answer only while the tenant
+ *   manager cannot be asked.
+ * - `Outdated`: an event said that they changed. They answer nothing; the next settings are
+ *   compared with them.
+ */
+type Validity = "Current" | "Suspect" | "Outdated"
+
+interface Last {
+  readonly connections: Connections
+  /** When they were loaded, on the monotonic clock. */
+  readonly at: number
+  validity: Validity
+}
+
+interface Entry {
+  last: Last | undefined
+  failure: { readonly error: TenantManagerError; readonly until: number } | undefined
+  loading: Load | undefined
+  /** Grows with every change that makes a load in flight out of date. */
+  generation: number
+  lastRead: number
+  holders: number
+  /** The view's revision for which this tenant has caused a relist. */
+  relistedAt: number | undefined
+}
+
+/** The answer is about the tenant itself. */
+const isRefusal = (error: TenantManagerError): boolean =>
+  error._tag === "TenantManagerSuspended" ||
+  error._tag === "TenantManagerNotFound" ||
+  error._tag === "TenantManagerAccessDenied"
+
+/** The tenant manager says that a tenant is not active. It may end at any moment, so it is not cached. */
+export const saysInactive = (error: TenantManagerError): boolean =>
+  error._tag === "TenantManagerSuspended" || error._tag === "TenantManagerNotFound"
+
+export class SettingsCache {
+  private readonly entries = new Map<TenantId, Entry>()
+  private revisions = 0
+
+  constructor(private readonly settings: CacheSettings) {}
+
+  private entry(id: TenantId): Entry {
+    const known = this.entries.get(id)
+    if (known !== undefined) return known
+    const entry: Entry = {
+      last: undefined,
+      failure: undefined,
+      loading: undefined,
+      generation: 0,
+      lastRead: Number.NEGATIVE_INFINITY,
+      holders: 0,
+      relistedAt: undefined
+    }
+    this.entries.set(id, entry)
+    return entry
+  }
+
+  private isFresh(last: Last, now: Moment): boolean {
+    return last.validity === "Current" && now.mono - last.at < this.settings.ttl
+  }
+
+  /** What can be answered without a request; `undefined` where one is needed. */
+  peek(
+    id: TenantId,
+    now: Moment
+  ): { readonly ok: Connections } | { readonly failed: TenantManagerError } | undefined {
+    const entry = this.entry(id)
+    entry.lastRead = now.mono
+    const { failure, last } = entry
+    if (last !== undefined && this.isFresh(last, now)) return { ok: last.connections }
+    if (failure === undefined || now.mono >= failure.until) return undefined
+    const stale = this.stale(id, failure.error, now)
+    return stale === undefined ? { failed: failure.error } : { ok: stale }
+  }
+
+  /** What may be answered after a request has failed: the last settings, marked as stale. */
+  stale(id: TenantId, error: TenantManagerError, now: Moment): Connections | undefined {
+    const last = this.entries.get(id)?.last
+    if (last === undefined || last.validity === "Outdated" || isRefusal(error)) return undefined
+    const { staleFor, ttl } = this.settings
+    if (staleFor === 0 || now.mono - last.at >= ttl + staleFor) return undefined
+    return { ...last.connections, stale: true }
+  }
+
+  isCurrent(id: TenantId, revision: number): boolean {
+    const last = this.entries.get(id)?.last
+    return last?.connections.revision === revision && last.validity !== "Outdated"
+  }
+
+  loading(id: TenantId): Load | undefined {
+    return this.entries.get(id)?.loading
+  }
+
+  loadStarted(id: TenantId, load: Load): void {
+    this.entry(id).loading = load
+  }
+
+  /** Another load may start, however this one ended. */
+  loadEnded(id: TenantId, load: Load): void {
+    const entry = this.entries.get(id)
+    if (entry?.loading === load) entry.loading = undefined
+  }
+
+  generation(id: TenantId): number {
+    return this.entry(id).generation
+  }
+
+  /**
+   * Takes over loaded settings. They are cached only for an `active` tenant: no event tells
+   * when those of another one change.
+   */
+  loaded(
+    id: TenantId,
+    settings: TenantSettings,
+    active: boolean,
+    now: Moment
+  ): { readonly connections: Connections; readonly differs: boolean; readonly reloaded: boolean } {
+    const entry = this.entry(id)
+    const { last } = entry
+    const differs = last === undefined || !sameSettings(last.connections.settings, settings)
+    const connections = makeConnections({
+      tenantId: id,
+      settings,
+      revision: differs ? ++this.revisions : last.connections.revision,
+      loadedAt: now.wall,
+      stale: false,
+      defaults: this.settings.defaults
+    })
+    const reloaded = last !== undefined && (differs || last.validity !== "Current")
+    entry.loading = undefined
+    entry.failure = undefined
+    entry.last = { connections, at: now.mono, validity: active ? "Current" : "Outdated" }
+    if (!active) this.drop(id, entry)
+    return { connections, differs, reloaded }
+  }
+
+  /** Settings that are still fresh outlive a failed load. */
+  loadFailed(id: TenantId, error: TenantManagerError, active: boolean, now: Moment): void {
+    const entry = this.entry(id)
+    entry.loading = undefined
+    if (isRefusal(error) && entry.last !== undefined && !this.isFresh(entry.last, now)) {
+      entry.last.validity = "Outdated"
+    }
+    const until = now.mono + this.settings.failureTtl
+    entry.failure = active && !saysInactive(error) ? { error, until } : undefined
+    if (!active) this.drop(id, entry)
+  }
+
+  /** Whether this tenant has not yet caused a relist at this revision of the view. */
+  claimRelist(id: TenantId, revision: number): boolean {
+    const entry = this.entry(id)
+    if (entry.relistedAt === revision) return false
+    entry.relistedAt = revision
+    return true
+  }
+
+  /** Ends all; returns the loads that nothing else ends. */
+  close(): ReadonlyArray<Load> {
+    const loads = [...this.entries.values()].flatMap(({ loading }) => loading ?? [])
+    this.entries.clear()
+    return loads
+  }
+
+  hold(id: TenantId): void {
+    this.entry(id).holders++
+  }
+
+  release(id: TenantId): void {
+    const entry = this.entries.get(id)
+    if (entry === undefined) return
+    entry.holders--
+    if (entry.last === undefined || entry.last.validity === "Outdated") this.drop(id, entry)
+  }
+
+  /** Applies changes. Returns the tenants whose settings are to be loaded although nobody asks. */
+  changed(changes: ReadonlyArray<TenantChange>, now: Moment): ReadonlyArray<TenantId> {
+    const reload: Array<TenantId> = []
+    for (const { _tag, tenant } of changes) {
+      const entry = this.entries.get(tenant.id)
+      if (entry === undefined) continue
+      entry.generation++
+      entry.failure = undefined
+      if (entry.last !== undefined) {
+        if (_tag !== "Updated") entry.last.validity = "Outdated"
+        else if (entry.last.validity === "Current") entry.last.validity = "Suspect"
+      }
+      // Settings in use are kept: a tenant that comes back with the same ones keeps its revision.
+      if (_tag === "Removed") this.drop(tenant.id, entry)
+      else if (entry.last !== undefined && this.isInUse(entry, now)) reload.push(tenant.id)
+    }
+    return reload
+  }
+
+  /** Events may have been missed: suspects what is in use and drops the rest. Returns the former. */
+  suspectAll(now: Moment): ReadonlyArray<TenantId> {
+    const reload: Array<TenantId> = []
+    for (const [id, entry] of this.entries) {
+      entry.generation++
+      entry.failure = undefined
+      if (entry.last === undefined) continue
+      if (!this.isInUse(entry, now)) this.drop(id, entry)
+      else {
+        if (entry.last.validity === "Current") entry.last.validity = "Suspect"
+        reload.push(id)
+      }
+    }
+    return reload
+  }
+
+  /** Whether the settings wait to be replaced. */
+  awaitsReload(id: TenantId): boolean {
+    const validity = this.entries.get(id)?.last?.validity
+    return validity === "Suspect" || validity === "Outdated"
+  }
+
+  /** The tenants in use whose settings are older than half of `interval`. */
+  due(interval: number, now: Moment): ReadonlyArray<TenantId> {
+    return [...this.entries].flatMap(([id, entry]) =>
+      entry.last !== undefined &&
+      now.mono - entry.last.at >= interval / 2 &&
+      this.isInUse(entry, now)
+        ? [id]
+        : []
+    )
+  }
+
+  private isInUse(entry: Entry, now: Moment): boolean {
+    return entry.holders > 0 || now.mono - entry.lastRead < this.settings.inUseFor
+  }
+
+  /** Forgets what nobody holds. */
+  private drop(id: TenantId, entry: Entry): void {
+    if (entry.holders > 0) return
+    entry.last = undefined
+    if (entry.loading === undefined) this.entries.delete(id)
+  }
+}

@@ -1,0 +1,329 @@
+/**
+ * Loads the settings of tenants, follows the discovery, and reports what became of settings.
+ */
+import { Chunk, Deferred, Duration, Effect, FiberMap, Metric, Option, Random, Stream } from "effect"
+import type { DiscoveryStatus } from "../../DiscoveryStatus.js"
+import type { Tenant, TenantId } from "../../Tenant.js"
+import { TenantDiscovery } from "../../TenantDiscovery.js"
+import { TenantManager } from "../../TenantManager.js"
+import { type TenantManagerError, TenantManagerUnavailable } from "../../TenantManagerError.js"
+import { TenantView } from "../../TenantView.js"
+import { metricLabels } from "../metricLabels.js"
+import { momentOf } from "../moment.js"
+import type { Connections } from "./accessors.js"
+import { type CacheSettings, type Load, saysInactive, SettingsCache } from "./cache.js"
+import * as Metrics from "./connectionMetrics.js"
+import type { TenantSettings } from "./connectionSchema.js"
+
+/**
+ * What became of a tenant's settings.
+ *
+ * - `Invalidated`: an event said that they changed. They are loaded again if they are in use.
+ * - `Reloaded`: they were loaded again. The same `connections.revision` as before means that
+ *   they turned out to be the same.
+ * - `Removed`: the tenant left the active set.
+ */
+export type ConnectionsChange =
+  | { readonly _tag: "Invalidated"; readonly tenant: Tenant }
+  | Reloaded
+  | { readonly _tag: "Removed"; readonly tenant: Tenant }
+
+export interface Reloaded {
+  readonly _tag: "Reloaded"
+  readonly tenant: Tenant
+  readonly connections: Connections
+}
+
+/** Durations in milliseconds. */
+export interface LoaderSettings extends CacheSettings {
+  readonly rotationJitter: number
+  /** 0: no revalidation. */
+  readonly checkInterval: number
+}
+
+/** One reader of the changes: the latest of each tenant that it has not read yet. */
+interface Reader {
+  readonly pending: Map<TenantId, ConnectionsChange>
+  readonly wake: Effect.Latch
+}
+
+/** How often one load asks while changes overtake its requests. */
+const MAX_ATTEMPTS = 6
+const FIRST_BACKOFF = 100
+const CHECKS_AT_ONCE = 4
+const RELIST_DELAY = 1000
+const SHOWN_PARTS = 3
+
+const unavailable = (message: string): TenantManagerError =>
+  new TenantManagerUnavailable({
+    operation: "get connections",
+    message,
+    status: undefined,
+    retryAfter: undefined,
+    cause: undefined
+  })
+
+/** Whether `status` is the first with a subscription after a time without one, of which the reader may have seen nothing. */
+const closesGap = (last: DiscoveryStatus, status: DiscoveryStatus): boolean => {
+  if (status === last || (status.mode !== "Live" && status.mode !== "Resyncing")) return false
+  const lost = status.lastError?._tag === "SubscriptionLost" && status.lastError !== last.lastError
+  const began = status.mode === last.mode && status.since !== last.since
+  const relapsed = last.mode === "Live" && status.mode === "Resyncing"
+  return last.mode === "BootstrapOnly" || lost || began || relapsed
+}
+
+/** From `from` to `to`, in milliseconds. */
+const randomSleep = (from: number, to: number): Effect.Effect<void> =>
+  Effect.flatMap(Random.next, (random) =>
+    Effect.sleep(Duration.millis(from + random * (to - from)))
+  )
+
+export const make = (settings: LoaderSettings) =>
+  Effect.gen(function* () {
+    const discovery = yield* TenantDiscovery
+    const manager = yield* TenantManager
+    const clock = yield* Effect.clock
+    const scope = yield* Effect.scope
+    const labelled = yield* metricLabels({ service: manager.service })
+    const loads = labelled(Metrics.loads)
+    const failures = labelled(Metrics.failures)
+    const now = () => momentOf(clock)
+
+    const cache = new SettingsCache(settings)
+    const readers = new Set<Reader>()
+    let seen = yield* discovery.view.get
+    let lastStatus = yield* discovery.status.get
+    let relisting = false
+    let closed = false
+
+    // Runs when every fiber below has ended: fails the callers that still wait.
+    yield* Effect.addFinalizer(() =>
+      Effect.suspend(() => {
+        closed = true
+        for (const { wake } of readers) wake.unsafeOpen()
+        return Effect.forEach(
+          cache.close(),
+          (load) => Deferred.fail(load, unavailable("the tenant connections are closed")),
+          { discard: true }
+        )
+      })
+    )
+    const reloads = yield* FiberMap.make<TenantId>()
+
+    const inBackground = <A, E>(id: TenantId, effect: Effect.Effect<A, E>) =>
+      effect.pipe(
+        Effect.annotateLogs({ tenant_id: id, service: manager.service }),
+        Effect.interruptible
+      )
+
+    const emit = (change: ConnectionsChange): void => {
+      for (const { pending, wake } of readers) {
+        pending.delete(change.tenant.id)
+        pending.set(change.tenant.id, change)
+        wake.unsafeOpen()
+      }
+    }
+
+    /** Takes over the discovery's present state. Returns the tenants to reload. */
+    const observe = (status: DiscoveryStatus, view: TenantView): ReadonlyArray<TenantId> => {
+      const reload: Array<TenantId> = []
+      if (view.revision > seen.revision) {
+        const changes = TenantView.diff(seen, view)
+        seen = view
+        reload.push(...cache.changed(changes, now()))
+        for (const { _tag, tenant } of changes) {
+          if (_tag === "Removed") emit({ _tag, tenant })
+          else if (_tag === "ConnectionsChanged") emit({ _tag: "Invalidated", tenant })
+        }
+      }
+      if (closesGap(lastStatus, status)) reload.push(...cache.suspectAll(now()))
+      lastStatus = status
+      return reload
+    }
+
+    /** The random wait spreads the requests of many replicas; a caller of `get` does not wait for it. */
+    const reloadSoon = (id: TenantId): Effect.Effect<unknown> =>
+      FiberMap.run(
+        reloads,
+        id,
+        randomSleep(0, settings.rotationJitter).pipe(
+          Effect.zipRight(Effect.suspend(() => (cache.awaitsReload(id) ? ask(id) : Effect.void))),
+          Effect.catchAllCause((cause) =>
+            Effect.logWarning(
+              "reload of connection settings failed; retrying at the next check or use",
+              cause
+            )
+          ),
+          (effect) => inBackground(id, effect)
+        ),
+        { onlyIfMissing: true }
+      )
+
+    /** Also run before each answer: what the discovery knows holds at once, whether its stream has reported it or not. */
+    const sync: Effect.Effect<void> = Effect.suspend(() =>
+      Effect.zipWith(discovery.status.get, discovery.view.get, observe).pipe(
+        Effect.flatMap((reload) =>
+          reload.length === 0 || closed
+            ? Effect.void
+            : Effect.forEach(reload, reloadSoon, { discard: true })
+        )
+      )
+    )
+
+    /** Repeats the request while changes overtake it, with a backoff and a bound. */
+    const load = (id: TenantId, attempt = 1): Effect.Effect<Connections, TenantManagerError> =>
+      Effect.gen(function* () {
+        const generation = cache.generation(id)
+        const answer = yield* Effect.either(manager.getConnections(id))
+        yield* sync
+        if (cache.generation(id) === generation) {
+          return yield* answer._tag === "Right" ? loaded(id, answer.right) : failed(id, answer.left)
+        }
+        if (attempt === MAX_ATTEMPTS) {
+          return yield* failed(
+            id,
+            unavailable(
+              `the settings of tenant ${id} changed during each of ${MAX_ATTEMPTS} requests for them`
+            )
+          )
+        }
+        if (attempt > 1) {
+          const backoff = FIRST_BACKOFF * 2 ** (attempt - 2)
+          yield* randomSleep(backoff / 2, backoff)
+        }
+        return yield* load(id, attempt + 1)
+      })
+
+    const loaded = (id: TenantId, answer: TenantSettings): Effect.Effect<Connections> =>
+      Effect.suspend(() => {
+        loads.unsafeUpdate(1, [])
+        const { connections, differs, reloaded } = cache.loaded(id, answer, seen.has(id), now())
+        const tenant = seen.get(id)
+        if (reloaded && tenant !== undefined) emit({ _tag: "Reloaded", tenant, connections })
+        const bad = answer.unreadable ?? []
+        if (!differs || bad.length === 0) return Effect.succeed(connections)
+        const shown = bad.slice(0, SHOWN_PARTS).map(({ message }) => message)
+        return Effect.as(
+          Effect.logWarning(
+            `connection settings: ${bad.length} unreadable, such as ${shown.join("; ")}; using the others`
+          ),
+          connections
+        )
+      })
+
+    const failed = (id: TenantId, error: TenantManagerError) =>
+      Effect.suspend(() => {
+        Metric.tagged(failures, "error", error._tag).unsafeUpdate(1, [])
+        const active = seen.has(id)
+        cache.loadFailed(id, error, active, now())
+        return Effect.zipRight(
+          active && saysInactive(error) ? relist(id) : Effect.void,
+          Effect.fail(error)
+        )
+      })
+
+    /** The view has a tenant that the tenant manager refuses: the view may be wrong. Once a tenant and revision. */
+    const relist = (id: TenantId): Effect.Effect<void> =>
+      Effect.suspend(() => {
+        if (relisting || !cache.claimRelist(id, seen.revision)) return Effect.void
+        relisting = true
+        return Effect.logWarning("connection settings of an active tenant refused; relisting").pipe(
+          Effect.zipRight(randomSleep(0, RELIST_DELAY)),
+          Effect.zipRight(Effect.ignore(discovery.refresh)),
+          Effect.ensuring(Effect.sync(() => (relisting = false))),
+          (effect) => inBackground(id, effect),
+          Effect.forkIn(scope),
+          Effect.asVoid
+        )
+      })
+
+    /** Joins the load in flight or starts one, which goes on when its caller is interrupted. */
+    const ask = (id: TenantId): Effect.Effect<Connections, TenantManagerError> =>
+      Effect.flatMap(Deferred.make<Connections, TenantManagerError>(), (started: Load) => {
+        const inFlight = cache.loading(id)
+        if (inFlight !== undefined) return Deferred.await(inFlight)
+        cache.loadStarted(id, started)
+        return load(id).pipe(
+          Effect.onExit((exit) => {
+            cache.loadEnded(id, started)
+            return Deferred.done(started, exit)
+          }),
+          (effect) => inBackground(id, effect),
+          Effect.forkIn(scope),
+          Effect.zipRight(Deferred.await(started))
+        )
+      })
+
+    const get = (id: TenantId): Effect.Effect<Connections, TenantManagerError> =>
+      Effect.flatMap(sync, () => {
+        if (closed) return Effect.fail(unavailable("the tenant connections are closed"))
+        const known = cache.peek(id, now())
+        if (known !== undefined) {
+          return "ok" in known ? Effect.succeed(known.ok) : Effect.fail(known.failed)
+        }
+        return Effect.catchAll(ask(id), (error) => {
+          const stale = cache.stale(id, error, now())
+          return stale === undefined ? Effect.fail(error) : Effect.succeed(stale)
+        })
+      })
+
+    /** Finds the rotations of which no event came. A failure leaves the settings as they are. */
+    const revalidate = Effect.suspend(() =>
+      Effect.forEach(
+        cache.due(settings.checkInterval, now()).filter((id) => seen.has(id)),
+        (id) => Effect.exit(ask(id)),
+        { concurrency: CHECKS_AT_ONCE, discard: true }
+      )
+    )
+    if (settings.checkInterval > 0) {
+      yield* randomSleep(settings.checkInterval * 0.75, settings.checkInterval * 1.25).pipe(
+        Effect.zipRight(revalidate),
+        Effect.forever,
+        Effect.interruptible,
+        Effect.forkScoped
+      )
+    }
+
+    yield* Stream.merge(
+      Stream.map(discovery.view.changes, () => undefined),
+      Stream.map(discovery.status.changes, () => undefined)
+    ).pipe(
+      Stream.runForEach(() => sync),
+      Effect.interruptible,
+      Effect.forkScoped
+    )
+
+    const register = Effect.acquireRelease(
+      Effect.sync((): Reader => {
+        const reader: Reader = { pending: new Map(), wake: Effect.unsafeMakeLatch(closed) }
+        readers.add(reader)
+        return reader
+      }),
+      (reader) => Effect.sync(() => readers.delete(reader))
+    )
+    const read = ({ pending, wake }: Reader) =>
+      Effect.zipRight(
+        wake.await,
+        Effect.suspend(() => {
+          const changes = Chunk.fromIterable([...pending.values()])
+          pending.clear()
+          if (closed && Chunk.isEmpty(changes)) return Effect.fail(Option.none())
+          if (!closed) wake.unsafeClose()
+          return Effect.succeed(changes)
+        })
+      )
+
+    return {
+      get,
+      hold: (id: TenantId) =>
+        Effect.acquireRelease(
+          Effect.sync(() => cache.hold(id)),
+          () => Effect.sync(() => cache.release(id))
+        ),
+      isCurrent: (id: TenantId, revision: number) =>
+        Effect.map(sync, () => cache.isCurrent(id, revision)),
+      changes: Stream.unwrapScoped(
+        Effect.map(register, (reader) => Stream.repeatEffectChunkOption(read(reader)))
+      )
+    }
+  })

@@ -1,0 +1,34 @@
+/**
+ * What a pool and the work that uses its resources know of each other through the context.
+ */
+import { Context, type Effect } from "effect"
+
+/**
+ * The run that resources are built for. A worker provides this around each run, so that
+ * every layer that is built within the run sees it, however the layers are merged or nested.
+ */
+export class ResourceHolder extends Context.Reference<ResourceHolder>()(
+  "tenant-discovery/ResourceHolder",
+  { defaultValue: (): ResourceHolderShape => ({ revoke: undefined }) }
+) {}
+
+export interface ResourceHolderShape {
+  /**
+   * Interrupts the run and returns at once; `undefined` outside of a run. The worker
+   * starts the run again if its tenant is still active.
+   */
+  readonly revoke: Effect.Effect<void> | undefined
+}
+
+/**
+ * The resource that services which a pool isolates (an open transaction, say) belong to:
+ * the innermost one, of a pool that isolates services, that the work runs with.
+ */
+export class IsolatedResource extends Context.Reference<IsolatedResource>()(
+  "tenant-discovery/IsolatedResource",
+  { defaultValue: (): IsolatedResourceShape => ({ resource: undefined }) }
+) {}
+
+export interface IsolatedResourceShape {
+  readonly resource: object | undefined
+}

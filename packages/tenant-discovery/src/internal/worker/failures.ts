@@ -1,0 +1,129 @@
+/**
+ * The tenants whose last run failed: their backoff, and what the log says of them.
+ *
+ * A tenant is logged when it starts to fail and when it recovers. What it does in between is
+ * counted, and logged as one summary per minute: a shared database that is down must not write a
+ * line per tenant and tick.
+ */
+import { Cause, Effect, Inspectable, type Schedule } from "effect"
+import type { TenantId } from "../../Tenant.js"
+import { currentMoment } from "../moment.js"
+import { makeDelays, type NextDelay } from "./delays.js"
+import { quietly } from "./transitions.js"
+import type { TenantWorkFailure } from "./workerStatus.js"
+
+/** A tenant that fails. */
+export interface Failing<E, R> {
+  /** Failures in a row. */
+  readonly count: number
+  readonly last: TenantWorkFailure
+  /** The last delay of the schedule, in milliseconds; 0 without a schedule. */
+  readonly delay: number
+  /** The schedule has no more delays. */
+  readonly exhausted: boolean
+  /** Monotonic milliseconds. */
+  readonly retryAt: number
+  readonly next: NextDelay<Cause.Cause<E>, R> | undefined
+}
+
+const REPORT_INTERVAL = "1 minute"
+const MAX_TEXT = 500
+
+const messageOf = (cause: Cause.Cause<unknown>): string => {
+  if (Cause.isEmpty(cause)) return "the work ended"
+  try {
+    const error = Cause.squash(cause)
+    const text =
+      error instanceof Error
+        ? `${error.name}: ${error.message}`
+        : Inspectable.toStringUnknown(error)
+    return text.slice(0, MAX_TEXT)
+  } catch {
+    return "an error that cannot be shown"
+  }
+}
+
+export const makeFailures = <E, R>(
+  schedule: Schedule.Schedule<unknown, Cause.Cause<E>, R> | undefined
+) => {
+  const failing = new Map<TenantId, Failing<E, R>>()
+  /** Open: some tenants fail. Without them no timer runs. */
+  const some = Effect.unsafeMakeLatch(false)
+  let repeats = 0
+  let repeating = new Set<TenantId>()
+  let example = ""
+
+  const log = (
+    id: TenantId,
+    cause: Cause.Cause<E>,
+    { count, last }: Failing<E, R>,
+    next: string
+  ) => {
+    if (count === 1) {
+      const event = Cause.isEmpty(cause) ? "run ended" : "run failed"
+      return Effect.logWarning(`${event}; ${next}`, cause)
+    }
+    repeats += 1
+    repeating.add(id)
+    example = `${id}: ${last.message}`
+    return Effect.logDebug(`run failed again; ${next}`, cause)
+  }
+
+  /** The tenant succeeded, or ran for long enough. */
+  const recovered = (id: TenantId): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      const before = failing.get(id)
+      if (before === undefined) return Effect.void
+      failing.delete(id)
+      const log = Effect.logInfo(`run recovered; failures in a row: ${before.count}`)
+      return quietly(Effect.annotateLogs(log, "tenant_id", id))
+    })
+
+  const logSummary = Effect.suspend(() => {
+    if (repeats === 0) return Effect.void
+    const text = `runs keep failing (failures in the last minute: ${repeats}, tenants: ${repeating.size}); for example ${example}`
+    repeats = 0
+    repeating = new Set()
+    return quietly(Effect.logWarning(text))
+  })
+
+  return {
+    recovered,
+    get: (id: TenantId) => failing.get(id),
+    entries: () => failing.entries(),
+    /** Forgets a tenant that was removed. */
+    forget: (id: TenantId) => failing.delete(id),
+
+    /** Counts a failure (an empty cause: the work ended) and logs it; `what` says what follows. */
+    failed: (id: TenantId, cause: Cause.Cause<E>, what: (failing: Failing<E, R>) => string) =>
+      Effect.gen(function* () {
+        const { mono, wall } = yield* currentMoment
+        const before = failing.get(id)
+        const next = before?.next ?? (schedule && makeDelays(schedule))
+        const given = next === undefined ? 0 : yield* next(cause)
+        const delay = given ?? before?.delay ?? 0
+        const now: Failing<E, R> = {
+          count: (before?.count ?? 0) + 1,
+          last: { at: wall, message: messageOf(cause) },
+          delay,
+          exhausted: given === undefined,
+          retryAt: mono + delay,
+          next
+        }
+        failing.set(id, now)
+        some.unsafeOpen()
+        yield* quietly(log(id, cause, now, what(now)))
+        return now
+      }),
+
+    /** Once a minute while tenants fail: finds those that have recovered, writes the summary. */
+    report: (hasRecovered: (id: TenantId) => boolean) =>
+      Effect.gen(function* () {
+        yield* some.await
+        yield* Effect.sleep(REPORT_INTERVAL)
+        yield* Effect.forEach([...failing.keys()].filter(hasRecovered), recovered)
+        yield* logSummary
+        if (failing.size === 0) yield* some.close
+      })
+  }
+}

@@ -1,0 +1,324 @@
+/** Law 11: nothing that arrives, and no code of the user, stops the loop. */
+import { describe, expect, it, vi } from "@effect/vitest"
+import {
+  Clock,
+  Context,
+  Duration,
+  Effect,
+  Fiber,
+  Layer,
+  Logger,
+  LogLevel,
+  Option,
+  TestClock,
+  Tracer
+} from "effect"
+import * as Metrics from "../../src/internal/metrics.js"
+import { reduce } from "../../src/internal/discovery/reducer.js"
+import type { Input, Reducer } from "../../src/internal/discovery/state.js"
+import { TenantDiscovery } from "../../src/index.js"
+import { TestEvent, TestTenantEvents, TestTenantManager } from "../../src/testing.js"
+import { makeCollector } from "../support/collector.js"
+import {
+  SERVICE,
+  type WorldOptions,
+  edges,
+  discovery,
+  world,
+  settle,
+  debounced,
+  refresh,
+  status,
+  ids,
+  active,
+  mode,
+  recordChanges,
+  refreshHeld,
+  over,
+  scenario
+} from "./harness.js"
+
+/** A reducer that throws for inputs that match, while it is armed. */
+const faulty = (matches: (input: Input) => boolean) => {
+  let armed = false
+  const reducer: Reducer = (settings, state, inputs, now) => {
+    if (armed && inputs.some(matches)) throw new Error("a fault of the test")
+    return reduce(settings, state, inputs, now)
+  }
+  return {
+    reducer,
+    arm: (on: boolean) => {
+      armed = on
+    }
+  }
+}
+
+const isTag = (tag: Input["_tag"]) => (input: Input) => input._tag === tag
+
+/** Declares a test with such a reducer; `arm` turns it on and off. */
+const faultyScenario = (
+  matches: (input: Input) => boolean,
+  name: string,
+  body: (arm: (on: boolean) => void) => Parameters<typeof scenario>[1]
+) => {
+  const { arm, reducer } = faulty(matches)
+  over({ tenants: ["a"], reducer })(name, body(arm))
+}
+
+describe("an input that cannot be applied", () => {
+  faultyScenario(
+    (input) => input._tag === "Events" && input.events.some(({ tenantId }) => tenantId === "bad"),
+    "costs itself alone; the rest of its batch applies, and a relist follows",
+    (arm) =>
+      function* ({ events, log, manager }) {
+        arm(true)
+        yield* manager.set(["a", "b", "bad", "c"])
+        yield* events.send(
+          ...["b", "bad", "c"].map((id) => TestEvent.associated(id, SERVICE)),
+          TestEvent.tenantDeleted("a")
+        )
+        expect(yield* active).toEqual(ids("b", "c"))
+        expect(log.messages("ERROR")).toEqual(["Events could not be applied; relisting"])
+        yield* TestClock.adjust(Duration.millis(500))
+        expect(yield* active).toEqual(ids("a", "b", "bad", "c"))
+      }
+  )
+
+  faultyScenario(
+    isTag("Listed"),
+    "fails a list in flight and its refresh; events of the batch apply",
+    (arm) =>
+      function* ({ manager }) {
+        const events = yield* TestTenantEvents
+        const held = yield* refreshHeld
+        arm(true)
+        // One batch: an event, the answer of the list, and another event.
+        yield* events.send(TestEvent.associated("b", SERVICE))
+        yield* held.release
+        yield* events.send(TestEvent.associated("c", SERVICE))
+        const error = yield* Effect.flip(held.finish)
+        expect(error._tag).toBe("TenantManagerUnavailable")
+        expect(yield* active).toEqual(ids("a", "b", "c"))
+        expect((yield* status).lastError).toMatchObject({ _tag: "ListFailed", error })
+        arm(false)
+        yield* manager.set(["a", "c", "d"])
+        yield* TestClock.adjust(Duration.seconds(1))
+        expect(yield* active).toEqual(ids("a", "c", "d"))
+        yield* refresh
+      }
+  )
+
+  faultyScenario(
+    isTag("ListFailed"),
+    "ends a list that failed, and lists again",
+    (arm) =>
+      function* ({ manager }) {
+        arm(true)
+        yield* manager.fail(undefined, 1)
+        yield* Effect.flip(refresh)
+        yield* manager.add("b")
+        yield* TestClock.adjust(Duration.seconds(1))
+        expect(yield* active).toEqual(ids("a", "b"))
+      }
+  )
+
+  faultyScenario(
+    isTag("Refresh"),
+    "fails its refresh",
+    (arm) =>
+      function* () {
+        arm(true)
+        expect((yield* Effect.flip(refresh))._tag).toBe("TenantManagerUnavailable")
+        arm(false)
+        yield* refresh
+      }
+  )
+
+  faultyScenario(
+    () => true,
+    "does not stop the loop when every input is one",
+    (arm) =>
+      function* ({ events, manager }) {
+        const held = yield* manager.hold()
+        const refreshing = yield* Effect.fork(Effect.exit(refresh))
+        yield* held.asked
+        arm(true)
+        yield* events.send(TestEvent.associated("b", SERVICE), "{")
+        yield* events.lose()
+        yield* events.subscribed
+        yield* held.release
+        expect((yield* Fiber.join(refreshing))._tag).toBe("Failure")
+        yield* TestClock.adjust(Duration.minutes(1))
+        arm(false)
+        yield* manager.add("c")
+        yield* TestClock.adjust(Duration.minutes(1))
+        expect(yield* active).toEqual(ids("a", "c"))
+        yield* refresh
+      }
+  )
+})
+
+/** Does what makes the discovery log, count and trace, and checks that all of it has its effect. */
+const everything = Effect.gen(function* () {
+  const events = yield* TestTenantEvents
+  const manager = yield* TestTenantManager
+  const service = yield* TenantDiscovery
+  const added: Array<string> = []
+  const changes = yield* recordChanges
+  yield* service.onTenantAdded(({ id }) => {
+    added.push(id)
+    return Effect.fail("a failure of the test")
+  })
+  yield* events.send(
+    "{",
+    TestEvent.associated("b", SERVICE),
+    TestEvent.cacheInvalidated("a", "other"),
+    { event_type: "tenant.renamed", tenant_id: "a" },
+    TestEvent.associated("c", SERVICE)
+  )
+  expect(yield* active).toEqual(ids("a", "b", "c"))
+  yield* manager.fail(undefined, 1)
+  yield* Effect.flip(refresh)
+  yield* events.lose()
+  expect(yield* mode).toBe("BootstrapOnly")
+  yield* manager.set(["a", "c", "d"])
+  yield* debounced
+  yield* events.subscribed
+  yield* TestClock.adjust(Duration.seconds(1))
+  expect(yield* mode).toBe("Live")
+  yield* manager.set([])
+  const refreshing = yield* Effect.fork(refresh)
+  yield* TestClock.adjust(Duration.seconds(1))
+  yield* Fiber.join(refreshing)
+  expect(yield* active).toEqual([])
+  expect(added).toEqual(["b", "c", "d"])
+  expect([...changes].sort()).toEqual([
+    "+b",
+    "+c",
+    "+d",
+    ...["a", "b", "c", "d"].map((id) => `-${id} Listing`)
+  ])
+})
+
+const fault = (): never => {
+  throw new Error("a fault of the test")
+}
+
+describe("code of the user that throws does not change what the discovery does", () => {
+  const one: WorldOptions = { tenants: ["a"] }
+
+  it.scoped("without a fault", () => everything.pipe(Effect.provide(world(one))))
+
+  it.scoped("a logger", () =>
+    everything.pipe(
+      Effect.provide(world(one)),
+      Effect.provide(
+        Layer.merge(
+          Logger.replace(Logger.defaultLogger, Logger.make(fault)),
+          Logger.minimumLogLevel(LogLevel.All)
+        )
+      )
+    )
+  )
+
+  it.scoped("a tracer", () =>
+    everything.pipe(
+      Effect.provide(world(one)),
+      Effect.withTracer(Tracer.make({ context: (f) => f(), span: fault }))
+    )
+  )
+
+  it.scoped("a metric", () => {
+    const metrics = vi.spyOn(Metrics, "discoveryMetrics").mockReturnValue({
+      countEvents: fault,
+      countList: fault,
+      countDrift: fault,
+      setTenants: fault
+    })
+    return Effect.gen(function* () {
+      yield* everything
+      expect(metrics).toHaveBeenCalledOnce()
+    }).pipe(Effect.provide(world(one)), Effect.ensuring(Effect.sync(() => metrics.mockRestore())))
+  })
+})
+
+describe("a clock", () => {
+  /** The test clock with some of its functions replaced. */
+  const clockWith = (replace: (clock: Clock.Clock) => Partial<Clock.Clock>) =>
+    Effect.map(Effect.clock, (clock): Clock.Clock => ({
+      [Clock.ClockTypeId]: Clock.ClockTypeId,
+      unsafeCurrentTimeMillis: () => clock.unsafeCurrentTimeMillis(),
+      unsafeCurrentTimeNanos: () => clock.unsafeCurrentTimeNanos(),
+      currentTimeMillis: clock.currentTimeMillis,
+      currentTimeNanos: clock.currentTimeNanos,
+      sleep: (duration) => clock.sleep(duration),
+      ...replace(clock)
+    }))
+
+  it.scoped("whose timers fire early does not end the relists", () =>
+    Effect.gen(function* () {
+      const manager = yield* TestTenantManager
+      const early = yield* clockWith((clock) => ({
+        sleep: (duration) =>
+          clock.sleep(
+            Duration.greaterThan(duration, "1 second")
+              ? Duration.subtract(duration, "1 millis")
+              : duration
+          )
+      }))
+      yield* Effect.withClock(Layer.build(discovery()), early)
+      yield* TestClock.adjust(Duration.minutes(10))
+      expect(yield* manager.calls).toBeGreaterThan(8)
+    }).pipe(Effect.provide(edges()))
+  )
+
+  it.scoped("whose wall time jumps back or forth changes no wait and no age", () =>
+    Effect.gen(function* () {
+      let offset = 0
+      const manager = yield* TestTenantManager
+      const jumping = yield* clockWith((clock) => ({
+        unsafeCurrentTimeMillis: () => clock.unsafeCurrentTimeMillis() + offset,
+        currentTimeMillis: Effect.map(clock.currentTimeMillis, (millis) => millis + offset)
+      }))
+      const context = yield* Effect.withClock(Layer.build(discovery()), jumping)
+      const { requireFresh } = Context.get(context, TenantDiscovery)
+      yield* manager.fail()
+      for (const jump of [-3_600_000, 7_200_000]) {
+        offset += jump
+        yield* TestClock.adjust(Duration.seconds(20))
+      }
+      yield* requireFresh(Duration.seconds(40))
+      yield* Effect.flip(requireFresh(Duration.seconds(39)))
+      yield* manager.recover
+      yield* TestClock.adjust(Duration.minutes(2))
+      yield* requireFresh(Duration.seconds(72))
+    }).pipe(Effect.provide(edges()))
+  )
+})
+
+describe("spans", () => {
+  it.scoped("are one for each applied event, without a parent", () =>
+    Effect.gen(function* () {
+      const { observed, spans } = yield* makeCollector
+      const send = Effect.flatMap(TestTenantEvents, (events) =>
+        events.send(
+          TestEvent.associated("b", SERVICE, { event_id: "evt-b" }),
+          TestEvent.associated("c", "other"),
+          "garbage"
+        )
+      )
+      yield* observed(Effect.zipRight(send, settle).pipe(Effect.provide(world())))
+      const name = "event.tenant_event_listener.handle_message"
+      const own = spans.filter((span) => span.name === name)
+      expect(own.map((span) => Object.fromEntries(span.attributes))).toEqual([
+        {
+          event_type: "tenant.service.associated",
+          tenant_id: "b",
+          event_id: "evt-b",
+          service: SERVICE
+        }
+      ])
+      expect(own[0]?.parent).toEqual(Option.none())
+    })
+  )
+})

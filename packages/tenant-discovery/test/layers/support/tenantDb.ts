@@ -1,0 +1,146 @@
+/** A pool whose resources, builds and releases a test sees and controls. */
+import { it } from "@effect/vitest"
+import { Context, Effect, Exit, Fiber, Layer, Logger, Redacted, Scope, TestClock } from "effect"
+import { TenantId } from "../../../src/Tenant.js"
+import { TenantConnections } from "../../../src/TenantConnections.js"
+import type { TenantDiscovery } from "../../../src/TenantDiscovery.js"
+import * as TenantLayers from "../../../src/TenantLayers.js"
+import { World } from "../../connections/support/world.js"
+
+export const acme = TenantId.make("acme")
+export const globex = TenantId.make("globex")
+export const initech = TenantId.make("initech")
+
+/** Stands for a pool of connections. */
+export class Db extends Context.Tag("test/Db")<
+  Db,
+  { readonly tenantId: TenantId; readonly password: string; maxOpenConns: number; closed: boolean }
+>() {}
+
+export class Factory extends Context.Tag("test/Factory")<
+  Factory,
+  {
+    readonly built: Array<Db["Type"]>
+    readonly released: Array<Db["Type"]>
+    alive: number
+    mostAlive: number
+    /** Runs in each build, after the resource is acquired. */
+    build: (id: TenantId) => Effect.Effect<void, string>
+    release: (id: TenantId) => Effect.Effect<void>
+    apply: Effect.Effect<void, string>
+  }
+>() {
+  static readonly live = Layer.sync(Factory, () => ({
+    built: [],
+    released: [],
+    alive: 0,
+    mostAlive: 0,
+    build: () => Effect.void,
+    release: () => Effect.void,
+    apply: Effect.void
+  }))
+}
+
+const lookup: TenantLayers.ServiceOptions<Db, unknown, Factory>["lookup"] = (connections, tenant) =>
+  Layer.scoped(
+    Db,
+    Effect.gen(function* () {
+      const factory = yield* Factory
+      const settings = yield* connections.postgresql()
+      factory.alive++
+      factory.mostAlive = Math.max(factory.mostAlive, factory.alive)
+      const db: Db["Type"] = {
+        tenantId: tenant.id,
+        password: settings.password === undefined ? "" : Redacted.value(settings.password),
+        maxOpenConns: settings.connectionSettings.maxOpenConns ?? 0,
+        closed: false
+      }
+      yield* Effect.addFinalizer(() =>
+        Effect.zipRight(
+          factory.release(tenant.id),
+          Effect.sync(() => {
+            factory.alive--
+            db.closed = true
+            factory.released.push(db)
+          })
+        )
+      )
+      yield* factory.build(tenant.id)
+      factory.built.push(db)
+      return db
+    })
+  )
+
+export class TenantDb extends TenantLayers.Service<TenantDb>()("test/TenantDb", { lookup }) {}
+
+/** The same with `apply`. */
+export class AdjustableDb extends TenantLayers.Service<AdjustableDb>()("test/AdjustableDb", {
+  lookup,
+  apply: (resource, connections) =>
+    Effect.gen(function* () {
+      yield* (yield* Factory).apply
+      const db = Context.get(resource, Db)
+      db.maxOpenConns = connections.connectionSettings().maxOpenConns ?? 0
+    })
+}) {}
+
+export type All = TenantDb | AdjustableDb | Factory | TenantConnections | TenantDiscovery
+
+export interface Subject {
+  readonly world: World
+  readonly factory: Factory["Type"]
+  readonly logs: Array<string>
+  /** Closes the layer of the pools. */
+  readonly close: Effect.Effect<void>
+}
+
+/** A test with its own pools, which are closed at its end by the test clock. */
+export const scenario = (
+  name: string,
+  test: (subject: Subject) => Effect.Effect<unknown, unknown, All>,
+  options?: TenantLayers.TenantLayersOptions
+) =>
+  it.effect(name, () =>
+    Effect.gen(function* () {
+      const world = new World(["acme", "globex", "initech"])
+      const logs: Array<string> = []
+      const logger = Logger.make(({ annotations, message }) => {
+        logs.push([message, ...annotations].flat(3).map(String).join(" "))
+      })
+      const scope = yield* Scope.make()
+      const layer = Layer.mergeAll(TenantDb.layer(options), AdjustableDb.layer(options)).pipe(
+        Layer.provideMerge(Factory.live),
+        Layer.provideMerge(TenantConnections.layer({ checkInterval: 0 })),
+        Layer.provideMerge(world.discovery),
+        Layer.provideMerge(Logger.replace(Logger.defaultLogger, logger))
+      )
+      const context = yield* Layer.buildWithScope(layer, scope)
+      const factory = Context.get(context, Factory)
+      const close = Scope.close(scope, Exit.void)
+      yield* test({ world, factory, logs, close }).pipe(Effect.provide(context))
+      const closing = yield* Effect.fork(close)
+      yield* TestClock.adjust("1 minute")
+      yield* closing
+    })
+  )
+
+/** A use of a tenant's resource that lasts until it is released; built by a fiber that ends, as a merged layer is. */
+export const use = (
+  id: TenantId,
+  pool: Layer.Layer<Db, unknown, TenantDb | AdjustableDb> = TenantDb.get(id)
+) =>
+  Effect.gen(function* () {
+    const scope = yield* Scope.make()
+    const context = yield* Fiber.join(yield* Effect.fork(Layer.buildWithScope(pool, scope)))
+    return { db: Context.get(context, Db), release: Scope.close(scope, Exit.void) }
+  })
+
+export const once = (id: TenantId) =>
+  Effect.tap(use(id), ({ release }) => release).pipe(Effect.map(({ db }) => db))
+
+/** Work that runs until it is interrupted; `started` is called when it has its resource. */
+export const forever = (started: () => void) =>
+  Effect.zipRight(
+    Effect.tap(Db, () => Effect.sync(started)),
+    Effect.never
+  )

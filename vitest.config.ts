@@ -1,2 +1,0 @@
-// So that a bare `npx vitest` finds the projects too.
-export { default } from "./vitest.workspace.js"
