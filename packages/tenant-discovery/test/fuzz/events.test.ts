@@ -8,6 +8,7 @@ import { eventLike } from "../core/arbitraries.js"
 import {
   cases,
   hostile,
+  ids,
   type Json,
   json,
   parsed,
@@ -22,22 +23,6 @@ const BATCH = 50
 const MAX_LOGS = 8
 /** The longest log line that a message may cause, in characters. */
 const LONGEST_LINE = 4_096
-
-const ids: readonly [string, ...ReadonlyArray<string>] = [
-  "acme",
-  "0193E8F0-C4B8-7C4A-9F3B-2F6F0C1D2E3F",
-  "0193e8f0c4b87c4a9f3b2f6f0c1d2e3f",
-  "0193e8f0-C4B8-7c4a-9f3b-2f6f0c1d2e3f",
-  "constructor",
-  "toString",
-  "__proto__",
-  "urn:uuid:0193e8f0-c4b8-7c4a-9f3b-2f6f0c1d2e3f",
-  "",
-  "a b",
-  "-",
-  "x".repeat(256),
-  "x".repeat(257)
-]
 
 type JsonObject = { readonly [key: string]: Json }
 

@@ -56,52 +56,43 @@ const deep = (depth: number, open: string, close: string) =>
 /** Values as JSON texts: `JSON.stringify` cannot write all of them. */
 const values: Texts = [
   "null",
-  "true",
-  "0",
-  "-0",
-  "9007199254740993",
-  "1e999",
-  "-1e-999",
-  "123456789012345678901234567890",
-  '""',
-  '"\\ud800"',
-  '"\\udfff\\ud800x"',
-  '"\\u0000"',
-  '"__proto__"',
-  '"constructor"',
+  ..."true 0 -0 9007199254740993 1e999 -1e-999 123456789012345678901234567890".split(" "),
+  ...'"" "\\ud800" "\\udfff\\ud800x" "\\u0000" "__proto__" "constructor" "İ" [] {} [null]'.split(
+    " "
+  ),
   '" "',
-  '"İ"',
-  "[]",
-  "{}",
-  "[null]",
   '{"__proto__":{"event_type":"tenant.deleted"}}',
   '{"constructor":{"prototype":{"polluted":true}}}',
   '{"length":3}',
   `"${SECRET}"`,
   `{"password":"${SECRET}"}`,
   `["${SECRET}"]`,
+  '{"toString":null}',
   deep(50, "[", "]"),
   deep(50, '{"a":', "}").replace('{"a":}', '{"a":1}')
 ]
 
 const keys: Texts = [
   "__proto__",
-  "constructor",
-  "prototype",
-  "toString",
-  "hasOwnProperty",
-  "event_type",
-  "tenant_id",
-  "service_name",
-  "payload",
-  "id",
-  "status",
-  "name",
-  "length",
-  "then",
-  "toJSON",
+  ..."constructor prototype toString hasOwnProperty event_type tenant_id service_name".split(" "),
+  ..."payload id status name length then toJSON".split(" "),
   "\u0000",
   ""
+]
+
+/** Tenant IDs, valid and invalid; several are spellings of one tenant. */
+export const ids: Texts = [
+  "acme",
+  ..."globex constructor toString hasOwnProperty __proto__ -".split(" "),
+  "0193E8F0-C4B8-7C4A-9F3B-2F6F0C1D2E3F",
+  "0193e8f0c4b87c4a9f3b2f6f0c1d2e3f",
+  "0193e8f0-C4B8-7c4a-9f3b-2f6f0c1d2e3f",
+  "urn:uuid:0193e8f0-c4b8-7c4a-9f3b-2f6f0c1d2e3f",
+  "{0193e8f0-c4b8-7c4a-9f3b-2f6f0c1d2e3f}",
+  "",
+  "a b",
+  "x".repeat(256),
+  "x".repeat(257)
 ]
 
 /** Nested deeper than any stack. */
@@ -150,24 +141,7 @@ const quoted = (key: string, random: SeededRandom): string => {
   return `"${key.slice(0, at)}\\u${code}${key.slice(at + 1)}"`
 }
 
-const characters: Texts = [
-  '"',
-  "\\",
-  "{",
-  "}",
-  "[",
-  "]",
-  ":",
-  ",",
-  "\u0000",
-  "\ud800",
-  "\udc00",
-  "\u2028",
-  "é",
-  "0",
-  "e",
-  " "
-]
+const characters: Texts = ['"', ..."\\{}[]:,\u0000\u2028é0e ", "\ud800", "\udc00"]
 
 /** Shorter than the secret, so that no change moves the secret to a field that is logged. */
 const LONGEST_SLICE = 12

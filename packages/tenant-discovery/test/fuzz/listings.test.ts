@@ -7,26 +7,21 @@ import { setImmediate as turn } from "node:timers/promises"
 import { inspect } from "node:util"
 import { TenantId } from "../../src/Tenant.js"
 import { TenantManager } from "../../src/TenantManager.js"
-import { cases, hostile, type Json, parsed, SECRET, seed, SeededRandom, TURN } from "./hostile.js"
+import {
+  cases,
+  hostile,
+  ids,
+  type Json,
+  parsed,
+  SECRET,
+  seed,
+  SeededRandom,
+  TURN
+} from "./hostile.js"
 import { Element, excerptOf, isActiveStatus, makeProgram, readList } from "./support.js"
 
-const ids: readonly [Json, ...ReadonlyArray<Json>] = [
-  "acme",
-  "0193E8F0-C4B8-7C4A-9F3B-2F6F0C1D2E3F",
-  "0193e8f0c4b87c4a9f3b2f6f0c1d2e3f",
-  "globex",
-  "constructor",
-  "hasOwnProperty",
-  "__proto__",
-  "{0193e8f0-c4b8-7c4a-9f3b-2f6f0c1d2e3f}",
-  "",
-  "x".repeat(257),
-  7,
-  null
-]
-
 const element = (random: SeededRandom): Json => ({
-  id: random.pick(ids),
+  id: random.chance(0.1) ? random.pick<Json>([7, null]) : random.pick(ids),
   ...(random.chance(0.5) ? { name: random.pick<Json>(["Acme", "", null, 7, "\ud800"]) } : {}),
   ...(random.chance(0.5)
     ? { status: random.pick<Json>(["active", "active", "suspended", "", null, 0]) }
@@ -80,7 +75,7 @@ describe(`hostile lists, seed ${seed}`, () => {
         assert(!excerpt.includes(SECRET) && excerpt.length <= 512, excerpt)
         if (body === undefined) continue
         if (++bodies % TURN === 0) await turn()
-        const ids = expected(body.value)
+        const active = expected(body.value)
         const isReadable = hasReadable(body.value)
         // The decoder may change the parsed body.
         const result = readList(body.value)
@@ -91,7 +86,7 @@ describe(`hostile lists, seed ${seed}`, () => {
         }
         lists++
         const { skippedText, tenants } = result.right
-        assert.deepEqual([...new Set(tenants.map(({ id }) => id))], ids)
+        assert.deepEqual([...new Set(tenants.map(({ id }) => id))], active)
         for (const { id, name } of tenants) {
           assert(TenantId.isCanonical(id))
           assert(name === undefined || typeof name === "string")
