@@ -2,7 +2,7 @@
  * The cached settings of all tenants, and the rules for their use. Synchronous; every
  * operation is told the time.
  */
-import type { Deferred } from "effect"
+import { type Deferred, Either } from "effect"
 import type { TenantId } from "../../Tenant.js"
 import type { TenantChange } from "../../TenantChange.js"
 import type { TenantManagerError } from "../../TenantManagerError.js"
@@ -21,6 +21,7 @@ export interface CacheSettings {
 }
 
 export type Load = Deferred.Deferred<Connections, TenantManagerError>
+export type Answer = Either.Either<Connections, TenantManagerError>
 
 /**
  * - `Current`: nothing says that they changed.
@@ -38,7 +39,7 @@ interface Last {
   validity: Validity
 }
 
-interface Entry {
+export interface Entry {
   last: Last | undefined
   failure: { readonly error: TenantManagerError; readonly until: number } | undefined
   loading: Load | undefined
@@ -66,10 +67,12 @@ export class SettingsCache {
 
   constructor(private readonly settings: CacheSettings) {}
 
-  private entry(id: TenantId): Entry {
-    const known = this.entries.get(id)
-    if (known !== undefined) return known
-    const entry: Entry = {
+  find(id: TenantId): Entry | undefined {
+    return this.entries.get(id)
+  }
+
+  entry(id: TenantId): Entry {
+    const entry: Entry = this.entries.get(id) ?? {
       last: undefined,
       failure: undefined,
       loading: undefined,
@@ -87,49 +90,32 @@ export class SettingsCache {
   }
 
   /** What can be answered without a request; `undefined` where one is needed. */
-  peek(
-    id: TenantId,
-    now: Moment
-  ): { readonly ok: Connections } | { readonly failed: TenantManagerError } | undefined {
+  peek(id: TenantId, now: Moment): Answer | undefined {
     const entry = this.entry(id)
     entry.lastRead = now.mono
     const { failure, last } = entry
-    if (last !== undefined && this.isFresh(last, now)) return { ok: last.connections }
-    if (failure === undefined || now.mono >= failure.until) return undefined
-    const stale = this.stale(id, failure.error, now)
-    return stale === undefined ? { failed: failure.error } : { ok: stale }
+    if (last !== undefined && this.isFresh(last, now)) return Either.right(last.connections)
+    return failure === undefined || now.mono >= failure.until
+      ? undefined
+      : this.afterFailure(id, failure.error, now)
   }
 
-  /** What may be answered after a request has failed: the last settings, marked as stale. */
-  stale(id: TenantId, error: TenantManagerError, now: Moment): Connections | undefined {
+  /** The answer after a failed request: the last settings, marked as stale, or the failure. */
+  afterFailure(id: TenantId, error: TenantManagerError, now: Moment): Answer {
     const last = this.entries.get(id)?.last
-    if (last === undefined || last.validity === "Outdated" || isRefusal(error)) return undefined
     const { staleFor, ttl } = this.settings
-    if (staleFor === 0 || now.mono - last.at >= ttl + staleFor) return undefined
-    return { ...last.connections, stale: true }
+    return last === undefined ||
+      last.validity === "Outdated" ||
+      isRefusal(error) ||
+      staleFor === 0 ||
+      now.mono - last.at >= ttl + staleFor
+      ? Either.left(error)
+      : Either.right({ ...last.connections, stale: true })
   }
 
   isCurrent(id: TenantId, revision: number): boolean {
     const last = this.entries.get(id)?.last
     return last?.connections.revision === revision && last.validity !== "Outdated"
-  }
-
-  loading(id: TenantId): Load | undefined {
-    return this.entries.get(id)?.loading
-  }
-
-  loadStarted(id: TenantId, load: Load): void {
-    this.entry(id).loading = load
-  }
-
-  /** Another load may start, however this one ended. */
-  loadEnded(id: TenantId, load: Load): void {
-    const entry = this.entries.get(id)
-    if (entry?.loading === load) entry.loading = undefined
-  }
-
-  generation(id: TenantId): number {
-    return this.entry(id).generation
   }
 
   /**
@@ -173,23 +159,11 @@ export class SettingsCache {
     if (!active) this.drop(id, entry)
   }
 
-  /** Whether this tenant has not yet caused a relist at this revision of the view. */
-  claimRelist(id: TenantId, revision: number): boolean {
-    const entry = this.entry(id)
-    if (entry.relistedAt === revision) return false
-    entry.relistedAt = revision
-    return true
-  }
-
   /** Ends all; returns the loads that nothing else ends. */
   close(): ReadonlyArray<Load> {
     const loads = [...this.entries.values()].flatMap(({ loading }) => loading ?? [])
     this.entries.clear()
     return loads
-  }
-
-  hold(id: TenantId): void {
-    this.entry(id).holders++
   }
 
   release(id: TenantId): void {
@@ -232,12 +206,6 @@ export class SettingsCache {
       }
     }
     return reload
-  }
-
-  /** Whether the settings wait to be replaced. */
-  awaitsReload(id: TenantId): boolean {
-    const validity = this.entries.get(id)?.last?.validity
-    return validity === "Suspect" || validity === "Outdated"
   }
 
   /** The tenants in use whose settings are older than half of `interval`. */

@@ -141,13 +141,18 @@ export const make = (settings: LoaderSettings) =>
       return reload
     }
 
+    const isReloaded = (id: TenantId) => {
+      const last = cache.find(id)?.last
+      return last === undefined || last.validity === "Current"
+    }
+
     /** The random wait spreads the requests of many replicas; a caller of `get` does not wait for it. */
     const reloadSoon = (id: TenantId): Effect.Effect<unknown> =>
       FiberMap.run(
         reloads,
         id,
         randomSleep(0, settings.rotationJitter).pipe(
-          Effect.zipRight(Effect.suspend(() => (cache.awaitsReload(id) ? ask(id) : Effect.void))),
+          Effect.zipRight(Effect.suspend(() => (isReloaded(id) ? Effect.void : ask(id)))),
           Effect.catchAllCause((cause) =>
             Effect.logWarning(
               "reload of connection settings failed; retrying at the next check or use",
@@ -173,10 +178,10 @@ export const make = (settings: LoaderSettings) =>
     /** Repeats the request while changes overtake it, with a backoff and a bound. */
     const load = (id: TenantId, attempt = 1): Effect.Effect<Connections, TenantManagerError> =>
       Effect.gen(function* () {
-        const generation = cache.generation(id)
+        const { generation } = cache.entry(id)
         const answer = yield* Effect.either(manager.getConnections(id))
         yield* sync
-        if (cache.generation(id) === generation) {
+        if (cache.entry(id).generation === generation) {
           return yield* answer._tag === "Right" ? loaded(id, answer.right) : failed(id, answer.left)
         }
         if (attempt === MAX_ATTEMPTS) {
@@ -225,8 +230,10 @@ export const make = (settings: LoaderSettings) =>
     /** The view has a tenant that the tenant manager refuses: the view may be wrong. Once a tenant and revision. */
     const relist = (id: TenantId): Effect.Effect<void> =>
       Effect.suspend(() => {
-        if (relisting || !cache.claimRelist(id, seen.revision)) return Effect.void
+        const entry = cache.entry(id)
+        if (relisting || entry.relistedAt === seen.revision) return Effect.void
         relisting = true
+        entry.relistedAt = seen.revision
         return Effect.logWarning("connection settings of an active tenant refused; relisting").pipe(
           Effect.zipRight(randomSleep(0, RELIST_DELAY)),
           Effect.zipRight(Effect.ignore(discovery.refresh)),
@@ -240,12 +247,12 @@ export const make = (settings: LoaderSettings) =>
     /** Joins the load in flight or starts one, which goes on when its caller is interrupted. */
     const ask = (id: TenantId): Effect.Effect<Connections, TenantManagerError> =>
       Effect.flatMap(Deferred.make<Connections, TenantManagerError>(), (started: Load) => {
-        const inFlight = cache.loading(id)
-        if (inFlight !== undefined) return Deferred.await(inFlight)
-        cache.loadStarted(id, started)
+        const entry = cache.entry(id)
+        if (entry.loading !== undefined) return Deferred.await(entry.loading)
+        entry.loading = started
         return load(id).pipe(
           Effect.onExit((exit) => {
-            cache.loadEnded(id, started)
+            if (entry.loading === started) entry.loading = undefined
             return Deferred.done(started, exit)
           }),
           (effect) => inBackground(id, effect),
@@ -257,14 +264,10 @@ export const make = (settings: LoaderSettings) =>
     const get = (id: TenantId): Effect.Effect<Connections, TenantManagerError> =>
       Effect.flatMap(sync, () => {
         if (closed) return Effect.fail(unavailable("the tenant connections are closed"))
-        const known = cache.peek(id, now())
-        if (known !== undefined) {
-          return "ok" in known ? Effect.succeed(known.ok) : Effect.fail(known.failed)
-        }
-        return Effect.catchAll(ask(id), (error) => {
-          const stale = cache.stale(id, error, now())
-          return stale === undefined ? Effect.fail(error) : Effect.succeed(stale)
-        })
+        return (
+          cache.peek(id, now()) ??
+          Effect.catchAll(ask(id), (error) => cache.afterFailure(id, error, now()))
+        )
       })
 
     /** Finds the rotations of which no event came. A failure leaves the settings as they are. */
@@ -317,7 +320,7 @@ export const make = (settings: LoaderSettings) =>
       get,
       hold: (id: TenantId) =>
         Effect.acquireRelease(
-          Effect.sync(() => cache.hold(id)),
+          Effect.sync(() => cache.entry(id).holders++),
           () => Effect.sync(() => cache.release(id))
         ),
       isCurrent: (id: TenantId, revision: number) =>
