@@ -1,9 +1,9 @@
 /**
- * `npm run example:balance-sync`: every tenant has a PostgreSQL database of its own,
- * and a worker moves balances in all of them while tenants come and go and their
- * credentials are rotated. Exit code 1 where a sum is wrong in the end.
+ * `npm run example:balance-sync`: every tenant has its own PostgreSQL database, and a worker
+ * moves balances in all of them while tenants are added and suspended and credentials are
+ * rotated. Exit code 1 if a sum is wrong at the end.
  *
- * `DATABASE_URL` names a server to use; without it one is started.
+ * `DATABASE_URL` names a server to use; without it a server is started.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Console, Effect, Logger, LogLevel } from "effect"

@@ -1,7 +1,7 @@
-/** Whether the sums are right. */
+/** Checks the result of a run. */
 import { ACCOUNTS, type Applied, type Batch, OPENING_BALANCE } from "./databases.js"
 
-/** Everything that is known of one tenant at the end. */
+/** The state of one tenant at the end. */
 export interface Account {
   readonly tenant: string
   readonly enqueued: ReadonlyArray<Batch>

@@ -1,4 +1,4 @@
-/** Rotation, removal and return of a tenant, and how the users of its resource are told. */
+/** Rotation, removal and return of a tenant, and what happens to the users of its resource. */
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Exit, Fiber, Layer, TestClock } from "effect"
 import { ResourceHolder } from "../../src/internal/layers/resourceHolder.js"
@@ -83,7 +83,7 @@ describe("rotation", () => {
   )
 
   scenario(
-    "a use that cannot be told keeps its resource until the close timeout, with a warning",
+    "a use that cannot be interrupted keeps its resource until the close timeout, with a warning",
     (subject) =>
       Effect.gen(function* () {
         const { logs, world } = subject

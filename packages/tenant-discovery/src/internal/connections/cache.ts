@@ -1,6 +1,6 @@
 /**
- * The cached settings of all tenants, and the rules for their use. Synchronous; every
- * operation is told the time.
+ * The cached settings of all tenants, and the rules for their use. Synchronous; the caller
+ * passes the time.
  */
 import { type Deferred, Either } from "effect"
 import type { TenantId } from "../../Tenant.js"
@@ -173,7 +173,7 @@ export class SettingsCache {
     if (entry.last === undefined || entry.last.validity === "Outdated") this.drop(id, entry)
   }
 
-  /** Applies changes. Returns the tenants whose settings are to be loaded although nobody asks. */
+  /** Applies changes. Returns the tenants to reload: those in use. */
   changed(changes: ReadonlyArray<TenantChange>, now: Moment): ReadonlyArray<TenantId> {
     const reload: Array<TenantId> = []
     for (const { _tag, tenant } of changes) {
@@ -185,7 +185,7 @@ export class SettingsCache {
         if (_tag !== "Updated") entry.last.validity = "Outdated"
         else if (entry.last.validity === "Current") entry.last.validity = "Suspect"
       }
-      // Settings in use are kept: a tenant that comes back with the same ones keeps its revision.
+      // Settings with a holder stay: a tenant that comes back with the same ones keeps its revision.
       if (_tag === "Removed") this.drop(tenant.id, entry)
       else if (entry.last !== undefined && this.isInUse(entry, now)) reload.push(tenant.id)
     }
@@ -223,7 +223,7 @@ export class SettingsCache {
     return entry.holders > 0 || now.mono - entry.lastRead < this.settings.inUseFor
   }
 
-  /** Forgets what nobody holds. */
+  /** Forgets settings without a holder. */
   private drop(id: TenantId, entry: Entry): void {
     if (entry.holders > 0) return
     entry.last = undefined
