@@ -90,7 +90,7 @@ describe("law 7: a list with unreadable elements", () => {
       {
         level: "WARN",
         message:
-          "the list has 4 unreadable elements: [7] id: expected a string, got nothing; it removes no tenant",
+          "the list has 4 unreadable elements: [7] id: expected a string, got nothing; the list removes no tenant",
         fields: { service: SERVICE, skipped: 4, first_index: 7 }
       }
     ])
