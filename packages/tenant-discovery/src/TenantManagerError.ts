@@ -96,8 +96,4 @@ export const isOutage = (error: TenantManagerError): boolean =>
 
 /** The wait before the next call, where the error has one. */
 export const retryAfter = (error: TenantManagerError): Duration.Duration | undefined =>
-  error._tag === "TenantManagerRejected" ||
-  error._tag === "TenantManagerUnavailable" ||
-  error._tag === "TenantManagerCircuitOpen"
-    ? error.retryAfter
-    : undefined
+  "retryAfter" in error ? error.retryAfter : undefined

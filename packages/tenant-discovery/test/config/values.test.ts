@@ -205,7 +205,7 @@ describe("the settings without Redis", () => {
           .map(({ name }) => [name, "@broken:@"])
       )
       const without = (variables: Readonly<Record<string, string>>) =>
-        TenantDiscoveryConfig.configWithoutRedis({}).pipe(
+        TenantDiscoveryConfig.configWith({ redis: true }).pipe(
           Effect.withConfigProvider(provider(variables))
         )
       const expected = { ...(yield* loadMulti(complete)), redis: undefined }

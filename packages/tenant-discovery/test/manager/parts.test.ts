@@ -13,7 +13,7 @@ import {
   TestClock
 } from "effect"
 import * as Parse from "../../src/internal/config/parse.js"
-import { parseRetryAfter } from "../../src/internal/http/retryAfter.js"
+import { parseRetryAfter } from "../../src/internal/http/statusError.js"
 import { excerptOf, redact, transportCause } from "../../src/internal/http/sanitize.js"
 import {
   TenantManager,
