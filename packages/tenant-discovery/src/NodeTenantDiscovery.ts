@@ -6,11 +6,10 @@ import { type ConfigError, Effect, Layer, Redacted, Schema } from "effect"
 import { X509Certificate } from "node:crypto"
 import { readFile } from "node:fs/promises"
 import { certificates } from "./internal/config/certificate.js"
-import { hostsOf } from "./internal/config/host.js"
 import * as Parse from "./internal/config/parse.js"
 import { configError } from "./internal/config/read.js"
 import type { Name } from "./internal/config/variables.js"
-import { type Naming, warnings } from "./internal/config/warnings.js"
+import { warnings } from "./internal/config/warnings.js"
 import { decodeClientOptions } from "./internal/http/defaults.js"
 import { layerUndiciClient, type TransportOptions } from "./internal/http/undiciClient.js"
 import { decodeOptions, parsed, withDefault } from "./internal/options.js"
@@ -81,7 +80,7 @@ const OWNER = "NodeTenantDiscovery"
 /** Decodes all options at once; `naming` and `given` are for the warnings at the start. */
 const wire = (
   options: NodeTenantDiscoveryOptions,
-  naming: Naming,
+  naming: "options" | "environment",
   given: ReadonlyArray<string>
 ): Layer.Layer<TenantDiscovery | TenantManager, TenantManagerError> => {
   const { channel, redis, transport = {} } = options
@@ -96,10 +95,7 @@ const wire = (
   const found = warnings({
     naming,
     url: decodeClientOptions(options.tenantManager).url,
-    redis:
-      "host" in redis || "sentinels" in redis || "cluster" in redis
-        ? { hosts: hostsOf(redis), tls: redis.tls !== undefined && redis.tls !== false }
-        : undefined,
+    redis,
     everyEnvironment,
     noProxy: transport.proxy && transport.noProxy
   })

@@ -29,17 +29,11 @@ export const isLoopback = (host: string): boolean => {
   return ipv6(name.startsWith("[") && name.endsWith("]") ? name.slice(1, -1) : name) === "::1"
 }
 
-interface Host {
-  readonly host: string
-}
+type Hosts = ReadonlyArray<{ readonly host: string }>
+type Address = Hosts[number] | { readonly sentinels: Hosts } | { readonly cluster: Hosts }
 
 /** The hosts of one server, of sentinels, or of the nodes of a cluster. */
-export const hostsOf = (
-  address:
-    | Host
-    | { readonly sentinels: ReadonlyArray<Host> }
-    | { readonly cluster: ReadonlyArray<Host> }
-): ReadonlyArray<string> => {
+export const hostsOf = (address: Address): ReadonlyArray<string> => {
   if ("host" in address) return [address.host]
   return ("cluster" in address ? address.cluster : address.sentinels).map(({ host }) => host)
 }

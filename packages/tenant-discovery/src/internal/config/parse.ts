@@ -52,11 +52,13 @@ export const secret: Parse<Redacted.Redacted> = (text) => Either.right(secretOf(
 /** Visible ASCII, with spaces and tabs between: an HTTP client refuses anything else. */
 const HEADER_VALUE = /^[\x21-\x7e]+(?:[ \t]+[\x21-\x7e]+)*$/
 
+export const HEADER_SECRET =
+  "key that fits into an HTTP header: visible ASCII characters, no line breaks"
+
 /** A secret that is sent in an HTTP header, where white space around it has no meaning. */
 export const headerSecret: Parse<Redacted.Redacted> = (text) => {
   const value = text.trim()
-  const expected = "a key that fits into an HTTP header: visible ASCII characters, no line breaks"
-  return check(HEADER_VALUE.test(value), Redacted.make(value), expected)
+  return check(HEADER_VALUE.test(value), Redacted.make(value), `a ${HEADER_SECRET}`)
 }
 
 const DECIMAL = /^\d+(\.\d+)?$/

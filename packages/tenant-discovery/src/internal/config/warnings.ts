@@ -1,13 +1,11 @@
-import { isLoopback } from "./host.js"
-
-/** Whether messages name options or environment variables: whichever the program is configured by. */
-export type Naming = "options" | "environment"
+import type { RedisSource } from "../redis/connection.js"
+import type { Naming } from "../redis/failureMessage.js"
+import { hostsOf, isLoopback } from "./host.js"
 
 export interface Wiring {
   readonly naming: Naming
   readonly url: URL
-  /** `undefined` where the program brings its own connection. */
-  readonly redis: { readonly hosts: ReadonlyArray<string>; readonly tls: boolean } | undefined
+  readonly redis: RedisSource
   /** Whether the events of all environments are received because none is set. */
   readonly everyEnvironment: boolean
   /** The hosts that bypass the proxy; `undefined` without a proxy. */
@@ -18,7 +16,9 @@ export interface Wiring {
 export const warnings = (wiring: Wiring): ReadonlyArray<string> => {
   const { everyEnvironment, naming, noProxy = "", redis, url } = wiring
   const named = (option: string, variable: string) => (naming === "options" ? option : variable)
-  const remote = redis?.tls === false ? redis.hosts.find((host) => !isLoopback(host)) : undefined
+  const isAddress = "host" in redis || "sentinels" in redis || "cluster" in redis
+  const plain = isAddress && !redis.tls ? hostsOf(redis) : []
+  const remote = plain.find((host) => !isLoopback(host))
   const networks = noProxy.split(/[,\s]+/).filter((entry) => entry.includes("/"))
   return [
     url.protocol === "http:" &&

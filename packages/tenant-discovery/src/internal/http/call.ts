@@ -115,7 +115,9 @@ export const makeCaller = <A>(
         Effect.flatMap((key) =>
           Either.mapBoth(headerSecret(Redacted.value(key)), {
             onLeft: (expected) =>
-              unavailable(`the API key that was read is no ${expected}`, { name: "InvalidKey" }),
+              unavailable(`the API key cannot be used: expected ${expected}`, {
+                name: "InvalidKey"
+              }),
             onRight: Redacted.value
           })
         )
