@@ -61,36 +61,39 @@ const url = (texts: Texts): Result<URL> =>
 const tenantManager = (texts: Texts) =>
   Either.map(
     collect({
-      /** Absolute, without credentials, query, fragment, or a slash at the end of its path. */
       url: url(texts),
       allowInsecureHttp: read(texts, "MULTI_TENANT_ALLOW_INSECURE_HTTP"),
       apiKey: readSecret(texts, "MULTI_TENANT_SERVICE_API_KEY"),
-      /** Empty, or with a slash at its start and none at its end. */
       apiPrefix: read(texts, "MULTI_TENANT_API_PREFIX"),
-      /** The limit of one call; more than zero. */
       timeout: read(texts, "MULTI_TENANT_TIMEOUT"),
       circuitBreaker: collect({
-        /** Outages in a row that open a circuit breaker; 0: there is none. */
         threshold: read(texts, "MULTI_TENANT_CIRCUIT_BREAKER_THRESHOLD"),
         resetAfter: read(texts, "MULTI_TENANT_CIRCUIT_BREAKER_TIMEOUT_SEC")
       }),
       transport: collect({
-        /** PEM: the only trusted roots when given. */
         caCert: read(texts, "MULTI_TENANT_CA_CERT"),
         http: read(texts, "HTTP_PROXY"),
         https: read(texts, "HTTPS_PROXY"),
-        /** Hosts that are reached without the proxy, separated by commas. */
         noProxy: read(texts, "NO_PROXY")
       })
     }),
     ({ transport: { http, https, ...transport }, ...others }) => ({
       ...others,
-      /** `proxy` is the one for the URL's scheme. */
       transport: { ...transport, proxy: others.url.protocol === "https:" ? https : http }
     })
   )
 
-/** How to reach the tenant manager. */
+/**
+ * How to reach the tenant manager.
+ *
+ * - `url`: absolute, without credentials, query, fragment, or a slash at the end of its path.
+ * - `apiPrefix`: empty, or with a slash at its start and none at its end.
+ * - `timeout`: the limit of one call; more than zero.
+ * - `circuitBreaker.threshold`: outages in a row that open a circuit breaker; 0: there is none.
+ * - `transport.caCert`: PEM, the only trusted roots when given.
+ * - `transport.proxy`: the proxy for the URL's scheme.
+ * - `transport.noProxy`: hosts that are reached without the proxy, separated by commas.
+ */
 export type TenantManagerSettings = Either.Either.Right<ReturnType<typeof tenantManager>>
 
 export interface HostAndPort {
@@ -152,7 +155,6 @@ const redisAddress = (texts: Texts): Result<RedisAddress> => {
     : oneHost(texts)
 }
 
-/** `ca`: PEM, one certificate or more; the only roots trusted when given. */
 type Tls = false | { readonly ca: string | undefined }
 
 const redis = (texts: Texts) => {
@@ -172,7 +174,10 @@ const redis = (texts: Texts) => {
   )
 }
 
-/** How to reach the Redis that carries the events. */
+/**
+ * How to reach the Redis that carries the events: the address, `username`, `password` and `tls`.
+ * `tls.ca`: PEM, one certificate or more; the only roots trusted when given.
+ */
 export type RedisSettings = Either.Either.Right<ReturnType<typeof redis>>
 
 /** What the program gives, so that no variable has to. */
@@ -187,30 +192,34 @@ const multiTenant = (texts: Texts, given: Given) =>
   Either.map(
     collect({
       service: service(texts),
-      /** In lower case; `undefined` where none is set and none is required. */
       environment: environment(texts, given.environment !== true),
       allEnvironments: read(texts, "MULTI_TENANT_ALL_ENVIRONMENTS"),
       tenantManager: tenantManager(texts),
-      /** `undefined` where the program gives its own connection. */
       redis: given.redis === true ? Either.right(undefined) : redis(texts),
-      /** Zero: no relist while all is well. */
       reconcileInterval: read(texts, "MULTI_TENANT_RECONCILE_INTERVAL_SEC"),
       connectionsCacheTtl: read(texts, "MULTI_TENANT_CACHE_TTL_SEC"),
-      /** Zero: settings in use are not read again. */
       connectionsCheckInterval: read(texts, "MULTI_TENANT_CONNECTIONS_CHECK_INTERVAL_SEC"),
-      /** 0: no limit. */
       maxTenantPools: read(texts, "MULTI_TENANT_MAX_TENANT_POOLS"),
-      /** Zero: never. */
       idleTimeout: read(texts, "MULTI_TENANT_IDLE_TIMEOUT_SEC")
     }),
     (settings) => ({
       _tag: "MultiTenant" as const,
       ...settings,
-      /** What is accepted but probably a mistake, to be logged at the start. No secret is in it. */
       warnings: secretWarnings(texts)
     })
   )
 
+/**
+ * The settings of a program with many tenants.
+ *
+ * - `environment`: in lower case; `undefined` where none is set and none is required.
+ * - `redis`: `undefined` where the program gives its own connection.
+ * - `reconcileInterval`: zero: no relist while all is well.
+ * - `connectionsCheckInterval`: zero: settings in use are not read again.
+ * - `maxTenantPools`: 0: no limit.
+ * - `idleTimeout`: zero: never.
+ * - `warnings`: what is accepted but probably a mistake, logged at the start. No secret is in it.
+ */
 export type MultiTenantSettings = Either.Either.Right<ReturnType<typeof multiTenant>>
 
 /** `MULTI_TENANT_ENABLED` is false: nothing else was required or validated. */

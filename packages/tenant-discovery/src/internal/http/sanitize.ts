@@ -2,14 +2,6 @@
 import { Option } from "effect"
 import { beginning } from "../beginning.js"
 
-/** What is kept of a transport's error: the platform's errors carry the request with its headers. */
-export interface TransportCause {
-  /** The error's class, such as `SocketError`. */
-  readonly name: string
-  /** Such as `ECONNREFUSED`, where the runtime gave one. */
-  readonly code: string | undefined
-}
-
 const CODE = /^[A-Z][A-Z0-9_]{1,63}$/
 const NAME = /^[A-Za-z][A-Za-z0-9]{0,63}$/
 const MAX_DEPTH = 8
@@ -25,11 +17,11 @@ const matching = (value: object, name: string, pattern: RegExp): string | undefi
 }
 
 /**
- * The name and the code of the outermost error in the chain of causes that has a code; without
- * any, the name of the innermost. Both must look like a name and a code, so that no text of an
- * error message passes.
+ * The class (`SocketError`, say) and the code (`ECONNREFUSED`) of the outermost error in the chain
+ * of causes that has a code; without any, the class of the innermost. Both must look so, since the
+ * platform's errors carry the request with its headers.
  */
-export const transportCause = (error: unknown): TransportCause => {
+export const transportCause = (error: unknown) => {
   let name = "Error"
   let current: unknown = error
   for (let depth = 0; depth < MAX_DEPTH; depth++) {

@@ -18,18 +18,12 @@ const ERROR_BODY_LIMIT = 64 * 1024
 /** The limit for reading a body that changes nothing, so that the connection can be reused. */
 const DRAIN_TIMEOUT = "1 second"
 
-const Unknown = Schema.optional(Schema.Unknown)
-const Forbidden = Schema.parseJson(Schema.Struct({ status: Unknown, code: Unknown }))
-const decodeForbidden = Schema.decodeOption(Forbidden)
-
-const suspendedStatus = (text: string): "suspended" | "purged" | undefined => {
-  const { code, status } = Option.getOrElse(
-    decodeForbidden(text),
-    (): typeof Forbidden.Type => ({})
-  )
-  if (status === "suspended" || status === "purged") return status
-  return code === "TS-SUSPENDED" ? "suspended" : undefined
-}
+/** The body of a 403 that says that the association is not active. */
+const Suspended = Schema.Union(
+  Schema.Struct({ status: Schema.Literal("suspended", "purged") }),
+  Schema.Struct({ code: Schema.Literal("TS-SUSPENDED") })
+)
+const decodeSuspended = Schema.decodeOption(Schema.parseJson(Suspended))
 
 /** A date begins with the name of a day; `Date.parse` alone accepts far more. */
 const HTTP_DATE = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? /
@@ -72,15 +66,15 @@ export const errorOfAnswer = (
             })
         })
       )
-      const suspended = suspendedStatus(text)
-      return yield* suspended === undefined
-        ? new TenantManagerAccessDenied(
-            common("403, the API key may not do this; ask for access to this service")
-          )
-        : new TenantManagerSuspended({
-            ...common(`the association with this service is ${suspended}`),
-            status: suspended
-          })
+      const suspended = decodeSuspended(text)
+      if (Option.isNone(suspended)) {
+        return yield* new TenantManagerAccessDenied(
+          common("403, the API key may not do this; ask for access to this service")
+        )
+      }
+      const found = "status" in suspended.value ? suspended.value.status : "suspended"
+      const what = `the association with this service is ${found}`
+      return yield* new TenantManagerSuspended({ ...common(what), status: found })
     }
     yield* Effect.ignore(Effect.timeoutOption(body, DRAIN_TIMEOUT))
     if (status === 401) {
