@@ -18,12 +18,14 @@ const ERROR_BODY_LIMIT = 64 * 1024
 /** The limit for reading a body that changes nothing, so that the connection can be reused. */
 const DRAIN_TIMEOUT = "1 second"
 
-/** The body of a 403 that says that the association is not active. */
-const Suspended = Schema.Union(
-  Schema.Struct({ status: Schema.Literal("suspended", "purged") }),
-  Schema.Struct({ code: Schema.Literal("TS-SUSPENDED") })
-)
-const decodeSuspended = Schema.decodeOption(Schema.parseJson(Suspended))
+const Status = Schema.Struct({ status: Schema.Literal("suspended", "purged") })
+const Code = Schema.Struct({ code: Schema.Literal("TS-SUSPENDED") })
+const decodeStatus = Schema.decodeOption(Schema.parseJson(Status))
+const decodeCode = Schema.decodeOption(Schema.parseJson(Code))
+
+/** What a 403 says of an association that is not active. */
+const decodeSuspended = (text: string): Option.Option<typeof Status.Type> =>
+  Option.orElse(decodeStatus(text), () => Option.as(decodeCode(text), { status: "suspended" }))
 
 /** A date begins with the name of a day; `Date.parse` alone accepts far more. */
 const HTTP_DATE = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? /
@@ -72,9 +74,8 @@ export const errorOfAnswer = (
           common("403, the API key may not do this; ask for access to this service")
         )
       }
-      const found = "status" in suspended.value ? suspended.value.status : "suspended"
-      const what = `the association with this service is ${found}`
-      return yield* new TenantManagerSuspended({ ...common(what), status: found })
+      const what = `the association with this service is ${suspended.value.status}`
+      return yield* new TenantManagerSuspended({ ...common(what), ...suspended.value })
     }
     yield* Effect.ignore(Effect.timeoutOption(body, DRAIN_TIMEOUT))
     if (status === 401) {
