@@ -141,6 +141,11 @@ export interface TenantLayersClass<Self, Id extends string, A, E, R> extends Con
   readonly invalidate: (id: TenantId) => Effect.Effect<void, never, Self>
 }
 
+const variables = {
+  maxTenants: TenantDiscoveryConfig.maxTenantPools,
+  idleTimeout: TenantDiscoveryConfig.idleTimeout
+}
+
 /**
  * A class that is the tag of a pool of one layer for each tenant.
  *
@@ -169,7 +174,7 @@ export const Service =
       Self,
       TenantLayers<A, E>
     >()
-    poolSettings(id, own)
+    poolSettings(id, [own])
 
     const layerOf = (settings: PoolSettings) => Layer.scoped(Tag, make(settings, { lookup, apply }))
     const isolated = new Set(isolate.map(({ key }) => key))
@@ -252,26 +257,19 @@ export const Service =
       }
 
     return Object.assign(Tag, {
-      layer: (given?: TenantLayersOptions) => layerOf(poolSettings(id, own, given)),
+      layer: (given?: TenantLayersOptions) => layerOf(poolSettings(id, [own, given])),
       layerConfig: (given?: TenantLayersOptions) =>
         Layer.unwrapEffect(
-          Effect.map(
-            Effect.all([TenantDiscoveryConfig.maxTenantPools, TenantDiscoveryConfig.idleTimeout]),
-            ([maxTenants, idleTimeout]) => {
-              const limit = given?.maxTenants ?? own.maxTenants
-              return layerOf(
-                poolSettings(
-                  id,
-                  own,
-                  {
-                    ...given,
-                    maxTenants: limit ?? maxTenants,
-                    idleTimeout: given?.idleTimeout ?? own.idleTimeout ?? idleTimeout
-                  },
-                  limit === undefined ? "MULTI_TENANT_MAX_TENANT_POOLS" : undefined
-                )
+          Effect.map(Effect.all(variables), (read) =>
+            layerOf(
+              poolSettings(
+                id,
+                [read, own, given],
+                (given?.maxTenants ?? own.maxTenants) === undefined
+                  ? "MULTI_TENANT_MAX_TENANT_POOLS"
+                  : undefined
               )
-            }
+            )
           )
         ),
       get: (tenant: TenantId) => Layer.scopedContext(built(tenant)),

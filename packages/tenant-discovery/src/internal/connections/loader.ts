@@ -110,7 +110,7 @@ export const make = (settings: LoaderSettings) =>
     )
     const background = yield* FiberMap.make<TenantId | typeof RELIST>()
     // Background work runs in the context of this layer, never in that of a caller.
-    const runInBackground = yield* FiberMap.runtime(background)<never>()
+    const runInBackground = yield* FiberMap.runtime(background)()
 
     const annotated = <A, E>(id: TenantId, effect: Effect.Effect<A, E>) =>
       effect.pipe(

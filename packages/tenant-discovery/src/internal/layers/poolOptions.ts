@@ -42,14 +42,14 @@ export interface PoolSettings extends Schema.Schema.Type<typeof PoolOptions> {
   readonly maxTenantsName: string
 }
 
-/** What `given` does not set comes from `own`. */
+/** Of each option the last value that is set. */
 export const poolSettings = (
   name: string,
-  own: object,
-  given: object = {},
+  levels: ReadonlyArray<object | undefined>,
   maxTenantsName = "the option maxTenants"
 ): PoolSettings => {
-  const isSet = ([, value]: readonly [string, unknown]) => value !== undefined
-  const options = { ...own, ...Object.fromEntries(Object.entries(given).filter(isSet)) }
-  return { ...decodeOptions(name, PoolOptions, options), name, maxTenantsName }
+  const set = levels
+    .flatMap((level) => Object.entries(level ?? {}))
+    .filter(([, value]) => value !== undefined)
+  return { ...decodeOptions(name, PoolOptions, Object.fromEntries(set)), name, maxTenantsName }
 }
