@@ -31,14 +31,12 @@ interface Fields {
  * Reading and looking up cost no copy; `ids` is made at the first read of a revision.
  */
 export class TenantView {
-  private derivedIds: { value: ReadonlyArray<TenantId> | undefined }
-
   private constructor(
     private readonly fields: Fields,
-    derivedIds: { value: ReadonlyArray<TenantId> | undefined } = { value: undefined }
-  ) {
-    this.derivedIds = derivedIds
-  }
+    private readonly derivedIds: { value: ReadonlyArray<TenantId> | undefined } = {
+      value: undefined
+    }
+  ) {}
 
   /** Counts the transitions; a list counts as one. The same revision has the same tenants. */
   get revision(): number {
