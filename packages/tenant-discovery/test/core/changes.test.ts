@@ -5,7 +5,6 @@ import { type TenantChange, TenantId } from "../../src/index.js"
 import { TestEvent } from "../../src/testing.js"
 import {
   SERVICE,
-  discovery,
   settle,
   refresh,
   ids,

@@ -71,7 +71,9 @@ describe("decode", () => {
     const raw = fc.oneof(
       fragments.map((parts) => parts.join("")),
       fc.jsonValue().map((value) => JSON.stringify(value)),
-      fc.jsonValue().map((event_type) => JSON.stringify({ event_type, tenant_id: "a" })),
+      fc
+        .oneof(fc.jsonValue(), fc.constantFrom({ toString: 0 }, [{ toString: 0 }]))
+        .map((event_type) => JSON.stringify({ event_type, tenant_id: "a" })),
       fc.tuple(eventLike(hostileText), fc.nat(), hostileText).map(([event, at, text]) => {
         const whole = JSON.stringify(event)
         const cut = at % (whole.length + 1)

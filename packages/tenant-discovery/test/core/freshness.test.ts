@@ -2,17 +2,7 @@ import { describe, expect } from "@effect/vitest"
 import { Duration, Effect, Stream, TestClock } from "effect"
 import { TenantDiscovery } from "../../src/index.js"
 import { TestEvent } from "../../src/testing.js"
-import {
-  SERVICE,
-  discovery,
-  settle,
-  debounced,
-  refresh,
-  status,
-  mode,
-  collect,
-  scenario
-} from "./harness.js"
+import { SERVICE, settle, debounced, refresh, status, mode, collect, scenario } from "./harness.js"
 
 const seconds = Duration.seconds
 const asOf = Effect.flatMap(TenantDiscovery, (discovery) =>

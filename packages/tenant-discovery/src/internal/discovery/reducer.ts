@@ -120,9 +120,8 @@ const addAll = <A>(set: HashSet.HashSet<A>, values: Iterable<A>): HashSet.HashSe
   })
 
 const onSubscribed = ({ now, settings }: Step, state: ReducerState): ReducerState => {
-  // A fleet that lost Redis together does not list together.
-  const isFirst = state.status.lastListedAt === undefined
-  const wait = isFirst ? 0 : settings.resubscribeJitter * now.random
+  // A fleet that lost Redis together does not list together. The first list does not wait here.
+  const wait = settings.resubscribeJitter * now.random
   const next = { ...state, subscribed: true, subscription: state.subscription + 1 }
   return wantList({ ...next, reconciled: false }, now.mono + wait)
 }
