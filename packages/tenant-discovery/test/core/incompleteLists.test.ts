@@ -22,11 +22,7 @@ const unreadable: Partial<TenantListing> = {
   firstSkipped: { index: 7, reason: "id: expected a string, got nothing" }
 }
 
-const filtered = (
-  complete: boolean,
-  ...statuses: ReadonlyArray<string>
-): Partial<TenantListing> => ({
-  complete,
+const filtered = (...statuses: ReadonlyArray<string>): Partial<TenantListing> => ({
   inactive: new Map(statuses.map((value) => [value, 10]))
 })
 
@@ -139,7 +135,7 @@ describe("law 7: a list whose elements are all filtered by their status", () => 
       `removes no tenant when a status is unknown: ${shown}`,
       function* ({ log, manager }) {
         const changes = yield* recordChanges
-        remark(filtered(false, ...statuses))
+        remark({ ...filtered(...statuses), complete: false })
         yield* manager.set([])
         yield* Effect.flip(refresh)
         yield* TestClock.adjust(Duration.minutes(5))
@@ -159,7 +155,7 @@ describe("law 7: a list whose elements are all filtered by their status", () => 
   incomplete(
     "removes all tenants, confirmed, when every status is known",
     function* ({ manager, log }) {
-      remark(filtered(true, "suspended", "Deleted", "PROVISIONING"))
+      remark(filtered("suspended", "Deleted", "PROVISIONING"))
       yield* manager.set([])
       yield* Effect.fork(refresh)
       expect((yield* active).length).toBe(20)
@@ -174,7 +170,7 @@ describe("law 7: a list whose elements are all filtered by their status", () => 
   )
 
   incomplete("removes as usual when some elements are active", function* ({ manager }) {
-    remark(filtered(true, "unheard-of"))
+    remark(filtered("unheard-of"))
     yield* manager.set(many(19))
     yield* refresh
     expect((yield* active).length).toBe(19)
