@@ -4,7 +4,7 @@
  */
 import type { Tenant, TenantId } from "../../Tenant.js"
 import type { RemovalCause, TenantChange } from "../../TenantChange.js"
-import { TenantView } from "../../TenantView.js"
+import type { TenantView } from "../../TenantView.js"
 import type { ConnectionsReason, Directive } from "../event/directive.js"
 import { append, type LoggedChange } from "./changeLog.js"
 import { edited, fromArray, idsOf, merge } from "./tenants.js"
