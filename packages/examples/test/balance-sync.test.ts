@@ -1,9 +1,19 @@
-/** The example on a real database, run to its end, and the judge that it is judged by. */
+/** The example on a real database, the check of its result, and transactions across tenants. */
+import { SqlClient } from "@effect/sql"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Logger, LogLevel } from "effect"
-import { ACCOUNTS, OPENING_BALANCE } from "../src/balance-sync/databases.js"
+import { Effect, Exit, Layer, Logger, LogLevel, Schema } from "effect"
+import { TenantConnections, TenantId, TenantSettings } from "tenant-discovery"
+import { TestTenantDiscovery, TestTenantManager } from "tenant-discovery/testing"
+import {
+  ACCOUNTS,
+  makeDatabases,
+  OPENING_BALANCE,
+  settingsFor
+} from "../src/balance-sync/databases.js"
 import { balanceSync } from "../src/balance-sync/program.js"
+import { server } from "../src/balance-sync/server.js"
 import { type Account, judge } from "../src/balance-sync/summary.js"
+import { TenantPg } from "../src/balance-sync/TenantPg.js"
 
 describe("balance-sync", () => {
   it.live(
@@ -14,7 +24,7 @@ describe("balance-sync", () => {
         expect(verdicts.map(({ problems, tenant }) => [tenant, problems])).toEqual(
           ["acme", "globex", "initech", "umbrella", "stark"].map((tenant) => [tenant, []])
         )
-        // Rotations found everybody at work.
+        // Rotations met work in progress.
         for (const { roles } of verdicts) expect(roles).toBeGreaterThan(1)
       }),
     90_000
@@ -30,7 +40,7 @@ describe("balance-sync", () => {
     replacedAt: new Map([["first", 500]])
   }
 
-  it("is judged", () => {
+  it("its result is checked", () => {
     const problems = (account: Partial<Account>, grace = 500) =>
       judge({ ...sound, ...account }, grace).problems
     expect(problems({})).toEqual([])
@@ -39,4 +49,75 @@ describe("balance-sync", () => {
     expect(problems({ applied: [...sound.applied, ...sound.applied] })).toEqual(["1 applied twice"])
     expect(problems({ balances: [] })).toEqual(["the balances are wrong"])
   })
+})
+
+describe("a transaction of one tenant", () => {
+  const acme = TenantId.make("acme")
+  const globex = TenantId.make("globex")
+  const layer = TenantPg.layer().pipe(
+    Layer.provideMerge(TenantConnections.layer()),
+    Layer.provideMerge(TestTenantDiscovery.layer(["acme", "globex"])),
+    Layer.provideMerge(TestTenantManager.layer())
+  )
+
+  const enqueue = (id: number) =>
+    Effect.flatMap(SqlClient.SqlClient, (sql) => sql`INSERT INTO pending VALUES (${id}, 0, 1, 5)`)
+  const inTransaction = <A, E, R>(work: Effect.Effect<A, E, R>) =>
+    Effect.flatMap(SqlClient.SqlClient, (sql) => sql.withTransaction(work))
+
+  it.scopedLive(
+    "does not reach work for another tenant, nested both ways",
+    () =>
+      Effect.gen(function* () {
+        const postgres = yield* server
+        const makeDatabase = yield* makeDatabases(postgres)
+        const databases = new Map<
+          TenantId,
+          Effect.Effect.Success<ReturnType<typeof makeDatabase>>
+        >()
+        const manager = yield* TestTenantManager
+        for (const id of [acme, globex]) {
+          const database = yield* makeDatabase(id)
+          databases.set(id, database)
+          const settings = settingsFor(postgres, database, yield* database.issue)
+          yield* manager.setConnections(
+            id,
+            Effect.orDie(Schema.decodeUnknown(TenantSettings)({ id, ...settings }))
+          )
+        }
+        const pending = (id: TenantId) =>
+          databases.get(id)?.pending ?? Effect.die(new Error(`no database of ${id}`))
+
+        for (const [outer, inner] of [
+          [acme, globex],
+          [globex, acme]
+        ] as const) {
+          const before = [yield* pending(outer), yield* pending(inner)]
+          const first = outer === acme ? 10 : 20
+          const rolledBack = yield* Effect.exit(
+            TenantPg.provide(outer)(
+              inTransaction(
+                Effect.gen(function* () {
+                  yield* enqueue(first)
+                  yield* TenantPg.provide(inner)(enqueue(first + 1))
+                  // Work with the same resource stays in the transaction.
+                  yield* TenantPg.provide(outer)(enqueue(first + 2))
+                  const refused = yield* Effect.exit(
+                    Effect.provide(enqueue(first + 3), TenantPg.get(inner))
+                  )
+                  expect(String(refused)).toContain("TenantNotIsolated")
+                  return yield* Effect.fail("roll back")
+                })
+              )
+            )
+          )
+          expect(Exit.isFailure(rolledBack)).toBe(true)
+          expect([yield* pending(outer), yield* pending(inner)]).toEqual([
+            before[0],
+            (before[1] ?? 0) + 1
+          ])
+        }
+      }).pipe(Effect.provide(layer)),
+    90_000
+  )
 })

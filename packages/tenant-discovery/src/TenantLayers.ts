@@ -2,19 +2,9 @@
  * A layer for each tenant: built from the tenant's connection settings on first use, shared,
  * and released when it is idle, replaced or removed.
  */
-import {
-  type ConfigError,
-  Context,
-  Duration,
-  Effect,
-  Exit,
-  Fiber,
-  Layer,
-  Schema,
-  Scope
-} from "effect"
+import { type ConfigError, Context, type Duration, Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { CurrentTenant } from "./CurrentTenant.js"
-import { type Acquired, make, type Pool, type PoolSettings } from "./internal/layers/pool.js"
+import { type Acquired, make, type Pool } from "./internal/layers/pool.js"
 import {
   type TenantLayerError,
   TenantLayersClosed,
@@ -22,10 +12,10 @@ import {
   TenantNotIsolated,
   TenantResourceReplaced
 } from "./internal/layers/poolErrors.js"
+import { poolSettings, type PoolSettings } from "./internal/layers/poolOptions.js"
 import { IsolatedResource, ResourceHolder } from "./internal/layers/resourceHolder.js"
 import type { PoolFunctions } from "./internal/layers/resourceLife.js"
 import type { RevokeReason } from "./internal/layers/tenantEntries.js"
-import { count, decodeOptions, duration, withDefault } from "./internal/options.js"
 import type { TenantId } from "./Tenant.js"
 import type { Connections, TenantConnections } from "./TenantConnections.js"
 import type { TenantDiscovery } from "./TenantDiscovery.js"
@@ -40,6 +30,7 @@ export {
   TenantPoolsExhausted,
   TenantResourceReplaced
 } from "./internal/layers/poolErrors.js"
+export { tenantLayersDefaults } from "./internal/layers/poolOptions.js"
 
 export interface TenantLayersOptions {
   /** How long after its last use a resource is released; 0 is never. Protects databases from idle connections. Default 5 min. */
@@ -70,51 +61,6 @@ export interface TenantLayersOptions {
   readonly buildBackoff?: Duration.DurationInput | undefined
   /** The most that `buildBackoff` grows to. Default 30 s. */
   readonly buildBackoffCap?: Duration.DurationInput | undefined
-}
-
-/** The defaults of {@link TenantLayersOptions}. */
-export const tenantLayersDefaults = {
-  idleTimeout: Duration.minutes(5),
-  maxTenants: 100,
-  acquireTimeout: Duration.minutes(1),
-  buildTimeout: Duration.seconds(30),
-  rotationGrace: Duration.seconds(30),
-  removalGrace: Duration.seconds(30),
-  drain: Duration.seconds(10),
-  closeTimeout: Duration.seconds(10),
-  buildBackoff: Duration.millis(500),
-  buildBackoffCap: Duration.seconds(30)
-} as const
-
-const defaults = tenantLayersDefaults
-const millis = (value: Duration.Duration) => withDefault(duration(), Duration.toMillis(value))
-
-const Options = Schema.Struct({
-  idleTimeout: withDefault(
-    duration({ zero: true, infinity: true }),
-    Duration.toMillis(defaults.idleTimeout)
-  ),
-  maxTenants: withDefault(count(0), defaults.maxTenants),
-  acquireTimeout: millis(defaults.acquireTimeout),
-  buildTimeout: millis(defaults.buildTimeout),
-  rotationGrace: millis(defaults.rotationGrace),
-  removalGrace: millis(defaults.removalGrace),
-  drain: millis(defaults.drain),
-  closeTimeout: millis(defaults.closeTimeout),
-  buildBackoff: millis(defaults.buildBackoff),
-  buildBackoffCap: millis(defaults.buildBackoffCap)
-})
-
-/** The options of the layer win over those of the class. */
-const settingsOf = (
-  name: string,
-  own: TenantLayersOptions,
-  given: TenantLayersOptions = {},
-  maxTenantsName = "the option maxTenants"
-): PoolSettings => {
-  const isGiven = ([, value]: readonly [string, unknown]) => value !== undefined
-  const options = { ...own, ...Object.fromEntries(Object.entries(given).filter(isGiven)) }
-  return { ...decodeOptions(name, Options, options), name, maxTenantsName }
 }
 
 /** The service behind a class of {@link Service}. */
@@ -223,7 +169,7 @@ export const Service =
       Self,
       TenantLayers<A, E>
     >()
-    settingsOf(id, own)
+    poolSettings(id, own)
 
     const layerOf = (settings: PoolSettings) => Layer.scoped(Tag, make(settings, { lookup, apply }))
     const isolated = new Set(isolate.map(({ key }) => key))
@@ -245,7 +191,8 @@ export const Service =
           const { revoke = Effect.asVoid(Fiber.interruptFork(fiber)) } = yield* ResourceHolder
           const { context, resource } = yield* pool.acquire(tenant, { revoke: () => revoke })
           const [service] = foreign(yield* Effect.context<never>(), resource)
-          if (service !== undefined) return yield* TenantNotIsolated.of(tenant, service)
+          if (service !== undefined)
+            return yield* new TenantNotIsolated({ tenantId: tenant, service })
           return marked(context, resource)
         })
       )
@@ -253,11 +200,11 @@ export const Service =
     const revokedError = (tenant: TenantId, reason: RevokeReason): TenantLayerError => {
       switch (reason) {
         case "Removed":
-          return TenantNotActive.of(tenant)
+          return new TenantNotActive({ tenantId: tenant })
         case "Replaced":
-          return TenantResourceReplaced.of(tenant)
+          return new TenantResourceReplaced({ tenantId: tenant })
         case "Closed":
-          return TenantLayersClosed.of(id)
+          return new TenantLayersClosed({ pool: id })
       }
     }
 
@@ -305,7 +252,7 @@ export const Service =
       }
 
     return Object.assign(Tag, {
-      layer: (given?: TenantLayersOptions) => layerOf(settingsOf(id, own, given)),
+      layer: (given?: TenantLayersOptions) => layerOf(poolSettings(id, own, given)),
       layerConfig: (given?: TenantLayersOptions) =>
         Layer.unwrapEffect(
           Effect.map(
@@ -313,7 +260,7 @@ export const Service =
             ([maxTenants, idleTimeout]) => {
               const limit = given?.maxTenants ?? own.maxTenants
               return layerOf(
-                settingsOf(
+                poolSettings(
                   id,
                   own,
                   {

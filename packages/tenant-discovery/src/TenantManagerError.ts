@@ -1,11 +1,11 @@
 /**
- * How a call to the tenant manager can fail. One family; every message says what
- * a person can do about it, and none holds a secret.
+ * The errors of a call to the tenant manager. Every message says what a person can do, and none
+ * holds a secret.
  */
 import { Data, type Duration } from "effect"
 
 interface Common {
-  /** What was called: `GET /v1/tenants/active`, say. Never a query, a key or a host's credentials. */
+  /** The call, such as `GET /v1/tenants/active`. Never a query, a key or credentials. */
   readonly operation: string
   readonly message: string
 }
@@ -15,12 +15,12 @@ export class TenantManagerUnauthorized extends Data.TaggedError(
   "TenantManagerUnauthorized"
 )<Common> {}
 
-/** 403 without a status of the association. */
+/** 403 whose body has no status of the association. */
 export class TenantManagerAccessDenied extends Data.TaggedError(
   "TenantManagerAccessDenied"
 )<Common> {}
 
-/** 403 with code `TS-SUSPENDED`: the association is not active. */
+/** 403 with `status` suspended or purged, or with code `TS-SUSPENDED`: the association is not active. */
 export class TenantManagerSuspended extends Data.TaggedError("TenantManagerSuspended")<
   Common & { readonly status: "suspended" | "purged" }
 > {}
@@ -28,22 +28,19 @@ export class TenantManagerSuspended extends Data.TaggedError("TenantManagerSuspe
 /** 404: no such tenant, or no association with this service. */
 export class TenantManagerNotFound extends Data.TaggedError("TenantManagerNotFound")<Common> {}
 
-/**
- * Another answer that is no outage: a 4xx, 429 among them, or a redirect (which is
- * never followed).
- */
+/** Another answer that is no outage: a 4xx such as 429, or a redirect, which is never followed. */
 export class TenantManagerRejected extends Data.TaggedError("TenantManagerRejected")<
   Common & {
     readonly status: number
-    /** How long the server asked to wait (429), already capped. */
+    /** The wait that the server asked for (429), capped at `maxRetryAfter`. */
     readonly retryAfter: Duration.Duration | undefined
   }
 > {}
 
 /**
- * An outage: 5xx, refused, reset, name not found. `cause` is what the transport
- * said, cut down to the `name` and the `code` (`ECONNREFUSED`, say) of its error:
- * the error itself would carry the request, and the API key in it.
+ * An outage: 5xx, refused, reset, name not found, or an API key that cannot be read. `cause` is
+ * the `name` and the `code` (`ECONNREFUSED`, say) of the transport's error: the error itself
+ * carries the request with the API key.
  */
 export class TenantManagerUnavailable extends Data.TaggedError("TenantManagerUnavailable")<
   Common & {
@@ -58,14 +55,14 @@ export class TenantManagerTimedOut extends Data.TaggedError("TenantManagerTimedO
   Common & { readonly timeout: Duration.Duration }
 > {}
 
-/** The body is longer than allowed; reading stopped there. */
+/** The body is longer than `limit` bytes; the rest is not read. */
 export class TenantManagerBodyTooLarge extends Data.TaggedError("TenantManagerBodyTooLarge")<
   Common & { readonly limit: number }
 > {}
 
 /**
- * A 2xx that is not what the contract says. `excerpt` is the start of the body, at most
- * 512 bytes without a secret; `undefined` where a body may hold a tenant's own.
+ * A 2xx that differs from the contract. `excerpt` is the start of the body, at most 512 bytes
+ * without strings; `undefined` where a body may hold a tenant's secrets.
  */
 export class TenantManagerMalformedBody extends Data.TaggedError("TenantManagerMalformedBody")<
   Common & { readonly excerpt: string | undefined }
@@ -73,7 +70,7 @@ export class TenantManagerMalformedBody extends Data.TaggedError("TenantManagerM
 
 /**
  * The circuit breaker is open after too many outages: nothing was sent.
- * `retryAfter` is the time until the next probe; none while one is under way.
+ * `retryAfter` is the time until the next probe; `undefined` while one is in flight.
  */
 export class TenantManagerCircuitOpen extends Data.TaggedError("TenantManagerCircuitOpen")<
   Common & { readonly retryAfter: Duration.Duration | undefined }
@@ -91,13 +88,13 @@ export type TenantManagerError =
   | TenantManagerMalformedBody
   | TenantManagerCircuitOpen
 
-/** Whether the tenant manager was away, rather than giving an answer: what a retry may mend. */
+/** Whether the tenant manager gave no answer, so that a retry may succeed. */
 export const isOutage = (error: TenantManagerError): boolean =>
   error._tag === "TenantManagerUnavailable" ||
   error._tag === "TenantManagerTimedOut" ||
   error._tag === "TenantManagerCircuitOpen"
 
-/** How long the tenant manager asked to be left alone, if it did. Capped where the error was made. */
+/** The wait before the next call, where the error has one. */
 export const retryAfter = (error: TenantManagerError): Duration.Duration | undefined =>
   error._tag === "TenantManagerRejected" ||
   error._tag === "TenantManagerUnavailable" ||

@@ -1,9 +1,13 @@
-/** Each tenant's own PostgreSQL, with the credentials of today. */
+/** Each tenant's own PostgreSQL, with its present credentials. */
+import { SqlClient } from "@effect/sql"
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer } from "effect"
 import { TenantLayers } from "tenant-discovery"
 
 export class TenantPg extends TenantLayers.Service<TenantPg>()("balance-sync/TenantPg", {
+  // `@effect/sql` has one tag for the open transactions of all clients: without this, work
+  // for one tenant within a transaction of another would write to the other's database.
+  isolate: [SqlClient.TransactionConnection],
   lookup: (connections, tenant) =>
     Layer.unwrapEffect(
       Effect.map(connections.postgresql("ledger"), (settings) =>

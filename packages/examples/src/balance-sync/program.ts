@@ -1,7 +1,6 @@
 /**
- * The whole of it: a tenant manager and a Redis in a box, a PostgreSQL, a worker
- * that knows of neither but through its layers, and an operator who lets tenants
- * come and go and rotates their credentials while it works.
+ * A simulated tenant manager and Redis, a PostgreSQL, a worker, and an operator who adds and
+ * suspends tenants and rotates their credentials while the worker runs.
  */
 import { RedisServer, Simulator } from "@tenant-discovery/simulator"
 import { Clock, ConfigProvider, Console, Duration, Effect, Layer, Schedule } from "effect"
@@ -19,7 +18,7 @@ import { judge, type Verdict } from "./summary.js"
 import { TenantPg } from "./TenantPg.js"
 import { worker } from "./worker.js"
 
-/** How long old credentials are good after a rotation: a second more than the pools use them. */
+/** Old credentials stay valid for a second longer than the pools use them. */
 const ROTATION_GRACE = Duration.seconds(2)
 const REVOKE_AFTER = Duration.seconds(3)
 
@@ -42,7 +41,7 @@ const batches: ReadonlyArray<Batch> = Array.from({ length: BATCHES }, (_, id) =>
   amount: 1 + (id % 50)
 }))
 
-/** Everything that the worker needs, from environment variables. */
+/** The worker and its layers, configured by environment variables. */
 const layers = (env: Readonly<Record<string, string>>) =>
   worker.pipe(
     Layer.provide(TenantPg.layerConfig({ rotationGrace: ROTATION_GRACE })),
@@ -51,7 +50,7 @@ const layers = (env: Readonly<Record<string, string>>) =>
     Layer.provide(Layer.setConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(env)))))
   )
 
-/** Runs to its end; one verdict a tenant. */
+/** Runs to its end; one verdict for each tenant. */
 export const balanceSync: Effect.Effect<ReadonlyArray<Verdict>, unknown> = Effect.gen(function* () {
   yield* Console.log("Starting PostgreSQL, a tenant manager and a Redis-compatible server ...")
   const postgres = yield* server
@@ -59,7 +58,7 @@ export const balanceSync: Effect.Effect<ReadonlyArray<Verdict>, unknown> = Effec
   const redis = yield* RedisServer.make({ kind: "embedded" })
   const simulator = yield* Simulator.make({ redis, environment: "example", service: "ledger" })
 
-  /** New credentials, first where they are checked, then where they are read, then the event. */
+  /** New credentials: in PostgreSQL, then in the tenant manager, then the event. */
   const rotate = (tenant: Tenant) =>
     Effect.gen(function* () {
       const old = tenant.role
@@ -79,10 +78,10 @@ export const balanceSync: Effect.Effect<ReadonlyArray<Verdict>, unknown> = Effec
       const database = yield* makeDatabase(id)
       const credentials = yield* database.issue
       yield* database.enqueue(batches)
-      // Known before it is told of: its settings are there when the worker comes.
+      // The settings are in place before the event.
       yield* simulator.create({ id, publish: false })
       yield* simulator.overrideConnections(id, settingsFor(postgres, database, credentials))
-      yield* Console.log(`${id} is there, with ${BATCHES} batches to apply`)
+      yield* Console.log(`${id} starts with ${BATCHES} batches to apply`)
       const tenant: Tenant = {
         id,
         database,
@@ -95,7 +94,7 @@ export const balanceSync: Effect.Effect<ReadonlyArray<Verdict>, unknown> = Effec
 
   const tenants = yield* Effect.forEach(TENANTS, arrive)
   const [first, second] = tenants
-  // What the worker stands on goes after it: it has a scope of its own.
+  // The worker has a scope of its own, which closes before its servers.
   const story = Effect.gen(function* () {
     yield* Layer.build(layers(simulator.env))
 
@@ -104,7 +103,7 @@ export const balanceSync: Effect.Effect<ReadonlyArray<Verdict>, unknown> = Effec
 
     for (let round = 1; round <= 3; round++) {
       yield* Effect.sleep("700 millis")
-      yield* act(`rotation ${round} of everybody's credentials`, ...tenants.map(rotate))
+      yield* act(`rotation ${round} of all credentials`, ...tenants.map(rotate))
       if (round === 1 && first !== undefined) {
         yield* act(`${first.id} is suspended`, simulator.suspend(first.id))
       }

@@ -1,13 +1,13 @@
-/** The verdict over a tenant's batches and balances. */
+/** Checks the result of a run. */
 import { ACCOUNTS, type Applied, type Batch, OPENING_BALANCE } from "./databases.js"
 
-/** The records of one tenant at the end. */
+/** The state of one tenant at the end. */
 export interface Account {
   readonly tenant: string
   readonly enqueued: ReadonlyArray<Batch>
   readonly applied: ReadonlyArray<Applied>
   readonly balances: ReadonlyArray<number>
-  /** When a newer role replaced each role, in milliseconds since the epoch. */
+  /** When each role was replaced by a newer one, in milliseconds since the epoch. */
   readonly replacedAt: ReadonlyMap<string, number>
 }
 

@@ -1,15 +1,10 @@
-/**
- * The worker: for every active tenant, again and again, the next batch of balances.
- */
+/** The worker: applies the next batch of balances of every active tenant, repeatedly. */
 import { SqlClient } from "@effect/sql"
 import { Effect, Schedule } from "effect"
 import { TenantWorker } from "tenant-discovery"
 import { TenantPg } from "./TenantPg.js"
 
-/**
- * Moves one batch in one transaction, together with the note that it was: whoever
- * stops it half-way, it has happened wholly or not at all.
- */
+/** Moves one batch and records it in one transaction, so that an interruption leaves no half of it. */
 const applyNextBatch = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   yield* sql.withTransaction(
@@ -21,7 +16,7 @@ const applyNextBatch = Effect.gen(function* () {
       if (batch === undefined) return
       const { amount, id, source, target } = batch
       yield* sql`UPDATE accounts SET balance = balance - ${amount} WHERE id = ${source}`
-      // Long enough that rotations and removals find work under way.
+      // Long enough that rotations and removals meet work in progress.
       yield* sql`SELECT pg_sleep(0.03)`
       yield* sql`UPDATE accounts SET balance = balance + ${amount} WHERE id = ${target}`
       yield* sql`INSERT INTO applied VALUES (${id}, session_user, clock_timestamp())`

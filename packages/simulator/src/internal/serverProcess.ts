@@ -38,11 +38,22 @@ export const findNative = (): string | undefined => {
 }
 
 // Runs in the directory of this module, so that the import finds this package's dependency. The
-// server ignores a failure to listen: the wrapper of `createServer` reports it.
+// server ignores a failure to listen: the wrapper of `createServer` reports it. It also reads at
+// most 16 KiB per event and the rest 20 ms later: the wrapper passes it 16 KiB at a time.
 const embeddedProgram = `
 import net from "node:net"
 const createServer = net.createServer
-net.createServer = (...args) => createServer(...args)
+const readSize = 16_384
+const pass = (bytes, read) => {
+  read(bytes.subarray(0, readSize))
+  if (bytes.length > readSize) queueMicrotask(() => pass(bytes.subarray(readSize), read))
+}
+net.createServer = (accept) => createServer((socket) => {
+  const on = socket.on.bind(socket)
+  socket.on = (name, listener) =>
+    on(name, name === "data" ? (bytes) => pass(bytes, listener) : listener)
+  accept(socket)
+})
   .on("listening", () => console.log("listening"))
   .on("error", (error) => { console.error(error.message); process.exit(98) })
 process.stdin.resume().on("end", () => process.exit(0)).on("error", () => process.exit(0))

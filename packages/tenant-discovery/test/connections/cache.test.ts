@@ -6,6 +6,8 @@ import {
   Effect,
   Exit,
   Fiber,
+  FiberRef,
+  HashMap,
   Layer,
   Metric,
   Option,
@@ -298,6 +300,25 @@ describe("events", () => {
       yield* get(globex)
       yield* TestClock.adjust("10 seconds")
       expect(world.callsFor(acme)).toBe(2)
+    })
+  )
+
+  scenario("a reload carries nothing of the caller that noticed the change", (world) =>
+    Effect.gen(function* () {
+      yield* get(acme)
+      yield* get(globex)
+      const seen: Array<boolean> = []
+      world.onCall = () =>
+        Effect.map(FiberRef.get(FiberRef.currentLogAnnotations), (annotations) => {
+          seen.push(HashMap.has(annotations, "request"))
+        })
+      world.rotations.set(acme, 1)
+      yield* Effect.zipRight(world.rotate(acme), get(globex)).pipe(
+        Effect.annotateLogs("request", "of globex")
+      )
+      yield* TestClock.adjust("5 seconds")
+      yield* eventually(() => seen.length === 1)
+      expect(seen).toEqual([false])
     })
   )
 

@@ -1,4 +1,4 @@
-/** Settings and layers over the doubles, as the specs of a program use them. */
+/** Settings and pools over the test doubles, as the tests of a program use them. */
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Layer, Redacted, Schema } from "effect"
 import { CurrentTenant } from "../../src/CurrentTenant.js"
@@ -37,8 +37,8 @@ const password = Effect.map(Db, (db) => db.password).pipe(
   CurrentTenant.provide("acme")
 )
 
-describe("over the doubles", () => {
-  it.effect("a rotation gives new settings, and a tenant that left none", () =>
+describe("over the test doubles", () => {
+  it.effect("a rotation gives new settings; a removed tenant has none", () =>
     Effect.gen(function* () {
       const discovery = yield* TestTenantDiscovery
       const manager = yield* TestTenantManager
@@ -54,7 +54,7 @@ describe("over the doubles", () => {
     }).pipe(Effect.provide(layer))
   )
 
-  it.effect("what is not configured is a typed error of the layer", () =>
+  it.effect("a connection that is not configured is a typed error of the layer", () =>
     Effect.gen(function* () {
       const manager = yield* TestTenantManager
       yield* manager.setConnections("acme", Effect.succeed({ id: "cfg-acme" }))

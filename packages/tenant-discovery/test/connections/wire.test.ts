@@ -1,6 +1,6 @@
 /**
- * Settings and layers on the real wire: a tenant manager over HTTP, events over a
- * real Redis. All that comes out is collected, and no secret is in it.
+ * Settings and pools over HTTP and a real Redis protocol. Everything that a program or an
+ * operator can see is collected; it contains no secret.
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Simulator } from "@tenant-discovery/simulator"
@@ -17,7 +17,7 @@ import { makeCollector, shown } from "../support/collector.js"
 
 const acme = TenantId.make("acme")
 
-/** How every password of the simulator begins. */
+/** The start of each password of the simulator. */
 const SECRET = "secret-"
 
 class Db extends Context.Tag("test/Db")<Db, { readonly password: string }>() {}
@@ -45,12 +45,13 @@ const story = (
     const discovery = yield* TenantDiscovery
     const connections = yield* TenantConnections
     yield* eventually(discovery.status.get, ({ mode }) => mode === "Live")
-    const told: Array<string> = []
+    const reloaded: Array<string> = []
     yield* connections.changes.pipe(
-      Stream.runForEach((reloaded) =>
+      Stream.filter(({ _tag }) => _tag === "Reloaded"),
+      Stream.runForEach((change) =>
         Effect.zipRight(
-          add(reloaded),
-          Effect.sync(() => told.push(reloaded.tenant.id))
+          add(change),
+          Effect.sync(() => reloaded.push(change.tenant.id))
         )
       ),
       Effect.forkScoped
@@ -63,12 +64,12 @@ const story = (
       yield* add(yield* found)
     }
 
-    // Who holds the pool keeps it over a rotation, and who comes after gets the new one.
+    // A holder keeps its resource over a rotation; the next user gets a new one.
     const holding = yield* Scope.fork(yield* Effect.scope, (yield* Effect.scope).strategy)
     const held = yield* Layer.buildWithScope(TenantDb.get(acme), holding)
     yield* simulator.rotate(acme)
     yield* eventually(
-      Effect.sync(() => told),
+      Effect.sync(() => reloaded),
       (all) => all.includes(acme)
     )
     expect(yield* passwordOf(yield* connections.get(acme))).toMatch(/-2$/)
@@ -83,7 +84,7 @@ const story = (
       ({ maxOpenConns }) => maxOpenConns === 7
     )
 
-    // A rotation that no event told of.
+    // A rotation of which no event comes.
     yield* simulator.redis.kill
     yield* eventually(discovery.status.get, ({ mode }) => mode === "BootstrapOnly")
     expect((yield* simulator.rotate(acme)).published).toBe(false)
@@ -93,7 +94,7 @@ const story = (
       password.endsWith("-3")
     )
 
-    // An answer that is not what it should be.
+    // A malformed answer.
     yield* eventually(discovery.status.get, ({ mode }) => mode === "Live")
     yield* simulator.overrideConnections(acme, { databases: `${SECRET}oops` })
     yield* simulator.invalidateCache(acme)
@@ -115,7 +116,7 @@ const story = (
     })
   })
 
-describe("settings and layers on the wire", () => {
+describe("settings and pools over the wire", () => {
   it.scopedLive("follow rotations, gaps and suspensions, and show no secret", () =>
     Effect.gen(function* () {
       const simulator = yield* Simulator.make({

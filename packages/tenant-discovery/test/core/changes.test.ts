@@ -51,21 +51,6 @@ describe("law 9: readers receive transitions only", () => {
     }
   })
 
-  over(none)("takes every spelling of a UUID for one tenant", function* ({ events }) {
-    const changes = yield* recordChanges
-    const upper = "0193E8F0-C4B8-7C4A-9F3B-2F6F0C1D2E3F"
-    const plain = "0193e8f0c4b87c4a9f3b2f6f0c1d2e3f"
-    for (const event of [
-      TestEvent.associated(upper, SERVICE),
-      TestEvent.associated(plain, SERVICE),
-      TestEvent.suspended(upper.toLowerCase(), SERVICE)
-    ]) {
-      yield* events.send(event)
-      yield* settle
-    }
-    expect(changes).toEqual([`+${plain}`, `-${plain} tenant.service.suspended`])
-  })
-
   scenario(
     "publishes connection changes and updates of active tenants only",
     function* ({ events }) {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect } from "@effect/vitest"
 import {
   Context,
   Deferred,
@@ -13,8 +13,17 @@ import {
   TestClock
 } from "effect"
 import { TenantDiscovery } from "../../src/index.js"
-import { TestEvent, TestTenantEvents, TestTenantManager } from "../../src/testing.js"
-import { SERVICE, edges, settle, ids, many, logged, discovery as layer } from "./harness.js"
+import { TestEvent } from "../../src/testing.js"
+import {
+  SERVICE,
+  type WorldOptions,
+  settle,
+  ids,
+  many,
+  none,
+  overEdges,
+  discovery as layer
+} from "./harness.js"
 
 /** A discovery, and the close of its scope. */
 const open = Effect.gen(function* () {
@@ -26,7 +35,7 @@ const open = Effect.gen(function* () {
   }
 })
 
-const one = edges({ tenants: ["a"] })
+const one: WorldOptions = { tenants: ["a"] }
 
 const closedError = {
   _tag: "TenantManagerUnavailable",
@@ -34,10 +43,9 @@ const closedError = {
 }
 
 describe("law 12: close is complete", () => {
-  it.scoped("ends the subscription and the list, and the IDs still answer", () =>
-    Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const manager = yield* TestTenantManager
+  overEdges(one)(
+    "ends the subscription and the list, and the IDs still answer",
+    function* ({ events, manager }) {
       const { close, discovery } = yield* open
       yield* manager.hang
       yield* Effect.fork(discovery.refresh)
@@ -51,43 +59,39 @@ describe("law 12: close is complete", () => {
       expect(yield* manager.calls).toBe(2)
       expect(yield* discovery.activeTenantIds).toEqual(ids("a"))
       expect((yield* discovery.status.get).mode).toBe("BootstrapOnly")
-    }).pipe(Effect.provide(one))
+    }
   )
 
-  it.scoped("leaves no fiber", () =>
-    Effect.gen(function* () {
-      const supervisor = yield* Supervisor.track
-      yield* Effect.supervised(
-        Effect.gen(function* () {
-          const { close } = yield* open
-          yield* settle
-          expect((yield* supervisor.value).length).toBeGreaterThan(0)
-          yield* close
-          yield* settle
-        }),
-        supervisor
-      )
-      expect((yield* supervisor.value).length).toBe(0)
-    }).pipe(Effect.provide(one))
-  )
+  overEdges(one)("leaves no fiber", function* () {
+    const supervisor = yield* Supervisor.track
+    yield* Effect.supervised(
+      Effect.gen(function* () {
+        const { close } = yield* open
+        yield* settle
+        expect((yield* supervisor.value).length).toBeGreaterThan(0)
+        yield* close
+        yield* settle
+      }),
+      supervisor
+    )
+    expect((yield* supervisor.value).length).toBe(0)
+  })
 
-  it.scoped("ends the streams of changes, view and status", () =>
-    Effect.gen(function* () {
-      const { close, discovery } = yield* open
-      const streams = [discovery.changes, discovery.view.changes, discovery.status.changes]
-      const reading = yield* Effect.forEach(streams, (stream) =>
-        Effect.fork(Stream.runDrain<unknown, never, never>(stream))
-      )
-      yield* settle
-      yield* close
-      yield* Fiber.joinAll(reading)
-      expect(yield* Stream.runCount(discovery.changes)).toBe(0)
-    }).pipe(Effect.provide(one))
-  )
+  overEdges(one)("ends the streams of changes, view and status", function* () {
+    const { close, discovery } = yield* open
+    const streams = [discovery.changes, discovery.view.changes, discovery.status.changes]
+    const reading = yield* Effect.forEach(streams, (stream) =>
+      Effect.fork(Stream.runDrain<unknown, never, never>(stream))
+    )
+    yield* settle
+    yield* close
+    yield* Fiber.joinAll(reading)
+    expect(yield* Stream.runCount(discovery.changes)).toBe(0)
+  })
 
-  it.scoped("fails every refresh: in a list, waiting for one, and later", () =>
-    Effect.gen(function* () {
-      const manager = yield* TestTenantManager
+  overEdges(one)(
+    "fails every refresh: in a list, waiting for one, and later",
+    function* ({ manager }) {
       const { close, discovery } = yield* open
       yield* manager.hang
       const inFlight = yield* Effect.fork(discovery.refresh)
@@ -98,71 +102,60 @@ describe("law 12: close is complete", () => {
       for (const result of [Fiber.join(inFlight), Fiber.join(waiting), discovery.refresh]) {
         expect(yield* Effect.flip(result)).toMatchObject(closedError)
       }
-    }).pipe(Effect.provide(one))
+    }
   )
 
-  it.scoped("fails a refresh whose list awaits confirmation", () =>
-    Effect.gen(function* () {
-      const manager = yield* TestTenantManager
-      const { close, discovery } = yield* open
-      yield* manager.set([])
-      const refreshing = yield* Effect.fork(discovery.refresh)
-      yield* settle
-      yield* close
-      expect(yield* Effect.flip(Fiber.join(refreshing))).toMatchObject(closedError)
-    }).pipe(Effect.provide(one))
-  )
+  overEdges(one)("fails a refresh whose list awaits confirmation", function* ({ manager }) {
+    const { close, discovery } = yield* open
+    yield* manager.set([])
+    const refreshing = yield* Effect.fork(discovery.refresh)
+    yield* settle
+    yield* close
+    expect(yield* Effect.flip(Fiber.join(refreshing))).toMatchObject(closedError)
+  })
 
-  it.scoped("settles a refresh that races with it, wherever the fiber yields", () =>
-    Effect.gen(function* () {
-      // A yield after every few operations (a fiber needs 10 to go on), and a close after a few turns of the scheduler.
-      for (const operations of [10, 11, 12, 13, 14, 17]) {
-        for (let turns = 0; turns <= 4; turns++) {
-          const { close, discovery } = yield* open
-          const refreshing = yield* discovery.refresh.pipe(
-            Effect.withMaxOpsBeforeYield(operations),
-            Effect.exit,
-            Effect.fork
-          )
-          for (let turn = 0; turn < turns; turn++) yield* Effect.yieldNow()
-          yield* close
-          for (let turn = 0; turn < 100; turn++) yield* Effect.yieldNow()
-          expect(yield* refreshing.poll).toMatchObject({ _tag: "Some" })
-        }
+  overEdges(one)("settles a refresh that races with it, wherever the fiber yields", function* () {
+    // A yield after every few operations (a fiber needs 10 to go on), and a close after a few turns of the scheduler.
+    for (const operations of [10, 11, 12, 13, 14, 17]) {
+      for (let turns = 0; turns <= 4; turns++) {
+        const { close, discovery } = yield* open
+        const refreshing = yield* discovery.refresh.pipe(
+          Effect.withMaxOpsBeforeYield(operations),
+          Effect.exit,
+          Effect.fork
+        )
+        for (let turn = 0; turn < turns; turn++) yield* Effect.yieldNow()
+        yield* close
+        for (let turn = 0; turn < 100; turn++) yield* Effect.yieldNow()
+        expect(yield* refreshing.poll).toMatchObject({ _tag: "Some" })
       }
-    }).pipe(Effect.provide(one))
-  )
+    }
+  })
 
-  it.scoped("calls no handler that is behind", () =>
-    Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const { close, discovery } = yield* open
-      const called: Array<string> = []
-      const resume = yield* Deferred.make<void>()
-      yield* discovery.onTenantAdded(({ id }) => {
-        called.push(id)
-        return Deferred.await(resume)
-      })
-      yield* events.send(...many(5).map((id) => TestEvent.associated(id, SERVICE)))
-      yield* settle
-      yield* events.send(TestEvent.associated("last", SERVICE))
-      yield* settle
-      yield* close
-      yield* Deferred.succeed(resume, undefined)
-      yield* settle
-      expect(called).toEqual(["t-0"])
-    }).pipe(Effect.provide(edges()))
-  )
+  overEdges(none)("calls no handler that is behind", function* ({ events }) {
+    const { close, discovery } = yield* open
+    const called: Array<string> = []
+    const resume = yield* Deferred.make<void>()
+    yield* discovery.onTenantAdded(({ id }) => {
+      called.push(id)
+      return Deferred.await(resume)
+    })
+    yield* events.send(...many(5).map((id) => TestEvent.associated(id, SERVICE)))
+    yield* settle
+    yield* events.send(TestEvent.associated("last", SERVICE))
+    yield* settle
+    yield* close
+    yield* Deferred.succeed(resume, undefined)
+    yield* settle
+    expect(called).toEqual(["t-0"])
+  })
 
-  it.scoped("logs nothing", () => {
-    const log = logged()
-    return Effect.gen(function* () {
-      const { close } = yield* open
-      yield* settle
-      const before = log.lines.length
-      yield* close
-      yield* settle
-      expect(log.lines.slice(before)).toEqual([])
-    }).pipe(Effect.provide(one), Effect.provide(log.layer))
+  overEdges(one)("logs nothing", function* ({ log }) {
+    const { close } = yield* open
+    yield* settle
+    const before = log.lines.length
+    yield* close
+    yield* settle
+    expect(log.lines.slice(before)).toEqual([])
   })
 })

@@ -142,7 +142,7 @@ describe("the prefilter", () => {
               known.event_type === "tenant.cache.invalidate" ||
               TenantEvent.directiveFor(known, name)._tag !== "Ignore"
           })
-          if (concerns) expect(makePrefilter(name)(raw)).toBe(true)
+          expect(makePrefilter(name)(raw) || !concerns).toBe(true)
         }
       ),
       runs(1000)
@@ -210,8 +210,8 @@ describe("the recent event IDs", () => {
         const distinct: Array<string> = []
         for (const id of ids) {
           const known = recent.seen(id)
-          if (distinct.slice(-window).includes(id)) expect(known).toBe(true)
-          if (!distinct.slice(-2 * window).includes(id)) expect(known).toBe(false)
+          expect(known || !distinct.slice(-window).includes(id)).toBe(true)
+          expect(!known || distinct.slice(-2 * window).includes(id)).toBe(true)
           if (!known) distinct.push(id)
         }
       }),

@@ -22,7 +22,6 @@ import { makeCollector } from "../support/collector.js"
 import {
   SERVICE,
   type WorldOptions,
-  edges,
   discovery,
   world,
   settle,
@@ -34,8 +33,10 @@ import {
   mode,
   recordChanges,
   refreshHeld,
+  none,
+  overEdges,
   over,
-  scenario
+  type ScenarioBody
 } from "./harness.js"
 
 /** A reducer that throws for inputs that match, while it is armed. */
@@ -59,7 +60,7 @@ const isTag = (tag: Input["_tag"]) => (input: Input) => input._tag === tag
 const faultyScenario = (
   matches: (input: Input) => boolean,
   name: string,
-  body: (arm: (on: boolean) => void) => Parameters<typeof scenario>[1]
+  body: (arm: (on: boolean) => void) => ScenarioBody
 ) => {
   const { arm, reducer } = faulty(matches)
   over({ tenants: ["a"], reducer })(name, body(arm))
@@ -255,27 +256,24 @@ describe("a clock", () => {
       ...replace(clock)
     }))
 
-  it.scoped("whose timers fire early does not end the relists", () =>
-    Effect.gen(function* () {
-      const manager = yield* TestTenantManager
-      const early = yield* clockWith((clock) => ({
-        sleep: (duration) =>
-          clock.sleep(
-            Duration.greaterThan(duration, "1 second")
-              ? Duration.subtract(duration, "1 millis")
-              : duration
-          )
-      }))
-      yield* Effect.withClock(Layer.build(discovery()), early)
-      yield* TestClock.adjust(Duration.minutes(10))
-      expect(yield* manager.calls).toBeGreaterThan(8)
-    }).pipe(Effect.provide(edges()))
-  )
+  overEdges(none)("whose timers fire early does not end the relists", function* ({ manager }) {
+    const early = yield* clockWith((clock) => ({
+      sleep: (duration) =>
+        clock.sleep(
+          Duration.greaterThan(duration, "1 second")
+            ? Duration.subtract(duration, "1 millis")
+            : duration
+        )
+    }))
+    yield* Effect.withClock(Layer.build(discovery()), early)
+    yield* TestClock.adjust(Duration.minutes(10))
+    expect(yield* manager.calls).toBeGreaterThan(8)
+  })
 
-  it.scoped("whose wall time jumps back or forth changes no wait and no age", () =>
-    Effect.gen(function* () {
+  overEdges(none)(
+    "whose wall time jumps back or forth changes no wait and no age",
+    function* ({ manager }) {
       let offset = 0
-      const manager = yield* TestTenantManager
       const jumping = yield* clockWith((clock) => ({
         unsafeCurrentTimeMillis: () => clock.unsafeCurrentTimeMillis() + offset,
         currentTimeMillis: Effect.map(clock.currentTimeMillis, (millis) => millis + offset)
@@ -292,7 +290,7 @@ describe("a clock", () => {
       yield* manager.recover
       yield* TestClock.adjust(Duration.minutes(2))
       yield* requireFresh(Duration.seconds(72))
-    }).pipe(Effect.provide(edges()))
+    }
   )
 })
 

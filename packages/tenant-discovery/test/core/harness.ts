@@ -22,6 +22,7 @@ import {
   type TenantChange,
   TenantDiscovery,
   type TenantDiscoveryOptions,
+  type TenantEvents,
   TenantId,
   type TenantListing,
   TenantManager
@@ -205,29 +206,47 @@ export const growth = <A, E, R>(
 export const none: WorldOptions = {}
 export const two: WorldOptions = { tenants: ["a", "b"] }
 
-interface Tools {
-  /** Each control waits until every fiber waits for something. */
+interface EdgeTools {
+  /** Of a discovery: each control waits until every fiber waits for something. */
   readonly events: TestTenantEvents["Type"]
   readonly manager: TestTenantManager["Type"]
-  readonly discovery: TenantDiscovery["Type"]
   readonly log: ReturnType<typeof logged>
 }
 
-type Available =
-  | TenantDiscovery
-  | TestTenantEvents
-  | TestTenantManager
-  | Scope.Scope
-  | TestServices.TestServices
+interface Tools extends EdgeTools {
+  readonly discovery: TenantDiscovery["Type"]
+}
 
-type Body = (
-  tools: Tools
-) => Generator<YieldWrap<Effect.Effect<unknown, unknown, Available>>, void, never>
+type Edges = TestTenantEvents | TestTenantManager | TenantEvents | TenantManager
+
+type Body<Given, R> = (
+  tools: Given
+) => Generator<
+  YieldWrap<Effect.Effect<unknown, unknown, R | Scope.Scope | TestServices.TestServices>>,
+  void,
+  never
+>
+
+export type ScenarioBody = Body<Tools, TenantDiscovery | Edges>
+
+/** Declares a test over the doubles alone, with a log that is kept. */
+export const overEdges =
+  (options: WorldOptions) =>
+  (name: string, body: Body<EdgeTools, Edges>): void => {
+    it.scoped(name, () => {
+      const log = logged()
+      return Effect.gen(function* () {
+        const events = yield* TestTenantEvents
+        const manager = yield* TestTenantManager
+        yield* Effect.gen(() => body({ events, manager, log }))
+      }).pipe(Effect.provide(edges(options)), Effect.provide(log.layer))
+    })
+  }
 
 /** Declares a test of the discovery over the doubles, with a log that is kept. */
 export const over =
   (options: WorldOptions) =>
-  (name: string, body: Body): void => {
+  (name: string, body: ScenarioBody): void => {
     it.scoped(name, () => {
       const log = logged()
       return Effect.gen(function* () {

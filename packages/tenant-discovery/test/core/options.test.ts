@@ -88,10 +88,14 @@ describe("options of the discovery", () => {
 
   it("may be left out, undefined, or their defaults", () => {
     const keys = [...Object.keys(defaultDiscoveryOptions), "environment"]
-    TenantDiscovery.layer()
-    TenantDiscovery.layer({})
-    TenantDiscovery.layer(Object.fromEntries(keys.map((key) => [key, undefined])))
-    TenantDiscovery.layer(defaultDiscoveryOptions)
+    for (const options of [
+      undefined,
+      {},
+      Object.fromEntries(keys.map((key) => [key, undefined])),
+      defaultDiscoveryOptions
+    ]) {
+      expect(() => TenantDiscovery.layer(options)).not.toThrow()
+    }
   })
 
   it.scoped.each(["production", "Production", " PRODUCTION\n"])(

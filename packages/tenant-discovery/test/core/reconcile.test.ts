@@ -1,5 +1,5 @@
 import { describe, expect } from "@effect/vitest"
-import { Duration, Effect, TestClock } from "effect"
+import { Duration, type Effect, TestClock } from "effect"
 import { TestEvent } from "../../src/testing.js"
 import {
   SERVICE,

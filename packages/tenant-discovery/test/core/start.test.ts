@@ -14,6 +14,7 @@ import {
 import { outage, TestEvent, TestTenantEvents, TestTenantManager } from "../../src/testing.js"
 import {
   SERVICE,
+  type WorldOptions,
   edges,
   discovery,
   settle,
@@ -23,6 +24,7 @@ import {
   recordChanges,
   logged,
   none,
+  overEdges,
   over
 } from "./harness.js"
 
@@ -31,11 +33,14 @@ const message = "an error of the test"
 
 const build = Layer.build(discovery())
 
+const one: WorldOptions = { tenants: ["a"] }
+const manual: WorldOptions = { events: { auto: false } }
+const manualOne: WorldOptions = { ...one, ...manual }
+
 describe("law 1: subscribe, then list", () => {
-  it.scoped("lists only after the subscription is acknowledged", () =>
-    Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const manager = yield* TestTenantManager
+  overEdges(manual)(
+    "lists only after the subscription is acknowledged",
+    function* ({ events, manager }) {
       const building = yield* Effect.forkScoped(build)
       yield* events.awaitSubscription
       yield* settle
@@ -43,13 +48,12 @@ describe("law 1: subscribe, then list", () => {
       yield* events.subscribed
       yield* Fiber.join(building)
       expect(yield* manager.calls).toBe(1)
-    }).pipe(Effect.provide(edges({ events: { auto: false } })))
+    }
   )
 
-  it.scoped("applies an event that arrives before the first list is answered", () =>
-    Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const manager = yield* TestTenantManager
+  overEdges({ tenants: ["kept", "old"] })(
+    "applies an event that arrives before the first list is answered",
+    function* ({ events, manager }) {
       const held = yield* manager.hold()
       const building = yield* Effect.forkScoped(build)
       yield* held.asked
@@ -58,39 +62,32 @@ describe("law 1: subscribe, then list", () => {
       const context = yield* Fiber.join(building)
       expect(yield* Effect.provide(active, context)).toEqual(ids("kept", "new"))
       expect(yield* Effect.provide(mode, context)).toBe("Live")
-    }).pipe(Effect.provide(edges({ tenants: ["kept", "old"] })))
+    }
   )
 
-  it.scoped("lists at once when the subscription fails", () =>
-    Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const building = yield* Effect.forkScoped(build)
-      yield* events.awaitSubscription
-      yield* events.lose()
-      const context = yield* Fiber.join(building)
-      expect(yield* Effect.provide(mode, context)).toBe("BootstrapOnly")
-    }).pipe(Effect.provide(edges({ events: { auto: false } })))
-  )
+  overEdges(manual)("lists at once when the subscription fails", function* ({ events }) {
+    const building = yield* Effect.forkScoped(build)
+    yield* events.awaitSubscription
+    yield* events.lose()
+    const context = yield* Fiber.join(building)
+    expect(yield* Effect.provide(mode, context)).toBe("BootstrapOnly")
+  })
 })
 
 describe("law 2: fail fast at the start", () => {
-  it.scoped("retries an outage three times within two seconds", () =>
-    Effect.gen(function* () {
-      const manager = yield* TestTenantManager
-      yield* manager.fail()
-      const building = yield* Effect.forkScoped(build)
-      yield* TestClock.adjust(Duration.seconds(2))
-      expect(Exit.isFailure(yield* Fiber.await(building))).toBe(true)
-      const times = yield* manager.callTimes
-      expect(times.length).toBe(4)
-      expect(times.at(-1)).toBeLessThanOrEqual(2000)
-    }).pipe(Effect.provide(edges()))
-  )
+  overEdges(none)("retries an outage three times within two seconds", function* ({ manager }) {
+    yield* manager.fail()
+    const building = yield* Effect.forkScoped(build)
+    yield* TestClock.adjust(Duration.seconds(2))
+    expect(Exit.isFailure(yield* Fiber.await(building))).toBe(true)
+    const times = yield* manager.callTimes
+    expect(times.length).toBe(4)
+    expect(times.at(-1)).toBeLessThanOrEqual(2000)
+  })
 
-  it.scoped("lets the list of a retry decide about an event that is older", () =>
-    Effect.gen(function* () {
-      const manager = yield* TestTenantManager
-      const events = yield* TestTenantEvents
+  overEdges(one)(
+    "lets the list of a retry decide about an event that is older",
+    function* ({ events, manager }) {
       yield* manager.fail(outage(), 1)
       const building = yield* Effect.forkScoped(build)
       yield* manager.awaitCalls(1)
@@ -100,20 +97,17 @@ describe("law 2: fail fast at the start", () => {
       yield* TestClock.adjust(Duration.seconds(2))
       const context = yield* Fiber.join(building)
       expect(yield* Effect.provide(active, context)).toEqual(ids("a"))
-    }).pipe(Effect.provide(edges({ tenants: ["a"] })))
+    }
   )
 
-  it.scoped("starts when the outage ends within the retries", () =>
-    Effect.gen(function* () {
-      const manager = yield* TestTenantManager
-      yield* manager.fail(outage(), 2)
-      const building = yield* Effect.forkScoped(build)
-      yield* TestClock.adjust(Duration.seconds(2))
-      const context = yield* Fiber.join(building)
-      expect(yield* Effect.provide(active, context)).toEqual(ids("a"))
-      expect(yield* manager.calls).toBe(3)
-    }).pipe(Effect.provide(edges({ tenants: ["a"] })))
-  )
+  overEdges(one)("starts when the outage ends within the retries", function* ({ manager }) {
+    yield* manager.fail(outage(), 2)
+    const building = yield* Effect.forkScoped(build)
+    yield* TestClock.adjust(Duration.seconds(2))
+    const context = yield* Fiber.join(building)
+    expect(yield* Effect.provide(active, context)).toEqual(ids("a"))
+    expect(yield* manager.calls).toBe(3)
+  })
 
   const rejected = (retryAfter: Duration.DurationInput | undefined) =>
     new TenantManagerRejected({
@@ -123,18 +117,15 @@ describe("law 2: fail fast at the start", () => {
       retryAfter: retryAfter === undefined ? undefined : Duration.decode(retryAfter)
     })
 
-  it.scoped("retries a 429 whose Retry-After fits in the window", () =>
-    Effect.gen(function* () {
-      const manager = yield* TestTenantManager
-      yield* manager.fail(rejected("1 second"), 1)
-      const building = yield* Effect.forkScoped(build)
-      yield* TestClock.adjust(Duration.millis(999))
-      expect(yield* manager.calls).toBe(1)
-      yield* TestClock.adjust(Duration.millis(1))
-      yield* Fiber.join(building)
-      expect(yield* manager.calls).toBe(2)
-    }).pipe(Effect.provide(edges()))
-  )
+  overEdges(none)("retries a 429 whose Retry-After fits in the window", function* ({ manager }) {
+    yield* manager.fail(rejected("1 second"), 1)
+    const building = yield* Effect.forkScoped(build)
+    yield* TestClock.adjust(Duration.millis(999))
+    expect(yield* manager.calls).toBe(1)
+    yield* TestClock.adjust(Duration.millis(1))
+    yield* Fiber.join(building)
+    expect(yield* manager.calls).toBe(2)
+  })
 
   const final: ReadonlyArray<readonly [string, TenantManagerError]> = [
     ["401", new TenantManagerUnauthorized({ operation, message })],
@@ -158,22 +149,19 @@ describe("law 2: fail fast at the start", () => {
     }).pipe(Effect.provide(edges()))
   )
 
-  it.scoped("begins no retry after the window", () =>
-    Effect.gen(function* () {
-      const manager = yield* TestTenantManager
-      const held = yield* manager.hold()
-      const building = yield* Effect.forkScoped(Effect.exit(Effect.scoped(build)))
-      yield* held.asked
-      yield* TestClock.adjust(Duration.seconds(30))
-      const timeout = Duration.seconds(30)
-      yield* held.fail(new TenantManagerTimedOut({ operation, message, timeout }))
-      const exit = yield* Fiber.join(building)
-      expect(
-        Exit.isFailure(exit) && Option.map(Cause.failureOption(exit.cause), ({ _tag }) => _tag)
-      ).toEqual(Option.some("TenantManagerTimedOut"))
-      expect(yield* manager.calls).toBe(1)
-    }).pipe(Effect.provide(edges()))
-  )
+  overEdges(none)("begins no retry after the window", function* ({ manager }) {
+    const held = yield* manager.hold()
+    const building = yield* Effect.forkScoped(Effect.exit(Effect.scoped(build)))
+    yield* held.asked
+    yield* TestClock.adjust(Duration.seconds(30))
+    const timeout = Duration.seconds(30)
+    yield* held.fail(new TenantManagerTimedOut({ operation, message, timeout }))
+    const exit = yield* Fiber.join(building)
+    expect(
+      Exit.isFailure(exit) && Option.map(Cause.failureOption(exit.cause), ({ _tag }) => _tag)
+    ).toEqual(Option.some("TenantManagerTimedOut"))
+    expect(yield* manager.calls).toBe(1)
+  })
 
   it.scoped("fails the layer when the first list cannot be applied", () => {
     const log = logged()
@@ -188,17 +176,16 @@ describe("law 2: fail fast at the start", () => {
     }).pipe(Effect.provide(edges({ tenants: ["a"] })), Effect.provide(log.layer))
   })
 
-  it.scoped("leaves nothing behind when it is interrupted during the list", () =>
-    Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const manager = yield* TestTenantManager
+  overEdges(none)(
+    "leaves nothing behind when it is interrupted during the list",
+    function* ({ events, manager }) {
       yield* manager.hang
       const building = yield* Effect.forkScoped(Effect.scoped(build))
       yield* manager.awaitCalls(1)
       yield* Fiber.interrupt(building)
       expect(yield* events.subscriptions).toBe(0)
       expect(yield* manager.underWay).toBe(0)
-    }).pipe(Effect.provide(edges()))
+    }
   )
 
   over(none)("starts Live without a tenant when the list is empty", function* () {
@@ -208,11 +195,9 @@ describe("law 2: fail fast at the start", () => {
 })
 
 describe("law 3: an unreachable Redis does not fail the layer", () => {
-  it.scoped("waits 5 s for the subscription, then starts as BootstrapOnly with one warning", () => {
-    const log = logged()
-    return Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const manager = yield* TestTenantManager
+  overEdges(manualOne)(
+    "waits 5 s for the subscription, then starts as BootstrapOnly with one warning",
+    function* ({ events, manager, log }) {
       const building = yield* Effect.forkScoped(build)
       yield* events.awaitSubscription
       yield* TestClock.adjust(Duration.millis(4999))
@@ -228,17 +213,12 @@ describe("law 3: an unreachable Redis does not fail the layer", () => {
           fields: { service: SERVICE }
         }
       ])
-    }).pipe(
-      Effect.provide(edges({ tenants: ["a"], events: { auto: false } })),
-      Effect.provide(log.layer)
-    )
-  })
+    }
+  )
 
-  it.scoped("relists without events, adds no warning, and becomes Live when Redis is back", () => {
-    const log = logged()
-    return Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const manager = yield* TestTenantManager
+  overEdges(manualOne)(
+    "relists without events, adds no warning, and becomes Live when Redis is back",
+    function* ({ events, manager, log }) {
       const building = yield* Effect.forkScoped(build)
       yield* events.awaitSubscription
       yield* events.lose()
@@ -256,11 +236,8 @@ describe("law 3: an unreachable Redis does not fail the layer", () => {
         expect(yield* mode).toBe("Live")
         expect(changes).toEqual(["+c"])
       }).pipe(Effect.provide(context))
-    }).pipe(
-      Effect.provide(edges({ tenants: ["a"], events: { auto: false } })),
-      Effect.provide(log.layer)
-    )
-  })
+    }
+  )
 })
 
 describe("single-tenant mode", () => {

@@ -1,6 +1,7 @@
 /** Use of resources, the cap, and builds that fail, hang or ignore their interruption. */
 import { describe, expect, it } from "@effect/vitest"
 import {
+  ConfigProvider,
   Context,
   Deferred,
   Duration,
@@ -14,10 +15,21 @@ import {
 } from "effect"
 import { CurrentTenant } from "../../src/CurrentTenant.js"
 import type { TenantId } from "../../src/Tenant.js"
+import { TenantConnections } from "../../src/TenantConnections.js"
 import * as TenantLayers from "../../src/TenantLayers.js"
 import { eventually } from "../connections/support/eventually.js"
-import { unavailable } from "../connections/support/world.js"
-import { acme, Db, globex, initech, once, scenario, TenantDb, use } from "./support/tenantDb.js"
+import { unavailable, World } from "../connections/support/world.js"
+import {
+  acme,
+  Db,
+  Factory,
+  globex,
+  initech,
+  once,
+  scenario,
+  TenantDb,
+  use
+} from "./support/tenantDb.js"
 
 describe("use", () => {
   scenario("concurrent first callers share one build", ({ factory, world }) =>
@@ -394,6 +406,29 @@ describe("builds", () => {
 })
 
 describe("options", () => {
+  it.scoped("a message names the variable where the limit came from it", () =>
+    Effect.gen(function* () {
+      const world = new World(["acme", "globex"])
+      const layer = TenantDb.layerConfig({ acquireTimeout: "1 second" }).pipe(
+        Layer.provide(
+          Layer.setConfigProvider(
+            ConfigProvider.fromMap(new Map([["MULTI_TENANT_MAX_TENANT_POOLS", "1"]]))
+          )
+        ),
+        Layer.provideMerge(Factory.live),
+        Layer.provideMerge(TenantConnections.layer({ checkInterval: 0 })),
+        Layer.provideMerge(world.discovery)
+      )
+      yield* Effect.gen(function* () {
+        const held = yield* use(acme)
+        const waiting = yield* Effect.fork(Effect.flip(use(globex)))
+        yield* TestClock.adjust("1 second")
+        expect(String(yield* Fiber.join(waiting))).toContain("raise MULTI_TENANT_MAX_TENANT_POOLS")
+        yield* held.release
+      }).pipe(Effect.provide(layer))
+    })
+  )
+
   const options: ReadonlyArray<readonly [TenantLayers.TenantLayersOptions, string]> = [
     [{ maxTenants: -1 }, 'option "maxTenants"'],
     [{ maxTenants: 1.5 }, 'option "maxTenants"'],

@@ -1,20 +1,23 @@
-/** Rotation, removal and return of a tenant, and how the users of its resource are told. */
-import { describe, expect } from "@effect/vitest"
+/** Rotation, removal and return of a tenant, and what happens to the users of its resource. */
+import { describe, expect, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Exit, Fiber, Layer, TestClock } from "effect"
 import { ResourceHolder } from "../../src/internal/layers/resourceHolder.js"
+import { TenantConnections } from "../../src/TenantConnections.js"
 import * as TenantLayers from "../../src/TenantLayers.js"
 import { eventually } from "../connections/support/eventually.js"
-import { unavailable } from "../connections/support/world.js"
+import { unavailable, World } from "../connections/support/world.js"
 import {
   acme,
   AdjustableDb,
   Db,
+  Factory,
   forever,
   globex,
   once,
   scenario,
   TenantDb,
-  use
+  use,
+  useOf
 } from "./support/tenantDb.js"
 
 const errorOf = (exit: Exit.Exit<unknown, unknown>): unknown =>
@@ -80,7 +83,7 @@ describe("rotation", () => {
   )
 
   scenario(
-    "a use that cannot be told keeps its resource until the close timeout, with a warning",
+    "a use that cannot be interrupted keeps its resource until the close timeout, with a warning",
     (subject) =>
       Effect.gen(function* () {
         const { logs, world } = subject
@@ -135,19 +138,19 @@ describe("rotation", () => {
 
   scenario("limits alone are applied in place where the service can", ({ factory, world }) =>
     Effect.gen(function* () {
-      const adjustable = yield* use(acme, AdjustableDb.get(acme))
+      const adjustable = yield* useOf(AdjustableDb.get(acme))
       const fixed = yield* use(acme)
       world.limits = { maxOpenConns: 7 }
       yield* world.publish("tenant.connections.updated", acme)
       yield* TestClock.adjust("5 seconds")
       yield* eventually(() => adjustable.db.maxOpenConns === 7)
-      expect((yield* use(acme, AdjustableDb.get(acme))).db).toBe(adjustable.db)
+      expect((yield* useOf(AdjustableDb.get(acme))).db).toBe(adjustable.db)
       expect((yield* use(acme)).db).not.toBe(fixed.db)
       factory.apply = Effect.fail("no such pool")
       world.limits = { maxOpenConns: 8 }
       yield* world.publish("tenant.connections.updated", acme)
       yield* TestClock.adjust("5 seconds")
-      const replaced = yield* use(acme, AdjustableDb.get(acme))
+      const replaced = yield* useOf(AdjustableDb.get(acme))
       expect(replaced.db).not.toBe(adjustable.db)
       expect(replaced.db.maxOpenConns).toBe(8)
     })
@@ -286,6 +289,33 @@ describe("removal", () => {
       expect(logs.join()).toMatch(/finalizers of a resource did not end within 10s.*acme/)
     })
   )
+})
+
+describe("graces", () => {
+  it.live("leave no timer behind when the use has ended", () => {
+    const world = new World(["acme"])
+    const layer = TenantDb.layer({ removalGrace: "10 minutes" }).pipe(
+      Layer.provideMerge(Factory.live),
+      Layer.provideMerge(TenantConnections.layer()),
+      Layer.provideMerge(world.discovery)
+    )
+    const timers = () =>
+      process.getActiveResourcesInfo().filter((resource) => resource === "Timeout").length
+    return Effect.gen(function* () {
+      const factory = yield* Factory
+      yield* once(acme)
+      const before = timers()
+      for (let flap = 0; flap < 50; flap++) {
+        const { release } = yield* use(acme)
+        yield* world.remove(acme)
+        yield* release
+        yield* world.add(acme)
+      }
+      yield* world.remove(acme)
+      yield* eventually(() => factory.alive === 0)
+      expect(timers()).toBeLessThan(before + 10)
+    }).pipe(Effect.provide(layer))
+  })
 })
 
 describe("a tenant that comes back within the grace", () => {

@@ -49,20 +49,20 @@ const statuses: { readonly [How in Omission]?: string } = {
   InactiveStatus: "Suspended"
 }
 
-const listingOf = (
-  ids: ReadonlyArray<TenantId>,
-  omitted: number,
-  omission: Omission
-): TenantListing => {
+/** The list as the client decodes it. `Incomplete`: another client, which gives no reason. */
+const answerOf = (ids: ReadonlyArray<TenantId>, omitted: number, omission: Omission) => {
   const skipped = omission === "Unreadable" ? omitted : 0
   const status = omitted > 0 ? statuses[omission] : undefined
-  return {
+  const isFiltered = omission === "UnknownStatus" && ids.length === 0
+  const complete = omitted === 0 || !(isFiltered || ["Unreadable", "Incomplete"].includes(omission))
+  const listing: TenantListing = {
     tenants: ids.map((id) => ({ id, name: undefined })),
     skipped,
     firstSkipped: skipped > 0 ? { index: 0, reason: "expected an object" } : undefined,
     inactive: new Map(status === undefined ? [] : [[status, omitted]]),
-    complete: skipped === 0 && (ids.length > 0 || status !== statuses.UnknownStatus)
+    complete
   }
+  return { listing, tenants: new Set(ids), incomplete: !complete }
 }
 
 /** A call that was answered, and the view before. */
@@ -185,14 +185,7 @@ export class ListServer {
     const listed = this.listed(active, fault)
     const omission = fault?._tag === "OmitFromLists" ? fault.omission : "Absent"
     const omitted = fault?._tag === "OmitFromLists" ? active.length - listed.length : 0
-    return {
-      listing: listingOf(listed, omitted, omission),
-      tenants: new Set(listed),
-      incomplete:
-        omitted > 0 &&
-        (omission === "Unreadable" || (omission === "UnknownStatus" && listed.length === 0)),
-      honest: listed.join() === active.join()
-    }
+    return { ...answerOf(listed, omitted, omission), honest: listed.join() === active.join() }
   }
 
   private listed(

@@ -40,7 +40,7 @@ const change = { tenant, channel, delivery: oneOf("Once", "Once", "Lost", "Twice
 const outages = ["Outage", "Outage", "Outage", "Hangs", "Hangs"] as const
 const failure = oneOf(...outages, "Throttled", "CircuitOpen", "Unauthorized", "Defect")
 const absent = ["Absent", "Absent", "Absent"] as const
-const omission = oneOf(...absent, "Unreadable", "UnknownStatus", "InactiveStatus")
+const omission = oneOf(...absent, "Unreadable", "UnknownStatus", "InactiveStatus", "Incomplete")
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   stepOf(5, "Associate", change),

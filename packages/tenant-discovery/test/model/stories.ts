@@ -15,10 +15,10 @@ import {
   changes,
   delayMessagesOfTheStart,
   heartbeatProvesInDoubt,
+  incompleteAsComplete,
   keepSubscription,
   listBeforeSubscribing,
   listInFlight,
-  listing,
   replaceInputs,
   twoListsAtOnce,
   withoutEventIds,
@@ -177,11 +177,15 @@ export const stories: ReadonlyArray<KeptStory> = [
     [{ _tag: "Burst", tenant: 0, rounds: 30 }],
     { ending: "ConvergeAsIs" }
   ),
-  story("removes the unreadable tenants of a list", listing({ skipped: 0 }), [
+  story("removes the unreadable tenants of a list", incompleteAsComplete, [
     { ...empty, omission: "Unreadable", share: 0.6 },
     refresh
   ]),
-  story("removes tenants of an unknown status", listing({ inactive: new Map() }), [
+  story("removes tenants because of an incomplete list", incompleteAsComplete, [
+    { ...empty, omission: "Incomplete", share: 0.6 },
+    refresh
+  ]),
+  story("removes tenants of an unknown status", incompleteAsComplete, [
     { ...empty, omission: "UnknownStatus", times: 2 },
     refresh,
     wait(1100),

@@ -27,7 +27,7 @@ export type Failure =
   | "Hangs"
 
 /** Why a list does not have a tenant that is active. */
-export type Omission = "Absent" | "Unreadable" | "UnknownStatus" | "InactiveStatus"
+export type Omission = "Absent" | "Unreadable" | "UnknownStatus" | "InactiveStatus" | "Incomplete"
 
 /** The tenant manager changes a tenant and publishes an event. */
 interface ChangeStep<Tag> {

@@ -1,10 +1,10 @@
 /** Ways to replace a part of the discovery by a faulty one. */
 import { Effect, type Exit, Scope, Stream } from "effect"
-import type {
-  SignalSink,
-  TenantChange,
+import {
+  type SignalSink,
+  type TenantChange,
   TenantListing,
-  TenantManagerError
+  type TenantManagerError
 } from "../../src/index.js"
 import { reduce } from "../../src/internal/discovery/reducer.js"
 import type { DiscoverySettings } from "../../src/internal/discovery/settings.js"
@@ -64,11 +64,11 @@ export const after = (
     return { state: { ...state, ...change(reduced, given) }, commands: reduced.commands }
   })
 
-/** Changes what the lists seem to have answered. */
-export const listing = (change: Partial<TenantListing>): Variant =>
-  replaceInputs((input) =>
-    input._tag === "Listed" ? [{ ...input, listing: { ...input.listing, ...change } }] : [input]
-  )
+export const incompleteAsComplete = replaceInputs((input) =>
+  input._tag === "Listed"
+    ? [{ ...input, listing: TenantListing.of(input.listing.tenants) }]
+    : [input]
+)
 
 /** Every present tenant counts as missing in enough lists. */
 export const allMissing = ({ view }: ReducerState) => ({

@@ -1,6 +1,6 @@
 /**
- * Law 14 over the whole story on the real wire: every secret is marked, all that
- * comes out is collected, and the mark is nowhere in it.
+ * Law 14 with real servers: every secret is marked, all output is collected, and the mark must not
+ * occur in it.
  */
 import { describe, expect, it } from "@effect/vitest"
 import { RedisServer, Simulator, TestCertificates } from "@tenant-discovery/simulator"
@@ -21,7 +21,7 @@ const marked = {
 }
 
 describe("secrets", () => {
-  it.scopedLive("are in no log, span, error, metric, inspection or JSON of the whole story", () =>
+  it.scopedLive("occur in no log, span, error, metric, inspection or JSON", () =>
     Effect.gen(function* () {
       const collector = yield* makeCollector
       const redis = yield* RedisServer.make({
@@ -72,7 +72,7 @@ describe("secrets", () => {
             yield* redis.start
             yield* isLive(discovery)
 
-            // What a server that fails may say back.
+            // A server that fails may repeat the secrets.
             const body = `{"error":"${API_KEY} ${PASSWORD}"}`
             for (const status of [200, 400, 401, 403, 404, 429, 500, 503]) {
               yield* simulator.trouble({ _tag: "Status", status, body, times: 1 })
@@ -87,7 +87,7 @@ describe("secrets", () => {
         )
       )
 
-      // Starts that fail, or go on without Redis.
+      // Starts that fail, or continue without Redis.
       const starts: ReadonlyArray<Readonly<Record<string, string>>> = [
         { MULTI_TENANT_REDIS_PASSWORD: `wrong-${MARK}` },
         { MULTI_TENANT_REDIS_TLS: "false" },
@@ -117,7 +117,7 @@ describe("secrets", () => {
       yield* collector.add(Chunk.fromIterable(yield* Metric.snapshot))
 
       const all = collector.all()
-      // That there was something to find it in.
+      // Guards against an empty collection.
       expect(all.length).toBeGreaterThan(50)
       expect(collector.spans.map(({ name }) => name)).toEqual(
         expect.arrayContaining([

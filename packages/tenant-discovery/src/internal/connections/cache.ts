@@ -1,8 +1,8 @@
 /**
- * The cached settings of all tenants, and the rules for their use. Synchronous; every
- * operation is told the time.
+ * The cached settings of all tenants, and the rules for their use. Synchronous; the caller
+ * passes the time.
  */
-import type { Deferred } from "effect"
+import { type Deferred, Either } from "effect"
 import type { TenantId } from "../../Tenant.js"
 import type { TenantChange } from "../../TenantChange.js"
 import type { TenantManagerError } from "../../TenantManagerError.js"
@@ -21,6 +21,7 @@ export interface CacheSettings {
 }
 
 export type Load = Deferred.Deferred<Connections, TenantManagerError>
+export type Answer = Either.Either<Connections, TenantManagerError>
 
 /**
  * - `Current`: nothing says that they changed.
@@ -38,7 +39,7 @@ interface Last {
   validity: Validity
 }
 
-interface Entry {
+export interface Entry {
   last: Last | undefined
   failure: { readonly error: TenantManagerError; readonly until: number } | undefined
   loading: Load | undefined
@@ -66,10 +67,12 @@ export class SettingsCache {
 
   constructor(private readonly settings: CacheSettings) {}
 
-  private entry(id: TenantId): Entry {
-    const known = this.entries.get(id)
-    if (known !== undefined) return known
-    const entry: Entry = {
+  find(id: TenantId): Entry | undefined {
+    return this.entries.get(id)
+  }
+
+  entry(id: TenantId): Entry {
+    const entry: Entry = this.entries.get(id) ?? {
       last: undefined,
       failure: undefined,
       loading: undefined,
@@ -87,49 +90,32 @@ export class SettingsCache {
   }
 
   /** What can be answered without a request; `undefined` where one is needed. */
-  peek(
-    id: TenantId,
-    now: Moment
-  ): { readonly ok: Connections } | { readonly failed: TenantManagerError } | undefined {
+  peek(id: TenantId, now: Moment): Answer | undefined {
     const entry = this.entry(id)
     entry.lastRead = now.mono
     const { failure, last } = entry
-    if (last !== undefined && this.isFresh(last, now)) return { ok: last.connections }
-    if (failure === undefined || now.mono >= failure.until) return undefined
-    const stale = this.stale(id, failure.error, now)
-    return stale === undefined ? { failed: failure.error } : { ok: stale }
+    if (last !== undefined && this.isFresh(last, now)) return Either.right(last.connections)
+    return failure === undefined || now.mono >= failure.until
+      ? undefined
+      : this.afterFailure(id, failure.error, now)
   }
 
-  /** What may be answered after a request has failed: the last settings, marked as stale. */
-  stale(id: TenantId, error: TenantManagerError, now: Moment): Connections | undefined {
+  /** The answer after a failed request: the last settings, marked as stale, or the failure. */
+  afterFailure(id: TenantId, error: TenantManagerError, now: Moment): Answer {
     const last = this.entries.get(id)?.last
-    if (last === undefined || last.validity === "Outdated" || isRefusal(error)) return undefined
     const { staleFor, ttl } = this.settings
-    if (staleFor === 0 || now.mono - last.at >= ttl + staleFor) return undefined
-    return { ...last.connections, stale: true }
+    return last === undefined ||
+      last.validity === "Outdated" ||
+      isRefusal(error) ||
+      staleFor === 0 ||
+      now.mono - last.at >= ttl + staleFor
+      ? Either.left(error)
+      : Either.right({ ...last.connections, stale: true })
   }
 
   isCurrent(id: TenantId, revision: number): boolean {
     const last = this.entries.get(id)?.last
     return last?.connections.revision === revision && last.validity !== "Outdated"
-  }
-
-  loading(id: TenantId): Load | undefined {
-    return this.entries.get(id)?.loading
-  }
-
-  loadStarted(id: TenantId, load: Load): void {
-    this.entry(id).loading = load
-  }
-
-  /** Another load may start, however this one ended. */
-  loadEnded(id: TenantId, load: Load): void {
-    const entry = this.entries.get(id)
-    if (entry?.loading === load) entry.loading = undefined
-  }
-
-  generation(id: TenantId): number {
-    return this.entry(id).generation
   }
 
   /**
@@ -173,23 +159,11 @@ export class SettingsCache {
     if (!active) this.drop(id, entry)
   }
 
-  /** Whether this tenant has not yet caused a relist at this revision of the view. */
-  claimRelist(id: TenantId, revision: number): boolean {
-    const entry = this.entry(id)
-    if (entry.relistedAt === revision) return false
-    entry.relistedAt = revision
-    return true
-  }
-
   /** Ends all; returns the loads that nothing else ends. */
   close(): ReadonlyArray<Load> {
     const loads = [...this.entries.values()].flatMap(({ loading }) => loading ?? [])
     this.entries.clear()
     return loads
-  }
-
-  hold(id: TenantId): void {
-    this.entry(id).holders++
   }
 
   release(id: TenantId): void {
@@ -199,7 +173,7 @@ export class SettingsCache {
     if (entry.last === undefined || entry.last.validity === "Outdated") this.drop(id, entry)
   }
 
-  /** Applies changes. Returns the tenants whose settings are to be loaded although nobody asks. */
+  /** Applies changes. Returns the tenants to reload: those in use. */
   changed(changes: ReadonlyArray<TenantChange>, now: Moment): ReadonlyArray<TenantId> {
     const reload: Array<TenantId> = []
     for (const { _tag, tenant } of changes) {
@@ -211,7 +185,7 @@ export class SettingsCache {
         if (_tag !== "Updated") entry.last.validity = "Outdated"
         else if (entry.last.validity === "Current") entry.last.validity = "Suspect"
       }
-      // Settings in use are kept: a tenant that comes back with the same ones keeps its revision.
+      // Settings with a holder stay: a tenant that comes back with the same ones keeps its revision.
       if (_tag === "Removed") this.drop(tenant.id, entry)
       else if (entry.last !== undefined && this.isInUse(entry, now)) reload.push(tenant.id)
     }
@@ -234,12 +208,6 @@ export class SettingsCache {
     return reload
   }
 
-  /** Whether the settings wait to be replaced. */
-  awaitsReload(id: TenantId): boolean {
-    const validity = this.entries.get(id)?.last?.validity
-    return validity === "Suspect" || validity === "Outdated"
-  }
-
   /** The tenants in use whose settings are older than half of `interval`. */
   due(interval: number, now: Moment): ReadonlyArray<TenantId> {
     return [...this.entries].flatMap(([id, entry]) =>
@@ -255,7 +223,7 @@ export class SettingsCache {
     return entry.holders > 0 || now.mono - entry.lastRead < this.settings.inUseFor
   }
 
-  /** Forgets what nobody holds. */
+  /** Forgets settings without a holder. */
   private drop(id: TenantId, entry: Entry): void {
     if (entry.holders > 0) return
     entry.last = undefined

@@ -3,7 +3,7 @@
  * those of the wire. Unknown fields are dropped. `null` means absent: Go encodes a nil
  * slice, map or pointer so.
  */
-import { Duration, Effect, Either, ParseResult, Schema } from "effect"
+import { Duration, Effect, Either, ParseResult, Schema, Struct } from "effect"
 import { bodyIssues, describeIssue, dropNulls, without } from "./bodyIssue.js"
 
 const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
@@ -160,20 +160,21 @@ export const sameSettings: (a: TenantSettings, b: TenantSettings) => boolean = S
   TenantSettings.omit("createdAt", "updatedAt")
 )
 
-/** The settings without any limits of pools. */
-const withoutLimits = ({ connectionSettings: _, databases, ...settings }: TenantSettings) => ({
-  ...settings,
-  databases: Object.fromEntries(
-    Object.entries(databases ?? {}).map(([name, { connectionSettings: _, ...kinds }]) => [
-      name,
-      kinds
-    ])
-  )
-})
-
 /** Whether two answers differ in nothing but the limits of pools. */
-export const sameExceptLimits = (a: TenantSettings, b: TenantSettings): boolean =>
-  sameSettings(withoutLimits(a), withoutLimits(b))
+export const sameExceptLimits = (a: TenantSettings, b: TenantSettings): boolean => {
+  const modules = (settings: TenantSettings) =>
+    Object.fromEntries(
+      Object.entries(settings.databases ?? {}).map(([name, module]) => [
+        name,
+        Struct.omit(module, "connectionSettings")
+      ])
+    )
+  const bare = (settings: TenantSettings) => ({
+    ...Struct.omit(settings, "connectionSettings"),
+    databases: modules(settings)
+  })
+  return sameSettings(bare(a), bare(b))
+}
 
 /** The smallest part around `path` that is decoded for itself; `undefined` where the whole answer depends on it. */
 const partOf = (path: ReadonlyArray<PropertyKey>): ReadonlyArray<string> | undefined => {

@@ -52,6 +52,7 @@ const MAX_ATTEMPTS = 6
 const FIRST_BACKOFF = 100
 const CHECKS_AT_ONCE = 4
 const RELIST_DELAY = 1000
+const RELIST = Symbol("relist")
 const SHOWN_PARTS = 3
 
 const unavailable = (message: string): TenantManagerError =>
@@ -93,7 +94,6 @@ export const make = (settings: LoaderSettings) =>
     const readers = new Set<Reader>()
     let seen = yield* discovery.view.get
     let lastStatus = yield* discovery.status.get
-    let relisting = false
     let closed = false
 
     // Runs when every fiber below has ended: fails the callers that still wait.
@@ -108,9 +108,11 @@ export const make = (settings: LoaderSettings) =>
         )
       })
     )
-    const reloads = yield* FiberMap.make<TenantId>()
+    const background = yield* FiberMap.make<TenantId | typeof RELIST>()
+    // Background work runs in the context of this layer, never in that of a caller.
+    const runInBackground = yield* FiberMap.runtime(background)<never>()
 
-    const inBackground = <A, E>(id: TenantId, effect: Effect.Effect<A, E>) =>
+    const annotated = <A, E>(id: TenantId, effect: Effect.Effect<A, E>) =>
       effect.pipe(
         Effect.annotateLogs({ tenant_id: id, service: manager.service }),
         Effect.interruptible
@@ -141,42 +143,41 @@ export const make = (settings: LoaderSettings) =>
       return reload
     }
 
+    const isReloaded = (id: TenantId) => {
+      const last = cache.find(id)?.last
+      return last === undefined || last.validity === "Current"
+    }
+
     /** The random wait spreads the requests of many replicas; a caller of `get` does not wait for it. */
-    const reloadSoon = (id: TenantId): Effect.Effect<unknown> =>
-      FiberMap.run(
-        reloads,
-        id,
-        randomSleep(0, settings.rotationJitter).pipe(
-          Effect.zipRight(Effect.suspend(() => (cache.awaitsReload(id) ? ask(id) : Effect.void))),
-          Effect.catchAllCause((cause) =>
-            Effect.logWarning(
-              "reload of connection settings failed; retrying at the next check or use",
-              cause
-            )
-          ),
-          (effect) => inBackground(id, effect)
-        ),
-        { onlyIfMissing: true }
+    const reloadSoon = (id: TenantId): void => {
+      const reload = randomSleep(0, settings.rotationJitter).pipe(
+        Effect.zipRight(Effect.suspend(() => (isReloaded(id) ? Effect.void : ask(id)))),
+        Effect.catchAllCause((cause) =>
+          Effect.logWarning(
+            "reload of connection settings failed; retrying at the next check or use",
+            cause
+          )
+        )
       )
+      runInBackground(id, annotated(id, reload), { onlyIfMissing: true })
+    }
 
     /** Also run before each answer: what the discovery knows holds at once, whether its stream has reported it or not. */
     const sync: Effect.Effect<void> = Effect.suspend(() =>
       Effect.zipWith(discovery.status.get, discovery.view.get, observe).pipe(
-        Effect.flatMap((reload) =>
-          reload.length === 0 || closed
-            ? Effect.void
-            : Effect.forEach(reload, reloadSoon, { discard: true })
-        )
+        Effect.map((reload) => {
+          if (!closed) for (const id of reload) reloadSoon(id)
+        })
       )
     )
 
     /** Repeats the request while changes overtake it, with a backoff and a bound. */
     const load = (id: TenantId, attempt = 1): Effect.Effect<Connections, TenantManagerError> =>
       Effect.gen(function* () {
-        const generation = cache.generation(id)
+        const { generation } = cache.entry(id)
         const answer = yield* Effect.either(manager.getConnections(id))
         yield* sync
-        if (cache.generation(id) === generation) {
+        if (cache.entry(id).generation === generation) {
           return yield* answer._tag === "Right" ? loaded(id, answer.right) : failed(id, answer.left)
         }
         if (attempt === MAX_ATTEMPTS) {
@@ -216,39 +217,34 @@ export const make = (settings: LoaderSettings) =>
         Metric.tagged(failures, "error", error._tag).unsafeUpdate(1, [])
         const active = seen.has(id)
         cache.loadFailed(id, error, active, now())
-        return Effect.zipRight(
-          active && saysInactive(error) ? relist(id) : Effect.void,
-          Effect.fail(error)
-        )
+        if (active && saysInactive(error)) relist(id)
+        return Effect.fail(error)
       })
 
     /** The view has a tenant that the tenant manager refuses: the view may be wrong. Once a tenant and revision. */
-    const relist = (id: TenantId): Effect.Effect<void> =>
-      Effect.suspend(() => {
-        if (relisting || !cache.claimRelist(id, seen.revision)) return Effect.void
-        relisting = true
-        return Effect.logWarning("connection settings of an active tenant refused; relisting").pipe(
-          Effect.zipRight(randomSleep(0, RELIST_DELAY)),
-          Effect.zipRight(Effect.ignore(discovery.refresh)),
-          Effect.ensuring(Effect.sync(() => (relisting = false))),
-          (effect) => inBackground(id, effect),
-          Effect.forkIn(scope),
-          Effect.asVoid
-        )
-      })
+    const relist = (id: TenantId): void => {
+      const entry = cache.entry(id)
+      if (entry.relistedAt === seen.revision || FiberMap.unsafeHas(background, RELIST)) return
+      entry.relistedAt = seen.revision
+      const refresh = Effect.zipRight(
+        Effect.logWarning("connection settings of an active tenant refused; relisting"),
+        Effect.zipRight(randomSleep(0, RELIST_DELAY), Effect.ignore(discovery.refresh))
+      )
+      runInBackground(RELIST, annotated(id, refresh))
+    }
 
     /** Joins the load in flight or starts one, which goes on when its caller is interrupted. */
     const ask = (id: TenantId): Effect.Effect<Connections, TenantManagerError> =>
       Effect.flatMap(Deferred.make<Connections, TenantManagerError>(), (started: Load) => {
-        const inFlight = cache.loading(id)
-        if (inFlight !== undefined) return Deferred.await(inFlight)
-        cache.loadStarted(id, started)
+        const entry = cache.entry(id)
+        if (entry.loading !== undefined) return Deferred.await(entry.loading)
+        entry.loading = started
         return load(id).pipe(
           Effect.onExit((exit) => {
-            cache.loadEnded(id, started)
+            if (entry.loading === started) entry.loading = undefined
             return Deferred.done(started, exit)
           }),
-          (effect) => inBackground(id, effect),
+          (effect) => annotated(id, effect),
           Effect.forkIn(scope),
           Effect.zipRight(Deferred.await(started))
         )
@@ -257,14 +253,10 @@ export const make = (settings: LoaderSettings) =>
     const get = (id: TenantId): Effect.Effect<Connections, TenantManagerError> =>
       Effect.flatMap(sync, () => {
         if (closed) return Effect.fail(unavailable("the tenant connections are closed"))
-        const known = cache.peek(id, now())
-        if (known !== undefined) {
-          return "ok" in known ? Effect.succeed(known.ok) : Effect.fail(known.failed)
-        }
-        return Effect.catchAll(ask(id), (error) => {
-          const stale = cache.stale(id, error, now())
-          return stale === undefined ? Effect.fail(error) : Effect.succeed(stale)
-        })
+        return (
+          cache.peek(id, now()) ??
+          Effect.catchAll(ask(id), (error) => cache.afterFailure(id, error, now()))
+        )
       })
 
     /** Finds the rotations of which no event came. A failure leaves the settings as they are. */
@@ -317,7 +309,7 @@ export const make = (settings: LoaderSettings) =>
       get,
       hold: (id: TenantId) =>
         Effect.acquireRelease(
-          Effect.sync(() => cache.hold(id)),
+          Effect.sync(() => cache.entry(id).holders++),
           () => Effect.sync(() => cache.release(id))
         ),
       isCurrent: (id: TenantId, revision: number) =>

@@ -3,7 +3,7 @@ import type { TenantListing } from "../../TenantListing.js"
 
 export interface ListProblem {
   /** Lists in a row with a problem of the same kind are logged once. */
-  readonly kind: "Unreadable" | "Filtered"
+  readonly kind: "Unreadable" | "Filtered" | "Incomplete"
   /** The list adds tenants and removes none. */
   readonly removesNone: boolean
   readonly message: string
@@ -24,12 +24,16 @@ export const problemOf = (listing: TenantListing): ListProblem | undefined => {
       fields: { skipped, first_index: index }
     }
   }
-  if (tenants.length > 0 || inactive.size === 0) return undefined
-  const statuses = [...inactive.keys()].join(", ")
-  return {
-    kind: "Filtered",
-    removesNone,
-    message: `every element of the list is inactive by its status (${statuses})${consequence}`,
-    fields: { statuses }
+  if (tenants.length === 0 && inactive.size > 0) {
+    const statuses = [...inactive.keys()].join(", ")
+    return {
+      kind: "Filtered",
+      removesNone,
+      message: `every element of the list is inactive by its status (${statuses})${consequence}`,
+      fields: { statuses }
+    }
   }
+  if (complete) return undefined
+  const message = `the list is incomplete${consequence}`
+  return { kind: "Incomplete", removesNone, message, fields: {} }
 }

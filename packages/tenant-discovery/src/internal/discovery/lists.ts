@@ -107,9 +107,8 @@ export const onListed = (
 ): ReducerState => {
   const { commands, now, settings } = step
   if (state.schedule.failures > 0) log(commands, "Info", "the tenant manager lists tenants again")
-  const isWhole = listing.skipped === 0 && listing.inactive.size === 0
-  const problem = isWhole ? undefined : problemOf(listing)
-  const canRemove = problem?.removesNone !== true
+  const canRemove = listing.complete
+  const problem = canRemove && listing.inactive.size === 0 ? undefined : problemOf(listing)
   const applied = applyListing(step, state, listing.tenants, list, canRemove)
   countDrift(step, state, applied.view, list)
   const listed: ReducerState = {

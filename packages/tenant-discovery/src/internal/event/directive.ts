@@ -72,7 +72,14 @@ const serviceOf = (event: TenantEvent): string | undefined => {
     case "tenant.created":
     case "tenant.updated":
       return undefined
-    default:
+    case "tenant.service.associated":
+    case "tenant.service.reactivated":
+    case "tenant.service.disassociated":
+    case "tenant.service.suspended":
+    case "tenant.service.purged":
+    case "tenant.credentials.rotated":
+    case "tenant.connections.updated":
+    case "tenant.cache.invalidate":
       return event.payload.service_name
   }
 }

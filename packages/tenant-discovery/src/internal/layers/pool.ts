@@ -4,7 +4,7 @@
  * Not built on `RcMap`, which builds twice under concurrent first calls, caches failures,
  * shows the first caller's context to the build, and closes in sequence without a bound.
  */
-import { Context, Deferred, Duration, Effect, Exit, Fiber, Scope, Stream } from "effect"
+import { type Context, Deferred, Duration, Effect, Exit, Fiber, Scope, Stream } from "effect"
 import type { Tenant, TenantId } from "../../Tenant.js"
 import { type Connections, TenantConnections } from "../../TenantConnections.js"
 import { TenantDiscovery } from "../../TenantDiscovery.js"
@@ -15,18 +15,9 @@ import {
   TenantNotActive,
   TenantPoolsExhausted
 } from "./poolErrors.js"
-import { type LifeSettings, type PoolFunctions, ResourceLife } from "./resourceLife.js"
+import type { PoolSettings } from "./poolOptions.js"
+import { makeResourceLife, type PoolFunctions } from "./resourceLife.js"
 import { type Holder, Resource, TenantEntries, type TenantEntry } from "./tenantEntries.js"
-
-/** Durations in milliseconds. */
-export interface PoolSettings extends LifeSettings {
-  /** 0: no limit. */
-  readonly maxTenants: number
-  /** The option or variable that sets `maxTenants`. */
-  readonly maxTenantsName: string
-  readonly acquireTimeout: number
-  readonly drain: number
-}
 
 /** What a caller holds. Two holds of the same resource have the same `resource`. */
 export interface Acquired<A> {
@@ -55,7 +46,7 @@ export const make = <A, E, R>(
     const discovery = yield* TenantDiscovery
     const connections = yield* TenantConnections
     const entries = new TenantEntries<A, E>(settings.maxTenants || Infinity)
-    const life = new ResourceLife<A, E, R>({
+    const life = makeResourceLife<A, E, R>({
       settings,
       functions,
       entries,
@@ -140,7 +131,7 @@ export const make = <A, E, R>(
           tenant: Tenant,
           scope: Scope.CloseableScope
         ): Effect.Effect<Resource<A, E> | undefined, E | TenantLayerError> => {
-          if (closed) return TenantLayersClosed.of(settings.name)
+          if (closed) return new TenantLayersClosed({ pool: settings.name })
           life.adopt(entry, settled)
           const { current, failure } = entry
           if (current !== undefined) {
@@ -160,11 +151,12 @@ export const make = <A, E, R>(
 
         const attempt: Effect.Effect<Resource<A, E>, E | TenantLayerError> = Effect.gen(
           function* () {
-            if (closed) return yield* TenantLayersClosed.of(settings.name)
-            if (!(yield* discovery.isActive(id))) return yield* TenantNotActive.of(id)
+            if (closed) return yield* new TenantLayersClosed({ pool: settings.name })
+            if (!(yield* discovery.isActive(id)))
+              return yield* new TenantNotActive({ tenantId: id })
             const settled = yield* restore(connections.get(id))
             const tenant = (yield* discovery.view.get).get(id)
-            if (tenant === undefined) return yield* TenantNotActive.of(id)
+            if (tenant === undefined) return yield* new TenantNotActive({ tenantId: id })
             const scope = yield* Scope.make()
             const resource = yield* Effect.suspend(() => decide(settled, tenant, scope))
             return resource ?? (yield* attempt)
@@ -179,8 +171,8 @@ export const make = <A, E, R>(
             const { revision } = resource.connections
             const exit = yield* restore(Effect.exit(Deferred.await(resource.built)))
             if (Exit.isSuccess(exit)) return { resource, context: exit.value }
-            if (closed) return yield* TenantLayersClosed.of(settings.name)
-            if (resource.retired === "Removed") return yield* TenantNotActive.of(id)
+            if (closed) return yield* new TenantLayersClosed({ pool: settings.name })
+            if (resource.retired === "Removed") return yield* new TenantNotActive({ tenantId: id })
             const isOutdated =
               resource.retired === "Replaced" || !(yield* connections.isCurrent(id, revision))
             if (!isOutdated || life.now() >= deadline) return yield* Effect.failCause(exit.cause)

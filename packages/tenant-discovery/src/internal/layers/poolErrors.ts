@@ -6,10 +6,9 @@ import type { TenantManagerError } from "../../TenantManagerError.js"
 /** The tenant is not active: no resource is given out, and work that used one was interrupted. */
 export class TenantNotActive extends Data.TaggedError("TenantNotActive")<{
   readonly tenantId: TenantId
-  readonly message: string
 }> {
-  static of(tenantId: TenantId): TenantNotActive {
-    return new TenantNotActive({ tenantId, message: `tenant ${tenantId} is not active` })
+  override get message(): string {
+    return `tenant ${this.tenantId} is not active`
   }
 }
 
@@ -19,13 +18,9 @@ export class TenantNotActive extends Data.TaggedError("TenantNotActive")<{
  */
 export class TenantResourceReplaced extends Data.TaggedError("TenantResourceReplaced")<{
   readonly tenantId: TenantId
-  readonly message: string
 }> {
-  static of(tenantId: TenantId): TenantResourceReplaced {
-    return new TenantResourceReplaced({
-      tenantId,
-      message: `the resource of tenant ${tenantId} was replaced; run the work again`
-    })
+  override get message(): string {
+    return `the resource of tenant ${this.tenantId} was replaced; run the work again`
   }
 }
 
@@ -41,14 +36,9 @@ export class TenantPoolsExhausted extends Data.TaggedError("TenantPoolsExhausted
 export class TenantBuildTimedOut extends Data.TaggedError("TenantBuildTimedOut")<{
   readonly tenantId: TenantId
   readonly timeout: Duration.Duration
-  readonly message: string
 }> {
-  static of(tenantId: TenantId, timeout: Duration.Duration): TenantBuildTimedOut {
-    return new TenantBuildTimedOut({
-      tenantId,
-      timeout,
-      message: `the resource of tenant ${tenantId} was not built within ${Duration.format(timeout)}`
-    })
+  override get message(): string {
+    return `the resource of tenant ${this.tenantId} was not built within ${Duration.format(this.timeout)}`
   }
 }
 
@@ -58,24 +48,21 @@ export class TenantBuildTimedOut extends Data.TaggedError("TenantBuildTimedOut")
  */
 export class TenantNotIsolated extends Data.TaggedError("TenantNotIsolated")<{
   readonly tenantId: TenantId
+  /** The key of the service's tag. */
   readonly service: string
-  readonly message: string
 }> {
-  static of(tenantId: TenantId, service: string): TenantNotIsolated {
-    return new TenantNotIsolated({
-      tenantId,
-      service,
-      message: `${service} of another resource would reach the work of tenant ${tenantId}; use \`provide\`, or build the layer outside`
-    })
+  override get message(): string {
+    return `${this.service} of another resource would reach the work of tenant ${this.tenantId}; use \`provide\`, or build the layer outside`
   }
 }
 
 /** The layer of the pool is closed. */
 export class TenantLayersClosed extends Data.TaggedError("TenantLayersClosed")<{
-  readonly message: string
+  /** The pool's name. */
+  readonly pool: string
 }> {
-  static of(pool: string): TenantLayersClosed {
-    return new TenantLayersClosed({ message: `${pool}: closed` })
+  override get message(): string {
+    return `${this.pool}: closed`
   }
 }
 

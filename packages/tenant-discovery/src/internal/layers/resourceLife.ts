@@ -21,26 +21,8 @@ import type { Connections, TenantConnections } from "../../TenantConnections.js"
 import type { TenantDiscovery } from "../../TenantDiscovery.js"
 import { sameExceptLimits } from "../connections/connectionSchema.js"
 import { TenantBuildTimedOut } from "./poolErrors.js"
-import {
-  type Holder,
-  Resource,
-  type RevokeReason,
-  type TenantEntries,
-  type TenantEntry
-} from "./tenantEntries.js"
-
-/** Durations in milliseconds. */
-export interface LifeSettings {
-  readonly name: string
-  /** 0: never. */
-  readonly idleTimeout: number
-  readonly buildTimeout: number
-  readonly rotationGrace: number
-  readonly removalGrace: number
-  readonly closeTimeout: number
-  readonly buildBackoff: number
-  readonly buildBackoffCap: number
-}
+import type { PoolSettings } from "./poolOptions.js"
+import type { Holder, Resource, RevokeReason, TenantEntries, TenantEntry } from "./tenantEntries.js"
 
 export interface PoolFunctions<A, E, R> {
   readonly lookup: (connections: Connections, tenant: Tenant) => Layer.Layer<A, E, R>
@@ -49,8 +31,11 @@ export interface PoolFunctions<A, E, R> {
     | undefined
 }
 
-export interface LifeParts<A, E, R> {
-  readonly settings: LifeSettings
+const stop = (fiber: Fiber.RuntimeFiber<unknown, unknown> | undefined): void =>
+  fiber?.unsafeInterruptAsFork(FiberId.none)
+
+export const makeResourceLife = <A, E, R>(parts: {
+  readonly settings: PoolSettings
   readonly functions: PoolFunctions<A, E, R>
   readonly entries: TenantEntries<A, E>
   /** Of the layer that made the pool: builds never see the context of a caller. */
@@ -59,239 +44,35 @@ export interface LifeParts<A, E, R> {
   readonly clock: Clock.Clock
   readonly discovery: TenantDiscovery["Type"]
   readonly connections: TenantConnections["Type"]
-}
+}) => {
+  type Built = Resource<A, E>
+  const { clock, connections, discovery, entries, settings } = parts
+  const { apply, lookup } = parts.functions
+  const { closeTimeout } = settings
+  const runFork = Runtime.runFork(parts.runtime)
+  const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
 
-const stop = (fiber: Fiber.RuntimeFiber<unknown, unknown> | undefined): void =>
-  fiber?.unsafeInterruptAsFork(FiberId.none)
-
-export class ResourceLife<A, E, R> {
   /** The fibers that close resources. */
-  readonly closers = new Map<Fiber.RuntimeFiber<void>, TenantId>()
-  /** Open: no resource that is not closing has a holder. Kept only once the pool closes. */
-  readonly unused = Effect.unsafeMakeLatch(false)
-  private readonly runFork
+  const closers = new Map<Fiber.RuntimeFiber<void>, TenantId>()
+  /** Opened when the last holder has left; of use once the pool closes. */
+  const unused = Effect.unsafeMakeLatch(false)
 
-  constructor(private readonly parts: LifeParts<A, E, R>) {
-    this.runFork = Runtime.runFork(parts.runtime)
-  }
-
-  now(): number {
-    return Number(this.parts.clock.unsafeCurrentTimeNanos()) / 1e6
-  }
-
-  private fork<B, E2>(tenant: Tenant, effect: Effect.Effect<B, E2, R>): Fiber.RuntimeFiber<B, E2> {
-    return this.runFork(
+  const fork = <B, E2>({ id }: Tenant, effect: Effect.Effect<B, E2, R>) =>
+    runFork(
       effect.pipe(
-        Effect.annotateLogs({ tenant_id: tenant.id, layers: this.parts.settings.name }),
+        Effect.annotateLogs({ tenant_id: id, layers: settings.name }),
         Effect.interruptible
       )
     )
-  }
 
-  private setTimer(resource: Resource<A, E>, timer: Effect.Effect<void>): void {
+  const setTimer = (resource: Built, timer: Effect.Effect<void>): void => {
     stop(resource.timer)
-    resource.timer = this.fork(resource.tenant, timer)
+    resource.timer = fork(resource.tenant, timer)
   }
 
-  /** Starts the build in a fiber of its own: a caller that goes does not stop it. */
-  start(resource: Resource<A, E>): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      const { connections, functions } = this.parts
-      const { entry, scope, tenant } = resource
-      const settled = resource.connections
-      entry.current = resource
-      resource.build = this.fork(
-        tenant,
-        Effect.zipRight(
-          Scope.extend(connections.hold(tenant.id), scope),
-          Layer.buildWithScope(
-            Layer.suspend(() => functions.lookup(settled, tenant)),
-            scope
-          )
-        )
-      )
-      this.setTimer(resource, this.watch(resource, resource.build))
-      entry.wake()
-      // From here on a change finds the resource; one that came before did not.
-      return Effect.zipWith(
-        this.parts.discovery.isActive(tenant.id),
-        connections.isCurrent(tenant.id, settled.revision),
-        (isActive, isCurrent) => {
-          if (!isActive) this.retire(resource, "Removed")
-          else if (!isCurrent) this.retire(resource, "Replaced")
-        }
-      )
-    })
-  }
-
-  /** Waits for the build, then for the end of the resource's use. */
-  private watch(
-    resource: Resource<A, E>,
-    build: Fiber.RuntimeFiber<Context.Context<A>, E>
-  ): Effect.Effect<void> {
-    const { buildTimeout } = this.parts.settings
-    return Effect.flatMap(Effect.timeoutOption(Fiber.await(build), buildTimeout), (ended) => {
-      if (ended._tag === "None") {
-        const error = TenantBuildTimedOut.of(resource.tenant.id, Duration.millis(buildTimeout))
-        return Effect.zipRight(
-          Effect.logWarning(`build failed: ${error.message}`),
-          this.failed(resource, Cause.fail(error))
-        )
-      }
-      if (Exit.isFailure(ended.value)) return this.failed(resource, ended.value.cause)
-      resource.state = "Ready"
-      resource.entry.failures = 0
-      Deferred.unsafeDone(resource.built, ended.value)
-      return this.closeWhenIdle(resource)
-    })
-  }
-
-  private failed(
-    resource: Resource<A, E>,
-    cause: Cause.Cause<E | TenantBuildTimedOut>
-  ): Effect.Effect<void> {
-    const { scope, settings } = this.parts
-    const { connections, entry } = resource
-    const failure = { cause, revision: connections.revision }
-    const backoff = Math.min(settings.buildBackoff * 2 ** entry.failures, settings.buildBackoffCap)
-    entry.failures++
-    entry.failure = failure
-    const forget = Effect.sync(() => {
-      if (entry.failure === failure) entry.failure = undefined
-    })
-    return Effect.delay(forget, backoff).pipe(
-      Effect.forkIn(scope),
-      Effect.zipRight(
-        Effect.sync(() => {
-          Deferred.unsafeDone(resource.built, Exit.failCause(cause))
-          this.close(resource)
-        })
-      )
-    )
-  }
-
-  private closeWhenIdle(resource: Resource<A, E>): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      const { idleTimeout } = this.parts.settings
-      if (idleTimeout === 0) return Effect.void
-      const now = this.now()
-      const left = (resource.idleSince ?? now) + idleTimeout - now
-      return left > 0
-        ? Effect.zipRight(Effect.sleep(left), this.closeWhenIdle(resource))
-        : Effect.sync(() => this.close(resource))
-    })
-  }
-
-  /** Takes over settings: keeps or takes back the resource that has them, retires the others. */
-  adopt(entry: TenantEntry<A, E>, settled: Connections): void {
-    const { revision } = settled
-    const { current } = entry
-    if (entry.failure?.revision !== revision) entry.failure = undefined
-    if (current !== undefined && current.connections.revision < revision) {
-      if (!this.applyLimits(current, settled)) this.retire(current, "Replaced")
-    }
-    for (const resource of entry.older) {
-      if (resource.retired !== "Removed" || resource.state !== "Ready") continue
-      if (resource.connections.revision !== revision || entry.current !== undefined) {
-        resource.retired = "Replaced"
-        continue
-      }
-      resource.retired = undefined
-      entry.older.delete(resource)
-      entry.current = resource
-      this.setTimer(resource, this.closeWhenIdle(resource))
-    }
-  }
-
-  /** Whether the resource can take over the settings in place. */
-  private applyLimits(resource: Resource<A, E>, settled: Connections): boolean {
-    const { functions, settings } = this.parts
-    const { apply } = functions
-    if (apply === undefined || resource.state !== "Ready") return false
-    if (!sameExceptLimits(resource.connections.settings, settled.settings)) return false
-    resource.connections = settled
-    this.fork(
-      resource.tenant,
-      Deferred.await(resource.built).pipe(
-        Effect.flatMap((context) => apply(context, resource.connections)),
-        resource.applying.withPermits(1),
-        Effect.timeout(settings.buildTimeout),
-        Effect.catchAllCause((cause) =>
-          Effect.zipRight(
-            Effect.logWarning("new limits could not be applied to a resource; replacing it", cause),
-            Effect.sync(() => this.retire(resource, "Replaced"))
-          )
-        )
-      )
-    )
-    return true
-  }
-
-  /** Accepts no new holder. Holders have the grace to end, then they are revoked. */
-  retire(resource: Resource<A, E>, reason: "Replaced" | "Removed"): void {
-    if (resource.state === "Closing") return
-    const { entry, holders } = resource
-    const isFirst = resource.retired === undefined
-    resource.retired = reason
-    if (entry.current === resource) entry.current = undefined
-    entry.older.add(resource)
-    if (holders.size === 0 || resource.state === "Building") this.close(resource)
-    else if (isFirst) this.setTimer(resource, this.endAfterGrace(resource))
-  }
-
-  private endAfterGrace(resource: Resource<A, E>): Effect.Effect<void> {
-    const { discovery, settings } = this.parts
-    return Effect.gen(this, function* () {
-      yield* Effect.sleep(
-        resource.retired === "Removed" ? settings.removalGrace : settings.rotationGrace
-      )
-      // A tenant that is back, with settings that are not known yet, keeps its resource.
-      while (resource.retired === "Removed" && (yield* discovery.isActive(resource.tenant.id))) {
-        yield* Effect.sleep(settings.removalGrace)
-      }
-      yield* this.revoke(resource, resource.retired ?? "Replaced")
-      yield* Effect.sleep(settings.closeTimeout)
-      this.close(resource)
-    })
-  }
-
-  revoke(resource: Resource<A, E>, reason: RevokeReason): Effect.Effect<void> {
-    return Effect.forEach([...resource.holders], (holder) => holder.revoke(reason), {
-      discard: true
-    })
-  }
-
-  leave(resource: Resource<A, E>, holder: Holder, closed: boolean): void {
-    if (!resource.holders.delete(holder) || resource.holders.size > 0) return
-    resource.idleSince = this.now()
-    if (resource.retired !== undefined || closed) this.close(resource)
-    else for (const idle of this.parts.entries.idleForQueue()) this.close(idle)
-  }
-
-  /** Releases the resource, once. Its tenant keeps its place until that has ended or timed out. */
-  close(resource: Resource<A, E>): void {
-    if (resource.state === "Closing") return
-    const { entries } = this.parts
-    const { entry, tenant } = resource
-    resource.state = "Closing"
-    if (entry.current === resource) entry.current = undefined
-    entry.older.add(resource)
-    stop(resource.timer)
-    Deferred.unsafeDone(resource.built, Exit.interrupt(FiberId.none))
-    const closer = this.fork(tenant, this.release(resource))
-    this.closers.set(closer, tenant.id)
-    closer.addObserver(() => {
-      this.closers.delete(closer)
-      entry.older.delete(resource)
-      entries.settle(entry)
-    })
-    if (!entries.resources.some(({ isUsed }) => isUsed)) this.unused.unsafeOpen()
-  }
-
-  private release({ build, holders, scope }: Resource<A, E>): Effect.Effect<void> {
-    const { closeTimeout } = this.parts.settings
-    const limit = Duration.format(Duration.millis(closeTimeout))
-    return Effect.gen(function* () {
+  const release = ({ build, holders, scope }: Built): Effect.Effect<void> =>
+    Effect.gen(function* () {
+      const limit = Duration.format(Duration.millis(closeTimeout))
       if (holders.size > 0) {
         yield* Effect.logWarning(
           `closing a resource with ${holders.size} uses open: the work did not end, or cannot be interrupted`
@@ -317,12 +98,176 @@ export class ResourceLife<A, E, R> {
         yield* Effect.logWarning("a finalizer of a resource failed", exit.value.cause)
       }
     })
+
+  /** Releases the resource, once. Its tenant keeps its place until that has ended or timed out. */
+  const close = (resource: Built): void => {
+    if (resource.state === "Closing") return
+    const { entry, tenant } = resource
+    resource.state = "Closing"
+    entry.moveAside(resource)
+    stop(resource.timer)
+    Deferred.unsafeDone(resource.built, Exit.interrupt(FiberId.none))
+    const closer = fork(tenant, release(resource))
+    closers.set(closer, tenant.id)
+    closer.addObserver(() => {
+      closers.delete(closer)
+      entry.older.delete(resource)
+      entries.settle(entry)
+    })
+    if (!entries.resources.some(({ isUsed }) => isUsed)) unused.unsafeOpen()
   }
 
-  /** Interrupts what still closes; returns its tenants. */
-  abandon(): ReadonlyArray<TenantId> {
-    const left = [...this.closers.values()]
-    for (const closer of this.closers.keys()) stop(closer)
+  const revoke = ({ holders }: Built, reason: RevokeReason): Effect.Effect<void> =>
+    Effect.forEach([...holders], (holder) => holder.revoke(reason), { discard: true })
+
+  const endAfterGrace = (resource: Built): Effect.Effect<void> =>
+    Effect.gen(function* () {
+      const { removalGrace, rotationGrace } = settings
+      yield* Effect.sleep(resource.retired === "Removed" ? removalGrace : rotationGrace)
+      // A tenant that is back, with settings that are not known yet, keeps its resource.
+      while (resource.retired === "Removed" && (yield* discovery.isActive(resource.tenant.id))) {
+        yield* Effect.sleep(removalGrace)
+      }
+      yield* revoke(resource, resource.retired ?? "Replaced")
+      yield* Effect.sleep(closeTimeout)
+      close(resource)
+    })
+
+  /** Accepts no new holder. Holders have the grace to end, then they are revoked. */
+  const retire = (resource: Built, reason: "Replaced" | "Removed"): void => {
+    if (resource.state === "Closing") return
+    const isFirst = resource.retired === undefined
+    resource.retired = reason
+    resource.entry.moveAside(resource)
+    if (resource.holders.size === 0 || resource.state === "Building") close(resource)
+    else if (isFirst) setTimer(resource, endAfterGrace(resource))
+  }
+
+  const leave = (resource: Built, holder: Holder, closed: boolean): void => {
+    if (!resource.holders.delete(holder) || resource.holders.size > 0) return
+    resource.idleSince = now()
+    if (resource.retired !== undefined || closed) close(resource)
+    else for (const idle of entries.idleForQueue()) close(idle)
+  }
+
+  const closeWhenIdle = (resource: Built): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      if (settings.idleTimeout === 0) return Effect.void
+      const left = (resource.idleSince ?? now()) + settings.idleTimeout - now()
+      return left > 0
+        ? Effect.zipRight(Effect.sleep(left), closeWhenIdle(resource))
+        : Effect.sync(() => close(resource))
+    })
+
+  const failed = (
+    resource: Built,
+    cause: Cause.Cause<E | TenantBuildTimedOut>
+  ): Effect.Effect<void> => {
+    const { buildBackoff, buildBackoffCap } = settings
+    const { entry } = resource
+    const failure = { cause, revision: resource.connections.revision }
+    const backoff = Math.min(buildBackoff * 2 ** entry.failures, buildBackoffCap)
+    entry.failures++
+    entry.failure = failure
+    const forget = Effect.sync(() => {
+      if (entry.failure === failure) entry.failure = undefined
+    })
+    return Effect.map(Effect.forkIn(Effect.delay(forget, backoff), parts.scope), () => {
+      Deferred.unsafeDone(resource.built, Exit.failCause(cause))
+      close(resource)
+    })
+  }
+
+  /** Waits for the build, then for the end of the resource's use. */
+  const watch = (
+    resource: Built,
+    build: Fiber.RuntimeFiber<Context.Context<A>, E>
+  ): Effect.Effect<void> =>
+    Effect.flatMap(Effect.timeoutOption(Fiber.await(build), settings.buildTimeout), (ended) => {
+      if (ended._tag === "None") {
+        const timeout = Duration.millis(settings.buildTimeout)
+        const error = new TenantBuildTimedOut({ tenantId: resource.tenant.id, timeout })
+        return Effect.zipRight(
+          Effect.logWarning(`build failed: ${error.message}`),
+          failed(resource, Cause.fail(error))
+        )
+      }
+      if (Exit.isFailure(ended.value)) return failed(resource, ended.value.cause)
+      resource.state = "Ready"
+      resource.entry.failures = 0
+      Deferred.unsafeDone(resource.built, ended.value)
+      return closeWhenIdle(resource)
+    })
+
+  /** Starts the build in a fiber of its own: a caller that goes does not stop it. */
+  const start = (resource: Built): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      const { connections: settled, entry, scope, tenant } = resource
+      const layer = Layer.suspend(() => lookup(settled, tenant))
+      entry.current = resource
+      resource.build = fork(
+        tenant,
+        Effect.zipRight(
+          Scope.extend(connections.hold(tenant.id), scope),
+          Layer.buildWithScope(layer, scope)
+        )
+      )
+      setTimer(resource, watch(resource, resource.build))
+      entry.wake()
+      // From here on a change finds the resource; one that came before did not.
+      return Effect.zipWith(
+        discovery.isActive(tenant.id),
+        connections.isCurrent(tenant.id, settled.revision),
+        (isActive, isCurrent) => {
+          if (!isActive) retire(resource, "Removed")
+          else if (!isCurrent) retire(resource, "Replaced")
+        }
+      )
+    })
+
+  /** Whether the resource takes over the settings in place. */
+  const appliesLimits = (resource: Built, settled: Connections): boolean => {
+    if (apply === undefined || resource.state !== "Ready") return false
+    if (!sameExceptLimits(resource.connections.settings, settled.settings)) return false
+    resource.connections = settled
+    const applied = Deferred.await(resource.built).pipe(
+      Effect.flatMap((context) => apply(context, resource.connections)),
+      resource.applying.withPermits(1),
+      Effect.timeout(settings.buildTimeout),
+      Effect.catchAllCause((cause) => {
+        retire(resource, "Replaced")
+        return Effect.logWarning("new limits could not be applied; replacing the resource", cause)
+      })
+    )
+    fork(resource.tenant, applied)
+    return true
+  }
+
+  /** Takes over settings: keeps or takes back the resource that has them, retires the others. */
+  const adopt = (entry: TenantEntry<A, E>, settled: Connections): void => {
+    const { revision } = settled
+    const { current } = entry
+    if (entry.failure?.revision !== revision) entry.failure = undefined
+    if (current !== undefined && current.connections.revision < revision) {
+      if (!appliesLimits(current, settled)) retire(current, "Replaced")
+    }
+    for (const resource of entry.older) {
+      if (resource.retired !== "Removed" || resource.state !== "Ready") continue
+      const isBack = resource.connections.revision === revision && entry.current === undefined
+      resource.retired = isBack ? undefined : "Replaced"
+      if (!isBack) continue
+      entry.older.delete(resource)
+      entry.current = resource
+      setTimer(resource, closeWhenIdle(resource))
+    }
+  }
+
+  /** Stops waiting for what still closes; returns its tenants. */
+  const abandon = (): ReadonlyArray<TenantId> => {
+    const left = [...closers.values()]
+    for (const closer of closers.keys()) stop(closer)
     return left
   }
+
+  return { abandon, adopt, close, closers, leave, now, retire, revoke, start, unused }
 }

@@ -64,6 +64,12 @@ export class TenantEntry<A, E> {
 
   constructor(readonly id: TenantId) {}
 
+  /** The resource is no longer the current one, until it has closed. */
+  moveAside(resource: Resource<A, E>): void {
+    if (this.current === resource) this.current = undefined
+    this.older.add(resource)
+  }
+
   /** Wakes the callers that wait. */
   wake(): void {
     Deferred.unsafeDone(this.changed, Effect.void)

@@ -17,7 +17,7 @@ import {
 export const unavailable = (): TenantManagerError =>
   new TenantManagerUnavailable({
     operation: "test",
-    message: "away",
+    message: "unavailable",
     status: 503,
     retryAfter: undefined,
     cause: undefined

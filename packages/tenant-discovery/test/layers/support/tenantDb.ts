@@ -125,10 +125,10 @@ export const scenario = (
   )
 
 /** A use of a tenant's resource that lasts until it is released; built by a fiber that ends, as a merged layer is. */
-export const use = (
-  id: TenantId,
-  pool: Layer.Layer<Db, unknown, TenantDb | AdjustableDb> = TenantDb.get(id)
-) =>
+export const use = (id: TenantId) => useOf(TenantDb.get(id))
+
+/** The same of any layer. */
+export const useOf = <R>(pool: Layer.Layer<Db, unknown, R>) =>
   Effect.gen(function* () {
     const scope = yield* Scope.make()
     const context = yield* Fiber.join(yield* Effect.fork(Layer.buildWithScope(pool, scope)))
