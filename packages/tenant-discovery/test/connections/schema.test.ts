@@ -70,7 +70,7 @@ const acme = TenantId.make("acme")
 
 const connectionsOf = (body: unknown, defaults?: ConnectionSettings) =>
   Effect.map(decodeSettings(body), (settings) =>
-    makeConnections({ tenantId: acme, settings, revision: 1, loadedAt: 0, stale: false, defaults })
+    makeConnections({ tenantId: acme, settings, revision: 1, loadedAt: 0, stale: false }, defaults)
   )
 
 describe("decoding", () => {
