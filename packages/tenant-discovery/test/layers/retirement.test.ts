@@ -4,6 +4,7 @@ import { Context, Deferred, Effect, Exit, Fiber, Layer, TestClock } from "effect
 import { ResourceHolder } from "../../src/internal/layers/resourceHolder.js"
 import { TenantConnections } from "../../src/TenantConnections.js"
 import * as TenantLayers from "../../src/TenantLayers.js"
+import * as TenantWorker from "../../src/TenantWorker.js"
 import { eventually } from "../connections/support/eventually.js"
 import { unavailable, World } from "../connections/support/world.js"
 import {
@@ -153,6 +154,36 @@ describe("rotation", () => {
       const replaced = yield* useOf(AdjustableDb.get(acme))
       expect(replaced.db).not.toBe(adjustable.db)
       expect(replaced.db.maxOpenConns).toBe(8)
+    })
+  )
+})
+
+describe("in the run of a worker", () => {
+  scenario("a rotation restarts work under provide, which is no failure", ({ factory, world }) =>
+    Effect.gen(function* () {
+      const passwords: Array<string> = []
+      const run = TenantDb.provideCurrent(
+        Effect.zipRight(
+          Effect.map(Db, ({ password }) => passwords.push(password)),
+          Effect.never
+        )
+      )
+      const worker = TenantWorker.perTenant({
+        name: "restarted",
+        onConnectionsChanged: "keep",
+        run
+      })
+      yield* Effect.gen(function* () {
+        yield* eventually(() => passwords.length === 3)
+        yield* world.rotate(acme)
+        // The jitter of the reload, then the grace.
+        yield* TestClock.adjust("35 seconds")
+        yield* eventually(() => passwords.length === 4)
+        expect(passwords.at(-1)).toBe("acme#1")
+        yield* eventually(() => factory.released.length === 1)
+        const status = (yield* TenantWorker.status("restarted")).get(acme)
+        expect(status).toMatchObject({ state: "Running", restarts: 1, lastFailure: undefined })
+      }).pipe(Effect.provide(worker))
     })
   )
 })
