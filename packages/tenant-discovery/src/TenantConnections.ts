@@ -2,7 +2,15 @@
  * The tenants' connection settings: loaded from the tenant manager, cached, and loaded
  * again when they change.
  */
-import { type ConfigError, Context, Duration, Effect, Layer, type Scope, type Stream } from "effect"
+import {
+  type ConfigError,
+  Context,
+  type Duration,
+  Effect,
+  Layer,
+  type Scope,
+  type Stream
+} from "effect"
 import type { Connections } from "./internal/connections/accessors.js"
 import { ConnectionOptions } from "./internal/connections/connectionOptions.js"
 import type { ConnectionSettings } from "./internal/connections/connectionSchema.js"
