@@ -6,7 +6,6 @@ import {
   Effect,
   FiberRef,
   Layer,
-  Logger,
   Option,
   Schedule,
   TestClock,
@@ -17,7 +16,7 @@ import { ResourceHolder } from "../../src/internal/layers/resourceHolder.js"
 import { TenantId } from "../../src/Tenant.js"
 import { TenantDiscovery } from "../../src/TenantDiscovery.js"
 import * as TenantWorker from "../../src/TenantWorker.js"
-import { Boom, buildWorker, eventually, metricValues, type Probe, settle } from "./support.js"
+import { type Boom, buildWorker, eventually, metricValues, type Probe, settle } from "./support.js"
 
 type Run<R> = Effect.Effect<unknown, Boom, R>
 interface Options {
@@ -175,25 +174,6 @@ describe.each(["scheduled", "perTenant"] as const)("a run of %s", (kind) => {
       yield* minute
       expect(probe.started.length).toBe(started)
       expect(logs.texts("WARN")).toEqual(["tenant view closed; stopping the worker"])
-    })
-  )
-
-  it.scoped("follows a failed one also when a logger of the program throws", () =>
-    Effect.gen(function* () {
-      const throwing = Logger.add(
-        Logger.make(() => {
-          throw new Error("no log")
-        })
-      )
-      const { probe } = yield* buildWorker(["a", "b"], (probe) => {
-        probe.otherwise = Effect.fail(new Boom({ message: "no" }))
-        return Layer.provide(worker(probe.run), throwing)
-      })
-      yield* minute
-      yield* minute
-      yield* minute
-      expect(probe.startsOf("a")).toBeGreaterThanOrEqual(3)
-      expect(probe.startsOf("b")).toBeGreaterThanOrEqual(3)
     })
   )
 

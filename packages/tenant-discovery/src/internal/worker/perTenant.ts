@@ -139,7 +139,7 @@ export const perTenant = <E, R>(
       worker: Worker,
       { startedAt }: Run,
       exit: Exit.Exit<unknown, E>
-    ): Effect.Effect<void, never, Exclude<R, Scope.Scope>> =>
+    ): Effect.Effect<void, never, R> =>
       Effect.gen(function* () {
         if (momentOf(clock).mono - startedAt.mono >= settings.restartReset) {
           yield* failures.recovered(worker.id)
@@ -149,7 +149,7 @@ export const perTenant = <E, R>(
           return yield* Effect.logInfo('run ended; not restarting (onEnd is "stop")')
         }
         const cause = Exit.isFailure(exit) ? exit.cause : Cause.empty
-        const failing = yield* Effect.scoped(failures.failed(worker.id, cause, nextStart))
+        const failing = yield* failures.failed(worker.id, cause, nextStart)
         if (Exit.isFailure(exit)) worker.lastFailure = failing.last
         // The tenant may have been removed while the schedule decided.
         if (workers.get(worker.id) !== worker) return
@@ -171,7 +171,7 @@ export const perTenant = <E, R>(
         })
       )
 
-    const onEnd = (run: Run, exit: Exit.Exit<unknown, E>) =>
+    const onEnd = (run: Run, exit: Exit.Exit<unknown, E>): Effect.Effect<void, never, R> =>
       Effect.suspend(() => {
         const worker = workers.get(run.tenant.id)
         wake.unsafeOpen()

@@ -31,8 +31,9 @@ export const scheduled = <E, R, RS>(
   const { concurrency, name, removalGrace, timeout } = settings
   const { retry, run } = options
 
+  const attempt = Effect.scoped(run)
   const retried: Effect.Effect<unknown, E, R> =
-    retry === undefined ? run : Effect.retry(Effect.scoped(run), retry)
+    retry === undefined ? attempt : Effect.retry(attempt, retry)
   const work = timeout === undefined ? retried : Effect.timeout(retried, timeout)
 
   return Effect.gen(function* () {
@@ -61,12 +62,12 @@ export const scheduled = <E, R, RS>(
     const onEnd = (
       { ending, tenant: { id } }: Run,
       exit: Exit.Exit<unknown, unknown>
-    ): Effect.Effect<void, never, Exclude<R, Scope.Scope>> => {
+    ): Effect.Effect<void, never, R> => {
       settle()
       if (ending !== undefined) return Effect.void
       return Exit.isSuccess(exit)
         ? failures.recovered(id)
-        : Effect.asVoid(Effect.scoped(failures.failed(id, exit.cause, nextAttempt)))
+        : Effect.asVoid(failures.failed(id, exit.cause, nextAttempt))
     }
     const supervisor = yield* makeSupervisor({ ...settings, metrics, run: work, onEnd })
     const { running } = supervisor

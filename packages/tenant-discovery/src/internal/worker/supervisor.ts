@@ -11,17 +11,14 @@ import {
   Exit,
   Fiber,
   FiberId,
-  FiberRef,
-  FiberRefs,
   FiberSet,
-  HashMap,
   Option,
   Runtime,
   type Scope,
   Stream
 } from "effect"
 import { CurrentTenant } from "../../CurrentTenant.js"
-import { type Tenant, TenantId } from "../../Tenant.js"
+import type { Tenant, TenantId } from "../../Tenant.js"
 import type { TenantChange } from "../../TenantChange.js"
 import { TenantDiscovery } from "../../TenantDiscovery.js"
 import { TenantView } from "../../TenantView.js"
@@ -55,10 +52,7 @@ export interface SupervisorOptions<E, R> {
   readonly metrics: WorkerMetrics
   readonly run: Effect.Effect<unknown, E, R>
   /** A run ended with its finalizers, or was left behind. It is no longer in `running`. */
-  readonly onEnd: (
-    run: Run,
-    exit: Exit.Exit<unknown, E>
-  ) => Effect.Effect<void, never, Exclude<R, Scope.Scope>>
+  readonly onEnd: (run: Run, exit: Exit.Exit<unknown, E>) => Effect.Effect<void, never, R>
 }
 
 /** How many runs are started or interrupted before timers and sockets have their turn. */
@@ -69,15 +63,6 @@ export const breathe = Effect.sleep(0)
 
 const MAX_NAMED = 10
 
-/** The tenant of the runtime that is captured; each run replaces it. */
-const placeholder: Tenant = { id: TenantId.make("none"), name: undefined }
-
-const annotate = (ref: FiberRef.FiberRef<HashMap.HashMap<string, unknown>>, { id }: Tenant) => {
-  const set = HashMap.set<string, unknown>("tenant_id", id)
-  return <R>(runtime: Runtime.Runtime<R>): Runtime.Runtime<R> =>
-    Runtime.setFiberRef(runtime, ref, set(FiberRefs.getOrDefault(runtime.fiberRefs, ref)))
-}
-
 export const makeSupervisor = <E, R>({
   closeTimeout,
   drain,
@@ -87,10 +72,7 @@ export const makeSupervisor = <E, R>({
 }: SupervisorOptions<E, R>) =>
   Effect.gen(function* () {
     const discovery = yield* TenantDiscovery
-    const runtime = yield* Effect.runtime<Exclude<R, Scope.Scope>>().pipe(
-      Effect.provideService(ResourceHolder, { revoke: undefined }),
-      CurrentTenant.provide(placeholder)
-    )
+    const runFork = Runtime.runFork(yield* Effect.runtime<RunContext<R>>())
     const clock = yield* Effect.clock
     const builder = yield* Effect.option(Effect.currentParentSpan)
     const loops = yield* FiberSet.make()
@@ -104,7 +86,7 @@ export const makeSupervisor = <E, R>({
       links: Option.toArray(builder).map((span) => ({ _tag: "SpanLink", span, attributes: {} }))
     })
 
-    const ended = (run: Run, exit: Exit.Exit<unknown, E>) =>
+    const ended = (run: Run, exit: Exit.Exit<unknown, E>): Effect.Effect<void, never, R> =>
       Effect.suspend(() => {
         // A run that was left behind has been counted.
         if (running.get(run.tenant.id) !== run) return Effect.void
@@ -120,31 +102,21 @@ export const makeSupervisor = <E, R>({
           : handled
       })
 
-    /**
-     * Forks for a tenant. Its services and annotations are set in the runtime: around each effect,
-     * as `CurrentTenant.provide` does it, they cost ten times the fiber.
-     */
-    const forkFor = (
-      tenant: Tenant,
-      revoke: Effect.Effect<void>,
-      effect: Effect.Effect<void, never, Exclude<R, Scope.Scope>>
-    ) =>
-      runtime.pipe(
-        Runtime.provideService(CurrentTenant, tenant),
-        Runtime.provideService(ResourceHolder, { revoke }),
-        annotate(FiberRef.currentLogAnnotations, tenant),
-        annotate(FiberRef.currentTracerSpanAnnotations, tenant),
-        (own) => Runtime.runFork(own, effect)
-      )
+    /** In the context of a run: its tenant, and a way for pools to interrupt it. */
+    const inRun =
+      (run: Run) =>
+      (effect: Effect.Effect<void, never, R>): Effect.Effect<void, never, RunContext<R>> =>
+        Effect.scoped(effect).pipe(
+          Effect.provideService(ResourceHolder, { revoke: end(run, "Revoked") }),
+          CurrentTenant.provide(run.tenant)
+        )
 
     /** Starts a run at once, unless the tenant is not active in `view`: then it answers false. */
     const start = (view: TenantView, id: TenantId): boolean => {
       const tenant = view.get(id)
       if (closing || tenant === undefined) return false
-      let run: Run | undefined
-      const revoke = Effect.suspend(() => (run === undefined ? Effect.void : end(run, "Revoked")))
-      const begin = Effect.withFiberRuntime<void, never, Exclude<R, Scope.Scope>>((fiber) => {
-        const begun: Run = {
+      const begin = Effect.withFiberRuntime<void, never, RunContext<R>>((fiber) => {
+        const run: Run = {
           tenant,
           fiber,
           startedAt: momentOf(clock),
@@ -153,14 +125,12 @@ export const makeSupervisor = <E, R>({
           grace: undefined,
           longRunning: false
         }
-        run = begun
-        running.set(id, begun)
-        return Effect.flatMap(Effect.exit(Effect.interruptible(spanned)), (exit) =>
-          ended(begun, exit)
-        )
+        running.set(id, run)
+        metrics.active(running.size)
+        const exit = Effect.exit(Effect.interruptible(spanned))
+        return inRun(run)(Effect.flatMap(exit, (exit) => ended(run, exit)))
       })
-      forkFor(tenant, revoke, Effect.uninterruptible(begin))
-      metrics.active(running.size)
+      runFork(Effect.uninterruptible(begin))
       return true
     }
 
@@ -176,8 +146,7 @@ export const makeSupervisor = <E, R>({
             `interrupted run did not end within ${limit}: its work or a finalizer hangs; leaving it behind`
           )
         )
-        const left = ended(run, Exit.interrupt(FiberId.none))
-        forkFor(run.tenant, Effect.void, Effect.zipRight(warning, left))
+        runFork(inRun(run)(Effect.zipRight(warning, ended(run, Exit.interrupt(FiberId.none)))))
       })
 
     /** Forks an effect that is interrupted when the worker has closed. */

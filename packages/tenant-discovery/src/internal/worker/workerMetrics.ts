@@ -33,18 +33,9 @@ export const makeWorkerMetrics = (worker: string, kind: "scheduled" | "perTenant
       return (value: number) => bound.unsafeUpdate(value, [])
     }
     const skipped = (reason: string) => bind(Metric.tagged(skips, "reason", reason))
-    /** Skips an update that changes nothing: a run that ends at once costs none. */
-    const gaugeOf = (metric: Metric.Metric.Gauge<number>) => {
-      const set = bind(metric)
-      let last = -1
-      return (value: number) => {
-        if (value !== last) set(value)
-        last = value
-      }
-    }
     const gauges = {
-      active: gaugeOf(kind === "scheduled" ? active : consumers),
-      waiting: kind === "scheduled" ? () => {} : gaugeOf(waiting)
+      active: bind(kind === "scheduled" ? active : consumers),
+      waiting: kind === "scheduled" ? () => {} : bind(waiting)
     }
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => Object.values(gauges).forEach((set) => set(0)))
