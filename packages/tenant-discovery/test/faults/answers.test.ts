@@ -32,16 +32,16 @@ describe("the tenant manager's answers", () => {
       yield* isLive(discovery)
       yield* simulator.trouble({ _tag: "Status", status: 429, retryAfter: "1", times: 1 })
       const lists = yield* simulator.listCalls
+      const asked = performance.now()
       expect((yield* Effect.flip(discovery.refresh))._tag).toBe("TenantManagerRejected")
       expect(lastErrorText(yield* discovery.status.get)).toMatch(/^TenantManagerRejected: .*429/)
       // Events still apply.
       yield* simulator.create({ id: "by-event" })
       yield* agrees(simulator, discovery)
       expect(yield* simulator.listCalls).toBe(lists + 1)
-      const asked = performance.now()
       yield* discovery.refresh
-      // Timers are coarse; without the wait it takes some milliseconds.
-      expect(performance.now() - asked).toBeGreaterThan(800)
+      // Timers may fire a little early.
+      expect(performance.now() - asked).toBeGreaterThan(950)
       expect(yield* simulator.listCalls).toBe(lists + 2)
       yield* verify
       expect(modes(statuses)).toEqual(["Live"])

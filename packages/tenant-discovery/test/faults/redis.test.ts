@@ -43,7 +43,7 @@ describe("Redis", () => {
       const { mode } = yield* discovery.status.get
       expect(mode).toBe("BootstrapOnly")
       expect(lastErrorText(yield* discovery.status.get)).toContain("ConnectFailed")
-      expect(lines.filter(({ message }) => message.includes("no subscription"))).toHaveLength(1)
+      expect(lines.filter(({ message }) => message.includes("running without events"))).toHaveLength(1)
       yield* servers.simulator.create({ id: "unheard" })
       yield* servers.redis.start
       yield* isLive(discovery)
