@@ -15,7 +15,7 @@ import {
 import type { Connections } from "./internal/connections/accessors.js"
 import { ConnectionSettings } from "./internal/connections/connectionSchema.js"
 import { type ConnectionsChange, make } from "./internal/connections/loader.js"
-import { decodeOptions, duration, withDefault } from "./internal/options.js"
+import { decodeOptions, durationOr, withDefault } from "./internal/options.js"
 import type { TenantId } from "./Tenant.js"
 import type { TenantDiscovery } from "./TenantDiscovery.js"
 import * as TenantDiscoveryConfig from "./TenantDiscoveryConfig.js"
@@ -81,15 +81,20 @@ export const tenantConnectionsDefaults = {
 const defaults = tenantConnectionsDefaults
 
 const Options = Schema.Struct({
-  ttl: withDefault(duration(), Duration.toMillis(defaults.ttl)),
-  staleFor: withDefault(duration({ infinity: true }), Duration.toMillis(defaults.staleFor)),
+  ttl: durationOr(defaults.ttl),
+  staleFor: durationOr(defaults.staleFor, { infinity: true }),
   staleWhileError: withDefault(Schema.Boolean, defaults.staleWhileError),
-  checkInterval: withDefault(duration({ zero: true }), Duration.toMillis(defaults.checkInterval)),
-  failureTtl: withDefault(duration(), Duration.toMillis(defaults.failureTtl)),
-  rotationJitter: withDefault(duration(), Duration.toMillis(defaults.rotationJitter)),
-  inUseFor: withDefault(duration(), Duration.toMillis(defaults.inUseFor)),
+  checkInterval: durationOr(defaults.checkInterval, { zero: true }),
+  failureTtl: durationOr(defaults.failureTtl),
+  rotationJitter: durationOr(defaults.rotationJitter),
+  inUseFor: durationOr(defaults.inUseFor),
   connectionSettings: Schema.optional(Schema.typeSchema(ConnectionSettings))
 })
+
+const variables = {
+  ttl: TenantDiscoveryConfig.connectionsCacheTtl,
+  checkInterval: TenantDiscoveryConfig.connectionsCheckInterval
+}
 
 export class TenantConnections extends Context.Tag("tenant-discovery/TenantConnections")<
   TenantConnections,
@@ -126,18 +131,9 @@ export class TenantConnections extends Context.Tag("tenant-discovery/TenantConne
   static layer(
     options?: TenantConnectionsOptions
   ): Layer.Layer<TenantConnections, never, TenantDiscovery | TenantManager> {
-    const { connectionSettings, staleWhileError, ...decoded } = decodeOptions(
-      "TenantConnections.layer",
-      Options,
-      options
-    )
     return Layer.scoped(
       TenantConnections,
-      make({
-        ...decoded,
-        staleFor: staleWhileError ? decoded.staleFor : 0,
-        defaults: connectionSettings
-      })
+      make(decodeOptions("TenantConnections.layer", Options, options))
     )
   }
 
@@ -149,8 +145,12 @@ export class TenantConnections extends Context.Tag("tenant-discovery/TenantConne
     options?: TenantConnectionsOptions
   ): Layer.Layer<TenantConnections, ConfigError.ConfigError, TenantDiscovery | TenantManager> {
     return Layer.unwrapEffect(
-      Effect.map(TenantDiscoveryConfig.connectionsCacheTtl, (ttl) =>
-        TenantConnections.layer({ ...options, ttl: options?.ttl ?? ttl })
+      Effect.map(Effect.all(variables), ({ checkInterval, ttl }) =>
+        TenantConnections.layer({
+          ...options,
+          ttl: options?.ttl ?? ttl,
+          checkInterval: options?.checkInterval ?? checkInterval
+        })
       )
     )
   }

@@ -1,8 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import {
-  Cause,
   Deferred,
-  Duration,
   Effect,
   Exit,
   Fiber,
@@ -24,6 +22,7 @@ import {
 } from "../../src/TenantConnections.js"
 import type { TenantConnectionsOptions } from "../../src/TenantConnections.js"
 import { TenantDiscovery } from "../../src/TenantDiscovery.js"
+import { provider } from "../config/subject.js"
 import { makeCollector } from "../support/collector.js"
 import { eventually } from "./support/eventually.js"
 import { notFound, suspended, unavailable, World } from "./support/world.js"
@@ -102,20 +101,11 @@ describe("the cache", () => {
         expect(world.calls.length).toBe(2)
         expect(second.loadedAt).toBe(first.loadedAt + 60_000)
         expect(second.revision).toBe(first.revision)
-      }),
-    { ttl: "1 minute" }
-  )
-
-  scenario(
-    "settings that differ have another revision",
-    (world) =>
-      Effect.gen(function* () {
-        const first = yield* get(acme)
         world.rotations.set(acme, 7)
         yield* TestClock.adjust("1 minute")
-        const second = yield* get(acme)
-        expect(second.revision).not.toBe(first.revision)
-        expect(passwordOf(second)).toBe("acme#7")
+        const third = yield* get(acme)
+        expect(third.revision).not.toBe(first.revision)
+        expect(passwordOf(third)).toBe("acme#7")
       }),
     { ttl: "1 minute" }
   )
@@ -230,15 +220,6 @@ describe("events", () => {
       })
     )
   }
-
-  scenario("a rotation keeps the revision where the settings are the same", (world) =>
-    Effect.gen(function* () {
-      const first = yield* get(acme)
-      yield* world.publish("tenant.credentials.rotated", acme)
-      expect((yield* get(acme)).revision).toBe(first.revision)
-      expect(world.callsFor(acme)).toBe(2)
-    })
-  )
 
   scenario("changes report invalidated, then reloaded within the jitter, then removed", (world) =>
     Effect.gen(function* () {
@@ -503,6 +484,40 @@ describe("revalidation", () => {
   )
 })
 
+describe("layerConfig", () => {
+  const provided = (world: World, options?: TenantConnectionsOptions) =>
+    TenantConnections.layerConfig(options).pipe(
+      Layer.provide(
+        Layer.setConfigProvider(
+          provider({
+            MULTI_TENANT_CONNECTIONS_CHECK_INTERVAL_SEC: "100",
+            MULTI_TENANT_CACHE_TTL_SEC: "3600"
+          })
+        )
+      ),
+      Layer.provideMerge(world.discovery)
+    )
+  const callsAfter = (options?: TenantConnectionsOptions) =>
+    Effect.suspend(() => {
+      const world = new World(["acme"])
+      const counts = Effect.gen(function* () {
+        yield* get(acme)
+        yield* TestClock.adjust("74 seconds")
+        const before = world.calls.length
+        yield* TestClock.adjust("51 seconds")
+        return [before, world.calls.length]
+      })
+      return Effect.provide(counts, provided(world, options))
+    })
+
+  it.effect("reads the check interval and the time to live; an option wins", () =>
+    Effect.gen(function* () {
+      expect(yield* callsAfter()).toEqual([1, 2])
+      expect(yield* callsAfter({ checkInterval: 0 })).toEqual([1, 1])
+    })
+  )
+})
+
 const tenth = (ids: ReadonlyArray<TenantId>): TenantId => ids[9] ?? acme
 
 describe("an answer that refuses an active tenant", () => {
@@ -599,11 +614,12 @@ describe("close", () => {
       )
       yield* eventually(() => world.calls.length === 1)
       yield* Scope.close(scope, Exit.void)
-      const ended = yield* Fiber.await(waiting)
-      expect(Exit.isFailure(ended)).toBe(true)
       yield* Fiber.join(reading)
-      const after = yield* Effect.exit(provided(get(acme)))
-      expect(Exit.isFailure(after) && Cause.pretty(after.cause)).toContain("closed")
-    }).pipe(Effect.timeout(Duration.infinity))
+      for (const caller of [Fiber.join(waiting), provided(get(acme))]) {
+        const { _tag, message } = yield* Effect.flip(caller)
+        expect(_tag).toBe("TenantManagerUnavailable")
+        expect(message).toContain("closed")
+      }
+    })
   )
 })

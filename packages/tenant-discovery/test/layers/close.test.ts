@@ -2,25 +2,16 @@
 import { describe, expect } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, TestClock } from "effect"
 import { eventually } from "../connections/support/eventually.js"
-import { acme, forever, globex, initech, scenario, TenantDb, use } from "./support/tenantDb.js"
+import { acme, globex, once, scenario, start, TenantDb, use } from "./support/tenantDb.js"
 
 describe("close", () => {
-  scenario(
-    "releases what is idle at once and fails callers that wait",
-    ({ close, factory }) =>
-      Effect.gen(function* () {
-        const first = yield* use(acme)
-        const second = yield* use(globex)
-        const waiting = yield* Effect.fork(Effect.flip(use(initech)))
-        yield* Effect.yieldNow()
-        yield* first.release
-        yield* second.release
-        yield* Fiber.interrupt(waiting)
-        yield* close
-        expect(factory.alive).toBe(0)
-        expect(yield* Effect.flip(use(acme))).toMatchObject({ _tag: "TenantLayersClosed" })
-      }),
-    { maxTenants: 2 }
+  scenario("releases what is idle at once and fails new callers", ({ close, factory }) =>
+    Effect.gen(function* () {
+      yield* once(acme)
+      yield* close
+      expect(factory.alive).toBe(0)
+      expect(yield* Effect.flip(use(acme))).toMatchObject({ _tag: "TenantLayersClosed" })
+    })
   )
 
   scenario(
@@ -41,11 +32,7 @@ describe("close", () => {
   scenario("waits for work in progress", ({ close, factory }) =>
     Effect.gen(function* () {
       const gate = yield* Deferred.make<void>()
-      const work = yield* Effect.fork(
-        TenantDb.provide(acme)(Effect.as(Deferred.await(gate), "finished"))
-      )
-      yield* eventually(() => factory.built.length === 1)
-      yield* Effect.yieldNow()
+      const work = yield* start(acme, Effect.as(Deferred.await(gate), "finished"))
       const closing = yield* Effect.fork(close)
       yield* TestClock.adjust("9 seconds")
       expect(factory.released.length).toBe(0)
@@ -60,16 +47,10 @@ describe("close", () => {
     Effect.gen(function* () {
       const order: Array<string> = []
       factory.release = () => Effect.sync(() => void order.push("released"))
-      const work = yield* Effect.fork(
-        TenantDb.provide(acme)(
-          Effect.onInterrupt(
-            forever(() => undefined),
-            () => Effect.sync(() => order.push("interrupted"))
-          )
-        )
+      const work = yield* start(
+        acme,
+        Effect.onInterrupt(Effect.never, () => Effect.sync(() => order.push("interrupted")))
       )
-      yield* eventually(() => factory.built.length === 1)
-      yield* Effect.yieldNow()
       const closing = yield* Effect.fork(close)
       yield* TestClock.adjust("10 seconds")
       const exit = yield* Fiber.await(work)
@@ -84,12 +65,8 @@ describe("close", () => {
       const { close, factory, logs } = subject
       const gate = yield* Deferred.make<void>()
       factory.release = (id) => (id === acme ? Effect.never : Effect.void)
-      const stubborn = yield* Effect.fork(
-        TenantDb.provide(acme)(Effect.uninterruptible(Deferred.await(gate)))
-      )
+      const stubborn = yield* start(acme, Effect.uninterruptible(Deferred.await(gate)))
       yield* use(globex)
-      yield* eventually(() => factory.built.length === 2)
-      yield* Effect.yieldNow()
       // As at SIGTERM: the fiber that closes is interrupted itself.
       const closing = yield* Effect.fork(Effect.ensuring(Effect.never, close))
       yield* Effect.yieldNow()
@@ -104,18 +81,6 @@ describe("close", () => {
       )
       yield* Deferred.succeed(gate, undefined)
       yield* Fiber.await(stubborn)
-    })
-  )
-
-  scenario("a release that hangs takes the close timeout at most", ({ close, factory }) =>
-    Effect.gen(function* () {
-      factory.release = (id) => (id === acme ? Effect.never : Effect.void)
-      for (const id of [acme, globex]) yield* Effect.flatMap(use(id), ({ release }) => release)
-      const closing = yield* Effect.fork(close)
-      yield* eventually(() => factory.released.length === 1)
-      yield* TestClock.adjust("10 seconds")
-      yield* Fiber.join(closing)
-      expect(factory.released.map(({ tenantId }) => tenantId)).toEqual([globex])
     })
   )
 

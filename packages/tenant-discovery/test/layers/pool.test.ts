@@ -396,13 +396,6 @@ describe("builds", () => {
       }),
     { maxTenants: 1 }
   )
-
-  scenario("fail with the error of the connection settings", ({ world }) =>
-    Effect.gen(function* () {
-      world.failure = unavailable
-      expect(yield* Effect.flip(use(acme))).toMatchObject({ _tag: "TenantManagerUnavailable" })
-    })
-  )
 })
 
 describe("options", () => {

@@ -1,9 +1,10 @@
 /** Rotation, removal and return of a tenant, and what happens to the users of its resource. */
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Deferred, Effect, Exit, Fiber, Layer, TestClock } from "effect"
+import { Context, Effect, Exit, Fiber, Layer, TestClock } from "effect"
 import { ResourceHolder } from "../../src/internal/layers/resourceHolder.js"
 import { TenantConnections } from "../../src/TenantConnections.js"
 import * as TenantLayers from "../../src/TenantLayers.js"
+import * as TenantWorker from "../../src/TenantWorker.js"
 import { eventually } from "../connections/support/eventually.js"
 import { unavailable, World } from "../connections/support/world.js"
 import {
@@ -11,10 +12,10 @@ import {
   AdjustableDb,
   Db,
   Factory,
-  forever,
   globex,
   once,
   scenario,
+  start,
   TenantDb,
   use,
   useOf
@@ -66,19 +67,17 @@ describe("rotation", () => {
       const { factory, world } = subject
       const order: Array<string> = []
       factory.release = () => Effect.sync(() => void order.push("released"))
-      const work = Effect.onInterrupt(
-        forever(() => order.push("started")),
-        () => Effect.sync(() => order.push("interrupted"))
+      const running = yield* start(
+        acme,
+        Effect.onInterrupt(Effect.never, () => Effect.sync(() => order.push("interrupted")))
       )
-      const running = yield* Effect.fork(TenantDb.provide(acme)(work))
-      yield* eventually(() => order.length === 1)
       yield* world.rotate(acme)
       yield* TestClock.adjust("29 seconds")
-      expect(order).toEqual(["started"])
+      expect(order).toEqual([])
       yield* TestClock.adjust("6 seconds")
       expect(errorOf(yield* Fiber.await(running))).toMatchObject({ _tag: "TenantResourceReplaced" })
-      yield* eventually(() => order.length === 3)
-      expect(order).toEqual(["started", "interrupted", "released"])
+      yield* eventually(() => order.length === 2)
+      expect(order).toEqual(["interrupted", "released"])
     })
   )
 
@@ -157,6 +156,36 @@ describe("rotation", () => {
   )
 })
 
+describe("in the run of a worker", () => {
+  scenario("a rotation restarts work under provide, which is no failure", ({ factory, world }) =>
+    Effect.gen(function* () {
+      const passwords: Array<string> = []
+      const run = TenantDb.provideCurrent(
+        Effect.zipRight(
+          Effect.map(Db, ({ password }) => passwords.push(password)),
+          Effect.never
+        )
+      )
+      const worker = TenantWorker.perTenant({
+        name: "restarted",
+        onConnectionsChanged: "keep",
+        run
+      })
+      yield* Effect.gen(function* () {
+        yield* eventually(() => passwords.length === 3)
+        yield* world.rotate(acme)
+        // The jitter of the reload, then the grace.
+        yield* TestClock.adjust("35 seconds")
+        yield* eventually(() => passwords.length === 4)
+        expect(passwords.at(-1)).toBe("acme#1")
+        yield* eventually(() => factory.released.length === 1)
+        const status = (yield* TenantWorker.status("restarted")).get(acme)
+        expect(status).toMatchObject({ state: "Running", restarts: 1, lastFailure: undefined })
+      }).pipe(Effect.provide(worker))
+    })
+  )
+})
+
 describe("removal", () => {
   scenario("ends new use at once and releases an idle resource", ({ world }) =>
     Effect.gen(function* () {
@@ -170,31 +199,20 @@ describe("removal", () => {
     })
   )
 
-  scenario("lets holders finish within the grace", ({ world }) =>
-    Effect.gen(function* () {
-      const holder = yield* use(acme)
-      yield* world.remove(acme)
-      yield* TestClock.adjust("29 seconds")
-      expect(holder.db.closed).toBe(false)
-      yield* holder.release
-      yield* eventually(() => holder.db.closed)
-    })
-  )
-
   scenario("interrupts holders after the grace, then releases", ({ factory, world }) =>
     Effect.gen(function* () {
       const order: Array<string> = []
       factory.release = () => Effect.sync(() => void order.push("released"))
-      const work = Effect.onInterrupt(
-        forever(() => undefined),
-        () => Effect.sync(() => order.push("interrupted"))
+      const work = Effect.onInterrupt(Effect.never, () =>
+        Effect.sync(() => order.push("interrupted"))
       )
-      const byProvide = yield* Effect.fork(TenantDb.provide(acme)(work))
+      const byProvide = yield* start(acme, work)
       const byLayer = yield* Effect.fork(Effect.provide(work, TenantDb.get(acme)))
-      yield* eventually(() => factory.built.length === 1)
       yield* Effect.yieldNow()
       yield* world.remove(acme)
-      yield* TestClock.adjust("30 seconds")
+      yield* TestClock.adjust("29 seconds")
+      expect(order).toEqual([])
+      yield* TestClock.adjust("1 second")
       expect(errorOf(yield* Fiber.await(byProvide))).toMatchObject({ _tag: "TenantNotActive" })
       expect(Exit.isInterrupted(yield* Fiber.await(byLayer))).toBe(true)
       yield* eventually(() => order.length === 3)
@@ -212,10 +230,7 @@ describe("removal", () => {
       Effect.gen(function* () {
         const run = yield* Effect.fork(
           Effect.withFiberRuntime<never, unknown, TenantDb>((fiber) =>
-            Effect.provide(
-              forever(() => undefined),
-              layer
-            ).pipe(
+            Effect.provide(Effect.never, layer).pipe(
               Effect.provideService(ResourceHolder, {
                 revoke: Effect.asVoid(Fiber.interruptFork(fiber))
               })
@@ -231,26 +246,6 @@ describe("removal", () => {
       })
     )
   }
-
-  scenario("takes the resource from work that does not stop, with a warning", (subject) =>
-    Effect.gen(function* () {
-      const { factory, logs, world } = subject
-      const gate = yield* Deferred.make<void>()
-      const work = yield* Effect.fork(
-        TenantDb.provide(acme)(Effect.uninterruptible(Deferred.await(gate)))
-      )
-      yield* eventually(() => factory.built.length === 1)
-      yield* Effect.yieldNow()
-      yield* world.remove(acme)
-      yield* TestClock.adjust("39 seconds")
-      expect(factory.released.length).toBe(0)
-      yield* TestClock.adjust("1 second")
-      yield* eventually(() => factory.released.length === 1)
-      expect(logs.join()).toMatch(/closing a resource with 1 uses open.*acme/)
-      yield* Deferred.succeed(gate, undefined)
-      yield* Fiber.await(work)
-    })
-  )
 
   scenario("ends a build", ({ factory, world }) =>
     Effect.gen(function* () {
@@ -321,9 +316,7 @@ describe("graces", () => {
 describe("a tenant that comes back within the grace", () => {
   scenario("keeps its resource and its work, with the same settings", ({ factory, world }) =>
     Effect.gen(function* () {
-      const work = yield* Effect.fork(TenantDb.provide(acme)(forever(() => undefined)))
-      yield* eventually(() => factory.built.length === 1)
-      yield* Effect.yieldNow()
+      const work = yield* start(acme, Effect.never)
       yield* world.remove(acme)
       yield* TestClock.adjust("20 seconds")
       yield* world.add(acme)
@@ -336,9 +329,7 @@ describe("a tenant that comes back within the grace", () => {
 
   scenario("keeps its work while the settings cannot be loaded", ({ factory, world }) =>
     Effect.gen(function* () {
-      const work = yield* Effect.fork(TenantDb.provide(acme)(forever(() => undefined)))
-      yield* eventually(() => factory.built.length === 1)
-      yield* Effect.yieldNow()
+      const work = yield* start(acme, Effect.never)
       world.failure = unavailable
       yield* world.remove(acme)
       yield* world.add(acme)
@@ -350,12 +341,9 @@ describe("a tenant that comes back within the grace", () => {
     })
   )
 
-  scenario("gets a new resource with other settings, and the old work ends", (subject) =>
+  scenario("gets a new resource with other settings, and the old work ends", ({ world }) =>
     Effect.gen(function* () {
-      const { factory, world } = subject
-      const work = yield* Effect.fork(TenantDb.provide(acme)(forever(() => undefined)))
-      yield* eventually(() => factory.built.length === 1)
-      yield* Effect.yieldNow()
+      const work = yield* start(acme, Effect.never)
       yield* world.remove(acme)
       world.rotations.set(acme, 5)
       yield* world.add(acme)

@@ -1,6 +1,17 @@
 /** A pool whose resources, builds and releases a test sees and controls. */
 import { it } from "@effect/vitest"
-import { Context, Effect, Exit, Fiber, Layer, Logger, Redacted, Scope, TestClock } from "effect"
+import {
+  Context,
+  Deferred,
+  Effect,
+  Exit,
+  Fiber,
+  Layer,
+  Logger,
+  Redacted,
+  Scope,
+  TestClock
+} from "effect"
 import { TenantId } from "../../../src/Tenant.js"
 import { TenantConnections } from "../../../src/TenantConnections.js"
 import type { TenantDiscovery } from "../../../src/TenantDiscovery.js"
@@ -138,9 +149,12 @@ export const useOf = <R>(pool: Layer.Layer<Db, unknown, R>) =>
 export const once = (id: TenantId) =>
   Effect.tap(use(id), ({ release }) => release).pipe(Effect.map(({ db }) => db))
 
-/** Work that runs until it is interrupted; `started` is called when it has its resource. */
-export const forever = (started: () => void) =>
-  Effect.zipRight(
-    Effect.tap(Db, () => Effect.sync(started)),
-    Effect.never
-  )
+/** Forks work under `provide`; ends when it has its resource. */
+export const start = <A, E, R>(id: TenantId, work: Effect.Effect<A, E, R>) =>
+  Effect.gen(function* () {
+    const started = yield* Deferred.make<void>()
+    const running = Effect.zipRight(Deferred.succeed(started, undefined), work)
+    const fiber = yield* Effect.fork(TenantDb.provide(id)(running))
+    yield* Deferred.await(started)
+    return fiber
+  })
