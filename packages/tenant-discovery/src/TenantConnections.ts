@@ -2,20 +2,12 @@
  * The tenants' connection settings: loaded from the tenant manager, cached, and loaded
  * again when they change.
  */
-import {
-  type ConfigError,
-  Context,
-  Duration,
-  Effect,
-  Layer,
-  Schema,
-  type Scope,
-  type Stream
-} from "effect"
+import { type ConfigError, Context, Duration, Effect, Layer, type Scope, type Stream } from "effect"
 import type { Connections } from "./internal/connections/accessors.js"
-import { ConnectionSettings } from "./internal/connections/connectionSchema.js"
+import { ConnectionOptions } from "./internal/connections/connectionOptions.js"
+import type { ConnectionSettings } from "./internal/connections/connectionSchema.js"
 import { type ConnectionsChange, make } from "./internal/connections/loader.js"
-import { decodeOptions, durationOr, withDefault } from "./internal/options.js"
+import { decodeOptions } from "./internal/options.js"
 import type { TenantId } from "./Tenant.js"
 import type { TenantDiscovery } from "./TenantDiscovery.js"
 import * as TenantDiscoveryConfig from "./TenantDiscoveryConfig.js"
@@ -30,6 +22,7 @@ export {
   type Isolation,
   TenantConnectionNotConfigured
 } from "./internal/connections/accessors.js"
+export { tenantConnectionsDefaults } from "./internal/connections/connectionOptions.js"
 export {
   ConnectionSettings,
   KafkaSettings,
@@ -66,30 +59,6 @@ export interface TenantConnectionsOptions {
   /** The limits for pools where the tenant manager gives none. Default: none. */
   readonly connectionSettings?: ConnectionSettings | undefined
 }
-
-/** The defaults of {@link TenantConnectionsOptions}. */
-export const tenantConnectionsDefaults = {
-  ttl: Duration.minutes(2),
-  staleFor: Duration.hours(12),
-  staleWhileError: true,
-  checkInterval: Duration.seconds(30),
-  failureTtl: Duration.seconds(1),
-  rotationJitter: Duration.seconds(5),
-  inUseFor: Duration.minutes(5)
-} as const
-
-const defaults = tenantConnectionsDefaults
-
-const Options = Schema.Struct({
-  ttl: durationOr(defaults.ttl),
-  staleFor: durationOr(defaults.staleFor, { infinity: true }),
-  staleWhileError: withDefault(Schema.Boolean, defaults.staleWhileError),
-  checkInterval: durationOr(defaults.checkInterval, { zero: true }),
-  failureTtl: durationOr(defaults.failureTtl),
-  rotationJitter: durationOr(defaults.rotationJitter),
-  inUseFor: durationOr(defaults.inUseFor),
-  connectionSettings: Schema.optional(Schema.typeSchema(ConnectionSettings))
-})
 
 const variables = {
   ttl: TenantDiscoveryConfig.connectionsCacheTtl,
@@ -133,7 +102,7 @@ export class TenantConnections extends Context.Tag("tenant-discovery/TenantConne
   ): Layer.Layer<TenantConnections, never, TenantDiscovery | TenantManager> {
     return Layer.scoped(
       TenantConnections,
-      make(decodeOptions("TenantConnections.layer", Options, options))
+      make(decodeOptions("TenantConnections.layer", ConnectionOptions, options))
     )
   }
 

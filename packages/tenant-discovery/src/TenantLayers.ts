@@ -222,7 +222,8 @@ export const Service =
             }
             return Context.unsafeMake<R2>(services)
           })
-        const run = (scope: Scope.Scope) =>
+        // The work does not see this scope: what it acquires belongs to the scope of its caller.
+        return Effect.scopedWith((scope) =>
           Effect.uninterruptibleMask((restore) =>
             Effect.gen(function* () {
               const pool = yield* Tag
@@ -249,8 +250,7 @@ export const Service =
                 : yield* exit
             })
           )
-        // The work does not see this scope: what it acquires belongs to the scope of its caller.
-        return Effect.acquireUseRelease(Scope.make(), run, Scope.close)
+        )
       }
 
     return Object.assign(Tag, {

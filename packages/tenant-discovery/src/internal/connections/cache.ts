@@ -8,17 +8,8 @@ import type { TenantChange } from "../../TenantChange.js"
 import type { TenantManagerError } from "../../TenantManagerError.js"
 import type { Moment } from "../moment.js"
 import { type Connections, makeConnections } from "./accessors.js"
-import { type ConnectionSettings, sameSettings, type TenantSettings } from "./connectionSchema.js"
-
-/** Durations in milliseconds. */
-export interface CacheSettings {
-  readonly ttl: number
-  readonly staleFor: number
-  readonly staleWhileError: boolean
-  readonly failureTtl: number
-  readonly inUseFor: number
-  readonly connectionSettings?: ConnectionSettings | undefined
-}
+import type { ConnectionOptions } from "./connectionOptions.js"
+import { sameSettings, type TenantSettings } from "./connectionSchema.js"
 
 type Answer = Either.Either<Connections, TenantManagerError>
 
@@ -62,7 +53,7 @@ export class SettingsCache {
   private readonly entries = new Map<TenantId, Entry>()
   private revisions = 0
 
-  constructor(private readonly settings: CacheSettings) {}
+  constructor(private readonly settings: ConnectionOptions) {}
 
   entry(id: TenantId): Entry {
     const entry = this.entries.get(id) ?? new Entry()

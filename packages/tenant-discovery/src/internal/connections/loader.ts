@@ -22,8 +22,9 @@ import { TenantView } from "../../TenantView.js"
 import { metricLabels } from "../metricLabels.js"
 import { momentOf } from "../moment.js"
 import type { Connections } from "./accessors.js"
-import { type CacheSettings, saysInactive, SettingsCache } from "./cache.js"
+import { saysInactive, SettingsCache } from "./cache.js"
 import * as Metrics from "./connectionMetrics.js"
+import type { ConnectionOptions } from "./connectionOptions.js"
 import type { TenantSettings } from "./connectionSchema.js"
 
 /**
@@ -43,13 +44,6 @@ export interface Reloaded {
   readonly _tag: "Reloaded"
   readonly tenant: Tenant
   readonly connections: Connections
-}
-
-/** Durations in milliseconds. */
-export interface LoaderSettings extends CacheSettings {
-  readonly rotationJitter: number
-  /** 0: no revalidation. */
-  readonly checkInterval: number
 }
 
 /** One reader of the changes: the latest of each tenant that it has not read yet. */
@@ -88,7 +82,7 @@ const closesGap = (last: DiscoveryStatus, status: DiscoveryStatus): boolean => {
 const randomSleep = (from: number, to: number): Effect.Effect<void> =>
   Effect.flatMap(Random.next, (random) => Effect.sleep(from + random * (to - from)))
 
-export const make = (settings: LoaderSettings) =>
+export const make = (settings: ConnectionOptions) =>
   Effect.gen(function* () {
     const discovery = yield* TenantDiscovery
     const manager = yield* TenantManager

@@ -69,7 +69,7 @@ export const make = <A, E, R>(settings: PoolSettings, functions: PoolFunctions<A
     ): Effect.Effect<Acquired<A>, E | TenantLayerError, Scope.Scope> =>
       Effect.uninterruptibleMask((restore) => {
         const entry = entries.getOrMake(id)
-        const notActive = new TenantNotActive({ tenantId: id })
+        const notActive = () => new TenantNotActive({ tenantId: id })
         entry.callers++
 
         const join = (resource: Resource<A, E>): Resource<A, E> => {
@@ -81,13 +81,13 @@ export const make = <A, E, R>(settings: PoolSettings, functions: PoolFunctions<A
         const attempt: Effect.Effect<Resource<A, E>, E | TenantLayerError> = Effect.gen(
           function* () {
             if (life.isClosed()) return yield* closedError
-            if (!(yield* discovery.isActive(id))) return yield* notActive
+            if (!(yield* discovery.isActive(id))) return yield* notActive()
             const settled = yield* restore(connections.get(id))
             const tenant = (yield* discovery.view.get).get(id)
             const scope = yield* Scope.make()
             // Looks and acts before the next yield: no other fiber runs between.
             if (life.isClosed()) return yield* closedError
-            if (tenant === undefined) return yield* notActive
+            if (tenant === undefined) return yield* notActive()
             life.adopt(entry, settled)
             const { current, failure } = entry
             // Settings that were overtaken since they were read are read again.
@@ -118,7 +118,7 @@ export const make = <A, E, R>(settings: PoolSettings, functions: PoolFunctions<A
             const exit = yield* restore(Effect.exit(Deferred.await(resource.built)))
             if (Exit.isSuccess(exit)) return { resource, context: exit.value }
             if (life.isClosed()) return yield* closedError
-            if (resource.retired === "Removed") return yield* notActive
+            if (resource.retired === "Removed") return yield* notActive()
             const isOutdated =
               resource.retired === "Replaced" || !(yield* connections.isCurrent(id, revision))
             if (!isOutdated || life.now() >= deadline) return yield* Effect.failCause(exit.cause)

@@ -2,8 +2,19 @@
  * The life of a resource: build, use, retirement, close. Decisions are synchronous; what
  * takes time runs in fibers of the pool's own runtime.
  */
-import { Cause, type Context, Deferred, Duration, Effect, Exit, Fiber } from "effect"
-import { FiberId, Layer, Runtime, Scope } from "effect"
+import {
+  Cause,
+  type Context,
+  Deferred,
+  Duration,
+  Effect,
+  Exit,
+  Fiber,
+  FiberId,
+  Layer,
+  Runtime,
+  Scope
+} from "effect"
 import type { Tenant, TenantId } from "../../Tenant.js"
 import { type Connections, TenantConnections } from "../../TenantConnections.js"
 import { TenantDiscovery } from "../../TenantDiscovery.js"
