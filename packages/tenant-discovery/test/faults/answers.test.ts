@@ -61,26 +61,6 @@ describe("the tenant manager's answers", () => {
     })
   )
 
-  const short = [
-    ["null", { _tag: "NullList", times: 1 }],
-    ["empty", { _tag: "EmptyList", times: 1 }],
-    ["without 60 %", { _tag: "PartialList", drop: 0.6, times: 1 }]
-  ] as const satisfies ReadonlyArray<readonly [string, Trouble]>
-
-  it.scopedLive.each(short)("a list that is %s once removes no tenant", ([, once]) =>
-    Effect.gen(function* () {
-      const servers = yield* makeServers({ tenants: 20 })
-      const { discovery, statuses, notified, verify } = yield* watch(servers, confirmed)
-      yield* isLive(discovery)
-      yield* servers.simulator.trouble(once)
-      yield* discovery.refresh
-      yield* verify
-      expect(new Set(statuses.map(({ tenantCount }) => tenantCount))).toEqual(new Set([20]))
-      expect(modes(statuses)).toEqual(["Live"])
-      expect(notified).toHaveLength(20)
-    })
-  )
-
   const gone = [
     ["null", 20, [{ _tag: "NullList" }]],
     ["empty", 20, [{ _tag: "EmptyList" }]],
