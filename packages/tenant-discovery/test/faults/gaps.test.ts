@@ -2,7 +2,7 @@
  * Each way to lose the subscription, on real servers: after the recovery the view has the changes
  * of the gap, readers received them as transitions, and the status showed the loss.
  */
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect } from "@effect/vitest"
 import type { RedisServer } from "@tenant-discovery/simulator"
 import { Effect, Fiber, Stream } from "effect"
 import { agrees, isLive } from "../wire/support.js"
@@ -15,6 +15,7 @@ import {
   expectLoss,
   lastErrorText
 } from "./support.js"
+import { liveEach } from "../support/live.js"
 
 const ACL = ["ACL", "SETUSER", "worker"] as const
 const CUT = /^ConnectionLost/
@@ -95,41 +96,39 @@ const taken = faults.filter(([, , , , { only } = {}]) =>
 )
 
 describe("closes the gap after", () => {
-  it.scopedLive.each(taken)("%s", ([, strike, mend, reason, { redis, variables = {} } = {}]) =>
-    Effect.gen(function* () {
-      // No publication waits for a stopped server.
-      const servers = yield* makeServers({ redis: redis ?? {}, publishTimeoutMillis: 500 })
-      const { simulator } = servers
-      const { discovery, statuses, notified, verify } = yield* watch(servers, { variables })
-      yield* isLive(discovery)
-      yield* agrees(simulator, discovery)
-      const [present] = yield* simulator.activeTenantIds()
+  liveEach(taken)("%s", function* ([, strike, mend, reason, { redis, variables = {} } = {}]) {
+    // No publication waits for a stopped server.
+    const servers = yield* makeServers({ redis: redis ?? {}, publishTimeoutMillis: 500 })
+    const { simulator } = servers
+    const { discovery, statuses, notified, verify } = yield* watch(servers, { variables })
+    yield* isLive(discovery)
+    yield* agrees(simulator, discovery)
+    const [present] = yield* simulator.activeTenantIds()
 
-      const failing = yield* discovery.status.changes.pipe(
-        Stream.takeUntil((status) => reason.test(lastErrorText(status))),
-        Stream.runDrain,
-        Effect.fork
-      )
-      yield* Effect.yieldNow()
-      yield* strike(servers)
-      yield* simulator.create({ id: "added-meanwhile" })
-      yield* simulator.suspend(present ?? "")
-      yield* Fiber.join(failing)
-      yield* mend(servers)
+    const failing = yield* discovery.status.changes.pipe(
+      Stream.takeUntil((status) => reason.test(lastErrorText(status))),
+      Stream.runDrain,
+      Effect.fork
+    )
+    yield* Effect.yieldNow()
+    yield* strike(servers)
+    yield* simulator.create({ id: "added-meanwhile" })
+    yield* simulator.suspend(present ?? "")
+    yield* Fiber.join(failing)
+    yield* mend(servers)
 
-      yield* agrees(simulator, discovery)
-      yield* isLive(discovery)
-      // Events arrive again: no list is needed.
-      const lists = yield* simulator.listCalls
-      yield* simulator.create({ id: "added-afterwards" })
-      yield* agrees(simulator, discovery)
-      expect(yield* simulator.listCalls).toBe(lists)
+    yield* agrees(simulator, discovery)
+    yield* isLive(discovery)
+    // Events arrive again: no list is needed.
+    const lists = yield* simulator.listCalls
+    yield* simulator.create({ id: "added-afterwards" })
+    yield* agrees(simulator, discovery)
+    expect(yield* simulator.listCalls).toBe(lists)
 
-      yield* verify
-      expect(notified.slice(-3).toSorted()).toEqual(
-        [`Removed ${present}`, "Added added-afterwards", "Added added-meanwhile"].toSorted()
-      )
-      expectLoss(statuses, reason)
-    })
-  )
+    yield* verify
+    expect(notified.slice(-3).toSorted()).toEqual(
+      [`Removed ${present}`, "Added added-afterwards", "Added added-meanwhile"].toSorted()
+    )
+    expectLoss(statuses, reason)
+  })
 })

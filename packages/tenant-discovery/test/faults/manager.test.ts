@@ -2,7 +2,7 @@
  * Faults of the tenant manager under the whole Node layer: at the start each is a typed error;
  * later each changes the status only.
  */
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect } from "@effect/vitest"
 import type { Trouble } from "@tenant-discovery/simulator"
 import { Effect } from "effect"
 import { inspect } from "node:util"
@@ -18,6 +18,7 @@ import {
   type Servers,
   lastErrorText
 } from "./support.js"
+import { live, liveEach } from "../support/live.js"
 
 /** Only a long run takes every fault at the start, where each costs its retries. */
 const quickAtStart = ["a refused connection", "401", "no answer", "truncated JSON"]
@@ -72,65 +73,58 @@ const faults: ReadonlyArray<
 ]
 
 describe("a fault of the tenant manager at runtime", () => {
-  it.scopedLive.each(faults)(
+  liveEach(faults)(
     "%s changes the status only, and the program recovers",
-    ([, strike, tag]) =>
-      Effect.gen(function* () {
-        const servers = yield* makeServers()
-        const { api, simulator } = servers
-        const { discovery, statuses, verify } = yield* watch(servers, {
-          variables: hasty,
-          program: small
-        })
-        yield* isLive(discovery)
-        const before = yield* discovery.view.get
-        yield* strike(servers)
-        const failed = yield* Effect.flip(discovery.refresh)
-        const error = `TenantManager${tag}`
-        expect(failed._tag).toBe(error)
-        expect(yield* discovery.activeTenantIds).toBe(before.ids)
-        const status = yield* discovery.status.get
-        expect(status.mode).toBe("Live")
-        expect(lastErrorText(status)).toMatch(
-          new RegExp(`^(?:${error}|TenantManagerCircuitOpen): `)
-        )
-        // Events still apply.
-        yield* simulator.create({ id: "by-event", name: "By event" })
-        yield* agrees(simulator, discovery)
-        yield* simulator.clearTrouble
-        yield* Effect.orDie(api.resume)
-        yield* verify
-        expect(modes(statuses)).toEqual(["Live"])
+    function* ([, strike, tag]) {
+      const servers = yield* makeServers()
+      const { api, simulator } = servers
+      const { discovery, statuses, verify } = yield* watch(servers, {
+        variables: hasty,
+        program: small
       })
+      yield* isLive(discovery)
+      const before = yield* discovery.view.get
+      yield* strike(servers)
+      const failed = yield* Effect.flip(discovery.refresh)
+      const error = `TenantManager${tag}`
+      expect(failed._tag).toBe(error)
+      expect(yield* discovery.activeTenantIds).toBe(before.ids)
+      const status = yield* discovery.status.get
+      expect(status.mode).toBe("Live")
+      expect(lastErrorText(status)).toMatch(new RegExp(`^(?:${error}|TenantManagerCircuitOpen): `))
+      // Events still apply.
+      yield* simulator.create({ id: "by-event", name: "By event" })
+      yield* agrees(simulator, discovery)
+      yield* simulator.clearTrouble
+      yield* Effect.orDie(api.resume)
+      yield* verify
+      expect(modes(statuses)).toEqual(["Live"])
+    }
   )
 })
 
 describe("a fault of the tenant manager at the start", () => {
   const taken = faults.filter(([name]) => long || quickAtStart.includes(name))
-  it.scopedLive.each(taken)("%s is a typed error within 15 s", ([, strike, tag, outage]) =>
-    Effect.gen(function* () {
-      const servers = yield* makeServers()
-      yield* strike(servers)
-      const before = yield* measureLeftovers
-      const failed = yield* Effect.scoped(
-        startProgram({ ...servers.variables, ...hasty }, small)
-      ).pipe(Effect.flip, Effect.timeout("15 seconds"))
-      expect(failed).toMatchObject({ _tag: `TenantManager${tag}` })
-      expect(inspect(failed)).not.toContain(servers.variables["MULTI_TENANT_SERVICE_API_KEY"])
-      if (outage === undefined) expect(yield* servers.simulator.listCalls).toBe(1)
-      yield* expectNothingLeft(servers, before)
-    })
-  )
+  liveEach(taken)("%s is a typed error within 15 s", function* ([, strike, tag, outage]) {
+    const servers = yield* makeServers()
+    yield* strike(servers)
+    const before = yield* measureLeftovers
+    const failed = yield* Effect.scoped(
+      startProgram({ ...servers.variables, ...hasty }, small)
+    ).pipe(Effect.flip, Effect.timeout("15 seconds"))
+    expect(failed).toMatchObject({ _tag: `TenantManager${tag}` })
+    expect(inspect(failed)).not.toContain(servers.variables["MULTI_TENANT_SERVICE_API_KEY"])
+    if (outage === undefined) expect(yield* servers.simulator.listCalls).toBe(1)
+    yield* expectNothingLeft(servers, before)
+  })
 
-  it.scopedLive("the start succeeds after two answers of 500", () =>
-    Effect.gen(function* () {
-      const servers = yield* makeServers()
-      yield* servers.simulator.trouble({ _tag: "Status", status: 500, times: 2 })
-      const { discovery, statuses, verify } = yield* watch(servers)
-      expect(yield* servers.simulator.listCalls).toBeGreaterThanOrEqual(3)
-      yield* isLive(discovery)
-      yield* verify
-      expect(statuses.map(lastErrorText).filter((text) => text !== "")).toEqual([])
-    })
-  )
+  live("the start succeeds after two answers of 500", function* () {
+    const servers = yield* makeServers()
+    yield* servers.simulator.trouble({ _tag: "Status", status: 500, times: 2 })
+    const { discovery, statuses, verify } = yield* watch(servers)
+    expect(yield* servers.simulator.listCalls).toBeGreaterThanOrEqual(3)
+    yield* isLive(discovery)
+    yield* verify
+    expect(statuses.map(lastErrorText).filter((text) => text !== "")).toEqual([])
+  })
 })
