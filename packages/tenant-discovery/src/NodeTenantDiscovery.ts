@@ -2,14 +2,14 @@
  * The discovery wired for Node: the tenant manager over undici, the events over ioredis.
  */
 import type * as HttpClient from "@effect/platform/HttpClient"
-import { type Config, type ConfigError, Effect, Layer, Redacted, Schema } from "effect"
+import { type ConfigError, Effect, Layer, Redacted, Schema } from "effect"
 import { X509Certificate } from "node:crypto"
 import { readFile } from "node:fs/promises"
 import { certificates } from "./internal/config/certificate.js"
 import * as Parse from "./internal/config/parse.js"
-import { configError, invalid } from "./internal/config/read.js"
-import * as Variables from "./internal/config/variables.js"
-import { type Naming, warnings } from "./internal/config/warnings.js"
+import { configError } from "./internal/config/read.js"
+import type { Name } from "./internal/config/variables.js"
+import { warnings } from "./internal/config/warnings.js"
 import { decodeClientOptions } from "./internal/http/defaults.js"
 import { layerUndiciClient, type TransportOptions } from "./internal/http/undiciClient.js"
 import { decodeOptions, parsed, withDefault } from "./internal/options.js"
@@ -77,63 +77,37 @@ const Options = Schema.Struct({
 
 const OWNER = "NodeTenantDiscovery"
 
-const hostsOf = (redis: NodeTenantDiscoveryOptions["redis"]) => {
-  if ("host" in redis) return { hosts: [redis.host], tls: redis.tls }
-  if ("cluster" in redis) return { hosts: redis.cluster.map(({ host }) => host), tls: redis.tls }
-  return "sentinels" in redis
-    ? { hosts: redis.sentinels.map(({ host }) => host), tls: redis.tls }
-    : undefined
-}
-
-/** How messages name what they are about, and what to log at the start. */
-interface Origin {
-  readonly naming: Naming
-  readonly warnings: ReadonlyArray<string>
-}
-
+/** Decodes all options at once; `naming` and `given` are for the warnings at the start. */
 const wire = (
   options: NodeTenantDiscoveryOptions,
-  origin: Origin
+  naming: "options" | "environment",
+  given: ReadonlyArray<string>
 ): Layer.Layer<TenantDiscovery | TenantManager, TenantManagerError> => {
-  const { redis, transport } = options
-  const {
-    allEnvironments,
-    discovery: { environment }
-  } = decodeOptions(OWNER, Options, options)
-  if (options.channel === undefined && environment === undefined && !allEnvironments) {
+  const { channel, redis, transport = {} } = options
+  const { allEnvironments, discovery } = decodeOptions(OWNER, Options, options)
+  const { environment } = discovery
+  const everyEnvironment = channel === undefined && environment === undefined
+  if (everyEnvironment && !allEnvironments) {
     throw new RangeError(
       `${OWNER}: option "discovery.environment": expected the name of the environment, or the option "channel", or "allEnvironments: true"`
     )
   }
-  const { url } = decodeClientOptions(options.tenantManager)
-  const server = hostsOf(redis)
   const found = warnings({
-    naming: origin.naming,
-    url,
-    redis: server && { hosts: server.hosts, tls: server.tls !== undefined && server.tls !== false },
-    everyEnvironment: options.channel === undefined && environment === undefined,
-    noProxy: transport?.proxy === undefined ? undefined : transport.noProxy
-  })
-  const events = layerRedis({
-    ...options.events,
+    naming,
+    url: decodeClientOptions(options.tenantManager).url,
     redis,
-    channel: options.channel ?? channelFor(environment)
+    everyEnvironment,
+    noProxy: transport.proxy && transport.noProxy
   })
-  const tenantManager = TenantManager.layer(options.tenantManager).pipe(
-    Layer.provide(options.httpClient ?? layerUndiciClient(transport ?? {}))
-  )
+  const warn = Effect.forEach([...given, ...found], (message) => Effect.logWarning(message))
   const wired = TenantDiscovery.layer({ ...options.discovery, environment }).pipe(
-    Layer.provide(events),
-    Layer.provideMerge(tenantManager)
+    Layer.provide(
+      layerRedis({ ...options.events, redis, channel: channel ?? channelFor(environment) })
+    ),
+    Layer.provideMerge(TenantManager.layer(options.tenantManager)),
+    Layer.provide(options.httpClient ?? layerUndiciClient(transport))
   )
-  return Layer.unwrapEffect(
-    Effect.as(
-      Effect.forEach([...origin.warnings, ...found], (message) => Effect.logWarning(message), {
-        discard: true
-      }),
-      wired
-    )
-  )
+  return Layer.unwrapEffect(Effect.as(warn, wired))
 }
 
 /**
@@ -155,26 +129,25 @@ const wire = (
  */
 export const layer = (
   options: NodeTenantDiscoveryOptions
-): Layer.Layer<TenantDiscovery | TenantManager, TenantManagerError> =>
-  wire(options, { naming: "options", warnings: [] })
+): Layer.Layer<TenantDiscovery | TenantManager, TenantManagerError> => wire(options, "options", [])
 
-/** Each tenant once; the first wins. */
-const distinct = (tenants: ReadonlyArray<Tenant>): ReadonlyArray<Tenant> => {
-  const byId = new Map<TenantId, Tenant>()
-  for (const tenant of tenants) if (!byId.has(tenant.id)) byId.set(tenant.id, tenant)
-  return [...byId.values()]
-}
-
-/** Single-tenant mode: the given tenants (default none) and no network use at all. */
-export const layerSingleTenant = (options?: {
-  readonly tenants?: ReadonlyArray<Tenant> | undefined
-  readonly service?: string | undefined
-}): Layer.Layer<TenantDiscovery | TenantManager> => {
-  const tenants = distinct(options?.tenants ?? [])
+/**
+ * Single-tenant mode: the given tenants (default none; of two with one ID the first) and no
+ * network use at all.
+ */
+export const layerSingleTenant = (
+  options: {
+    readonly tenants?: ReadonlyArray<Tenant> | undefined
+    readonly service?: string | undefined
+  } = {}
+): Layer.Layer<TenantDiscovery | TenantManager> => {
+  const { service = "" } = options
+  const ids = new Set<TenantId>()
+  const tenants = (options.tenants ?? []).filter(({ id }) => ids.size < ids.add(id).size)
   return Layer.merge(
-    TenantDiscovery.layerSingleTenant({ tenants, service: options?.service }),
+    TenantDiscovery.layerSingleTenant({ tenants, service }),
     Layer.succeed(TenantManager, {
-      service: options?.service ?? "",
+      service,
       listActiveTenants: Effect.succeed(TenantListing.of(tenants)),
       getConnections: () =>
         new TenantManagerNotFound({
@@ -185,24 +158,18 @@ export const layerSingleTenant = (options?: {
   )
 }
 
-const isCertificate = (pem: string): boolean => {
-  try {
-    return new X509Certificate(pem).raw.length > 0
-  } catch {
-    return false
-  }
-}
-
 /** A PEM block may hold anything: an error here is clearer than a handshake that fails. */
-const checkCertificates = (
-  variable: typeof Variables.redis.caCert,
-  pem: string | undefined
-): Effect.Effect<void, ConfigError.ConfigError> => {
-  const blocks = certificates(pem ?? "")
-  const bad = blocks.findIndex((block) => !isCertificate(block))
-  if (bad === -1) return Effect.void
-  const expected = `X.509 certificates: block ${bad + 1} of ${blocks.length} cannot be read as one`
-  return Effect.fail(configError(invalid(variable, expected)))
+const checkCertificates = (name: Name, pem = ""): Effect.Effect<void, ConfigError.ConfigError> => {
+  const blocks = certificates(pem)
+  const check = (block: string, index: number) =>
+    Effect.try({
+      try: () => new X509Certificate(block),
+      catch: () => {
+        const expected = `X.509 certificates: block ${index + 1} of ${blocks.length} cannot be read as one`
+        return configError([{ name, isMissing: false, expected }])
+      }
+    })
+  return Effect.forEach(blocks, check, { discard: true })
 }
 
 /** A file is read at each use, since it may be rewritten. */
@@ -214,77 +181,72 @@ const credential = (secret: TenantDiscoveryConfig.Secret) =>
         Parse.secretOf
       )
 
-const fromSettings = (
-  settings: TenantDiscoveryConfig.MultiTenantSettings<unknown>,
-  redis: NodeTenantDiscoveryOptions["redis"],
-  options: LayerConfigOptions
-) => {
-  const { apiKey, transport, ...client } = settings.tenantManager
-  return wire(
-    {
-      ...options,
-      tenantManager: {
-        ...options.tenantManager,
-        ...client,
-        service: settings.service,
-        apiKey: credential(apiKey)
-      },
-      redis,
-      events: {
-        naming: options.redis === undefined ? "environment" : "options",
-        ...options.events
-      },
-      allEnvironments: options.allEnvironments ?? settings.allEnvironments,
-      discovery: {
-        ...options.discovery,
-        environment: options.discovery?.environment ?? settings.environment,
-        reconcileInterval: options.discovery?.reconcileInterval ?? settings.reconcileInterval
-      },
-      transport
-    },
-    { naming: "environment", warnings: settings.warnings }
-  )
+/** `options` over those that the environment variables give. */
+const over = (
+  options: LayerConfigOptions,
+  base: NodeTenantDiscoveryOptions
+): NodeTenantDiscoveryOptions => ({
+  ...options,
+  tenantManager: { ...options.tenantManager, ...base.tenantManager },
+  redis: options.redis ?? base.redis,
+  events: { naming: options.redis === undefined ? "environment" : "options", ...options.events },
+  allEnvironments: options.allEnvironments ?? base.allEnvironments,
+  discovery: {
+    ...options.discovery,
+    environment: options.discovery?.environment ?? base.discovery?.environment,
+    reconcileInterval: options.discovery?.reconcileInterval ?? base.discovery?.reconcileInterval
+  },
+  transport: base.transport
+})
+
+/** Valid options in place of those that no variable has given yet. */
+const STAND_IN = {
+  tenantManager: { service: "service", url: "https://localhost", apiKey: Redacted.make("key") },
+  redis: { host: "localhost", port: 6379 },
+  discovery: { environment: "environment" }
 }
 
-/** {@link layerConfig}, with what a program gives besides its environment variables. */
+/**
+ * {@link layerConfig}, with what a program gives besides its environment variables.
+ *
+ * @throws RangeError at once for a bad option, which it names.
+ *
+ * @example
+ * NodeTenantDiscovery.layerConfigWith({ discovery: { massRemovalFraction: 0.2 } })
+ */
 export const layerConfigWith = (
   options: LayerConfigOptions
 ): Layer.Layer<TenantDiscovery | TenantManager, TenantManagerError | ConfigError.ConfigError> => {
-  const environment =
-    options.channel !== undefined ||
-    options.allEnvironments === true ||
-    options.discovery?.environment !== undefined
-  const read = <Redis>(
-    config: Config.Config<TenantDiscoveryConfig.Settings<Redis>>,
-    redisOf: (redis: Redis) => NodeTenantDiscoveryOptions["redis"],
-    caOf: (redis: Redis) => string | undefined
-  ) =>
-    Layer.unwrapEffect(
-      Effect.gen(function* () {
-        const settings = yield* config
-        if (settings._tag === "SingleTenant") {
-          return layerSingleTenant({ tenants: options.tenants, service: settings.service })
-        }
-        yield* checkCertificates(
-          Variables.tenantManager.caCert,
-          settings.tenantManager.transport.caCert
-        )
-        yield* checkCertificates(Variables.redis.caCert, caOf(settings.redis))
-        return fromSettings(settings, redisOf(settings.redis), options)
+  // Only decodes the options: without it, a bad one would throw after the variables are read.
+  wire(over(options, STAND_IN), "environment", [])
+  return Layer.unwrapEffect(
+    Effect.gen(function* () {
+      const settings = yield* TenantDiscoveryConfig.configWith({
+        environment:
+          options.channel !== undefined ||
+          options.allEnvironments === true ||
+          options.discovery?.environment !== undefined,
+        redis: options.redis !== undefined
       })
-    )
-  const { redis } = options
-  return redis === undefined
-    ? read(
-        TenantDiscoveryConfig.configWith({ environment }),
-        ({ password, ...others }) => ({ ...others, password: password && credential(password) }),
-        ({ tls }) => (tls === false ? undefined : tls.ca)
-      )
-    : read(
-        TenantDiscoveryConfig.configWithoutRedis({ environment }),
-        () => redis,
-        () => undefined
-      )
+      if (settings._tag === "SingleTenant") {
+        return layerSingleTenant({ tenants: options.tenants, service: settings.service })
+      }
+      const { allEnvironments, redis, service } = settings
+      const { apiKey, transport, ...client } = settings.tenantManager
+      yield* checkCertificates("MULTI_TENANT_CA_CERT", transport.caCert)
+      if (redis?.tls) yield* checkCertificates("MULTI_TENANT_REDIS_CA_CERT", redis.tls.ca)
+      const base = {
+        tenantManager: { ...client, service, apiKey: credential(apiKey) },
+        redis: redis
+          ? { ...redis, password: redis.password && credential(redis.password) }
+          : STAND_IN.redis,
+        discovery: settings,
+        allEnvironments,
+        transport
+      }
+      return wire(over(options, base), "environment", settings.warnings)
+    })
+  )
 }
 
 /**

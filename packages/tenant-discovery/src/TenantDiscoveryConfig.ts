@@ -5,11 +5,12 @@
  * error names each variable that is missing or wrong and what was expected, all at once, and
  * never repeats a value.
  */
-import { Config, type Duration, Either, type Redacted } from "effect"
-import { isLoopback } from "./internal/config/host.js"
+import { type Config, type Duration, Either, type Redacted } from "effect"
+import { hostsOf, isLoopback } from "./internal/config/host.js"
 import {
   collect,
-  configError,
+  decoded,
+  firstOf,
   invalid,
   read,
   readSecret,
@@ -17,50 +18,83 @@ import {
   type Secret,
   secretWarnings,
   single,
-  type Texts,
-  texts
+  type Texts
 } from "./internal/config/read.js"
 import * as Variables from "./internal/config/variables.js"
 
 export type { Secret }
 
 /** One environment variable, for people. */
-export interface VariableDescription {
-  readonly name: string
-  readonly group: string
-  readonly type: string
-  readonly default: string
-  readonly meaning: string
-  readonly example: string
-}
+export type VariableDescription = Readonly<
+  Record<"name" | "group" | "type" | "default" | "meaning" | "example", string>
+>
 
 /** Every environment variable that the library reads, in the order of `.env.reference`. */
 export const variables: ReadonlyArray<VariableDescription> = Variables.all
 
-/** How to reach the tenant manager. */
-export interface TenantManagerSettings {
-  /** Absolute, without credentials, query, fragment, or a slash at the end of its path. */
-  readonly url: URL
-  readonly apiKey: Secret
-  /** Empty, or with a slash at its start and none at its end. */
-  readonly apiPrefix: string
-  /** The limit of one call; more than zero. */
-  readonly timeout: Duration.Duration
-  readonly circuitBreaker: {
-    /** Outages in a row that open a circuit breaker; 0: there is none. */
-    readonly threshold: number
-    readonly resetAfter: Duration.Duration
-  }
-  readonly allowInsecureHttp: boolean
-  readonly transport: {
-    /** PEM: the only trusted roots when given. */
-    readonly caCert: string | undefined
-    /** The proxy for the URL's scheme. */
-    readonly proxy: Redacted.Redacted | undefined
-    /** Hosts that are reached without the proxy, separated by commas. */
-    readonly noProxy: string | undefined
-  }
+const service = (texts: Texts): Result<string> =>
+  firstOf(read(texts, "MULTI_TENANT_SERVICE_NAME"), () => read(texts, "APPLICATION_NAME"))
+
+const environment = (texts: Texts, isRequired: boolean): Result<string | undefined> => {
+  if (texts.has("ENVIRONMENT_NAME")) return read(texts, "ENVIRONMENT_NAME")
+  // Where the opt-in itself is wrong, that alone is reported.
+  const isOptional =
+    !isRequired || Either.getOrElse(read(texts, "MULTI_TENANT_ALL_ENVIRONMENTS"), () => true)
+  return isOptional || texts.has("ENV_NAME")
+    ? read(texts, "ENV_NAME")
+    : read(texts, "ENVIRONMENT_NAME")
 }
+
+const url = (texts: Texts): Result<URL> =>
+  Either.flatMap(read(texts, "MULTI_TENANT_URL"), (url) =>
+    url.protocol === "https:" ||
+    isLoopback(url.hostname) ||
+    // Where the opt-in itself is wrong, that alone is reported.
+    Either.getOrElse(read(texts, "MULTI_TENANT_ALLOW_INSECURE_HTTP"), () => true)
+      ? Either.right(url)
+      : invalid(
+          "MULTI_TENANT_URL",
+          "https; http to a host that is not loopback needs MULTI_TENANT_ALLOW_INSECURE_HTTP=true"
+        )
+  )
+
+const tenantManager = (texts: Texts) =>
+  Either.map(
+    collect({
+      url: url(texts),
+      allowInsecureHttp: read(texts, "MULTI_TENANT_ALLOW_INSECURE_HTTP"),
+      apiKey: readSecret(texts, "MULTI_TENANT_SERVICE_API_KEY"),
+      apiPrefix: read(texts, "MULTI_TENANT_API_PREFIX"),
+      timeout: read(texts, "MULTI_TENANT_TIMEOUT"),
+      circuitBreaker: collect({
+        threshold: read(texts, "MULTI_TENANT_CIRCUIT_BREAKER_THRESHOLD"),
+        resetAfter: read(texts, "MULTI_TENANT_CIRCUIT_BREAKER_TIMEOUT_SEC")
+      }),
+      transport: collect({
+        caCert: read(texts, "MULTI_TENANT_CA_CERT"),
+        http: read(texts, "HTTP_PROXY"),
+        https: read(texts, "HTTPS_PROXY"),
+        noProxy: read(texts, "NO_PROXY")
+      })
+    }),
+    ({ transport: { http, https, ...transport }, ...others }) => ({
+      ...others,
+      transport: { ...transport, proxy: others.url.protocol === "https:" ? https : http }
+    })
+  )
+
+/**
+ * How to reach the tenant manager.
+ *
+ * - `url`: absolute, without credentials, query, fragment, or a slash at the end of its path.
+ * - `apiPrefix`: empty, or with a slash at its start and none at its end.
+ * - `timeout`: the limit of one call; more than zero.
+ * - `circuitBreaker.threshold`: outages in a row that open a circuit breaker; 0: there is none.
+ * - `transport.caCert`: PEM, the only trusted roots when given.
+ * - `transport.proxy`: the proxy for the URL's scheme.
+ * - `transport.noProxy`: hosts that are reached without the proxy, separated by commas.
+ */
+export type TenantManagerSettings = Either.Either.Right<ReturnType<typeof tenantManager>>
 
 export interface HostAndPort {
   /** A name or an address; IPv6 without brackets. */
@@ -68,12 +102,20 @@ export interface HostAndPort {
   readonly port: number
 }
 
-interface RedisLogin {
-  readonly username: string | undefined
-  readonly password: Secret | undefined
-  /** `ca`: PEM, one certificate or more; the only roots trusted when given. */
-  readonly tls: false | { readonly ca: string | undefined }
-}
+const oneHost = (texts: Texts): Result<HostAndPort> =>
+  Either.flatMap(
+    collect({
+      given: read(texts, "MULTI_TENANT_REDIS_HOST"),
+      port: read(texts, "MULTI_TENANT_REDIS_PORT")
+    }),
+    ({ given, port = given.port ?? 6379 }) =>
+      port === (given.port ?? port)
+        ? Either.right({ host: given.host, port })
+        : invalid(
+            "MULTI_TENANT_REDIS_HOST",
+            `one port: this variable says ${given.port}, MULTI_TENANT_REDIS_PORT says ${port}; set it in one of the two`
+          )
+  )
 
 /** A host, sentinels with the name of the master, or nodes of a cluster. */
 export type RedisAddress =
@@ -85,8 +127,100 @@ export type RedisAddress =
     }
   | { readonly cluster: ReadonlyArray<HostAndPort> }
 
-/** How to reach the Redis that carries the events. */
-export type RedisSettings = RedisLogin & RedisAddress
+const redisAddress = (texts: Texts): Result<RedisAddress> => {
+  const [first, second] = (
+    [
+      "MULTI_TENANT_REDIS_HOST",
+      "MULTI_TENANT_REDIS_SENTINELS",
+      "MULTI_TENANT_REDIS_CLUSTER_NODES"
+    ] as const
+  ).filter((name) => texts.has(name))
+  if (first !== undefined && second !== undefined) {
+    return invalid(second, `that only one of it and ${first} is set`)
+  }
+  if (first === "MULTI_TENANT_REDIS_SENTINELS") {
+    return collect({
+      sentinels: Either.map(read(texts, first), (hosts = []) => hosts),
+      name: firstOf(read(texts, "MULTI_TENANT_REDIS_SENTINEL_NAME"), () =>
+        invalid(
+          "MULTI_TENANT_REDIS_SENTINEL_NAME",
+          "the name of the master that the sentinels know"
+        )
+      ),
+      sentinelPassword: read(texts, "MULTI_TENANT_REDIS_SENTINEL_PASSWORD")
+    })
+  }
+  return first === "MULTI_TENANT_REDIS_CLUSTER_NODES"
+    ? collect({ cluster: Either.map(read(texts, first), (hosts = []) => hosts) })
+    : oneHost(texts)
+}
+
+type Tls = false | { readonly ca: string | undefined }
+
+const redis = (texts: Texts) => {
+  const address = redisAddress(texts)
+  // With an address that is wrong, a certificate that is wrong is still reported.
+  const isLocal = Either.isRight(address) && hostsOf(address.right).every(isLoopback)
+  return Either.map(
+    collect({
+      address,
+      username: read(texts, "MULTI_TENANT_REDIS_USERNAME"),
+      password: readSecret(texts, "MULTI_TENANT_REDIS_PASSWORD"),
+      tls: Either.flatMap(read(texts, "MULTI_TENANT_REDIS_TLS"), (isOn = !isLocal): Result<Tls> =>
+        isOn ? collect({ ca: read(texts, "MULTI_TENANT_REDIS_CA_CERT") }) : Either.right(false)
+      )
+    }),
+    ({ address, ...login }) => ({ ...address, ...login })
+  )
+}
+
+/**
+ * How to reach the Redis that carries the events: the address, `username`, `password` and `tls`.
+ * `tls.ca`: PEM, one certificate or more; the only roots trusted when given.
+ */
+export type RedisSettings = Either.Either.Right<ReturnType<typeof redis>>
+
+/** What the program gives, so that no variable has to. */
+export interface Given {
+  /** The environment, a channel, or the wish for all environments. Default: `false`. */
+  readonly environment?: boolean | undefined
+  /** A connection to Redis: no `MULTI_TENANT_REDIS_` variable is validated. Default: `false`. */
+  readonly redis?: boolean | undefined
+}
+
+const multiTenant = (texts: Texts, given: Given) =>
+  Either.map(
+    collect({
+      service: service(texts),
+      environment: environment(texts, given.environment !== true),
+      allEnvironments: read(texts, "MULTI_TENANT_ALL_ENVIRONMENTS"),
+      tenantManager: tenantManager(texts),
+      redis: given.redis === true ? Either.right(undefined) : redis(texts),
+      reconcileInterval: read(texts, "MULTI_TENANT_RECONCILE_INTERVAL_SEC"),
+      connectionsCacheTtl: read(texts, "MULTI_TENANT_CACHE_TTL_SEC"),
+      connectionsCheckInterval: read(texts, "MULTI_TENANT_CONNECTIONS_CHECK_INTERVAL_SEC"),
+      maxTenantPools: read(texts, "MULTI_TENANT_MAX_TENANT_POOLS"),
+      idleTimeout: read(texts, "MULTI_TENANT_IDLE_TIMEOUT_SEC")
+    }),
+    (settings) => ({
+      _tag: "MultiTenant" as const,
+      ...settings,
+      warnings: secretWarnings(texts)
+    })
+  )
+
+/**
+ * The settings of a program with many tenants.
+ *
+ * - `environment`: in lower case; `undefined` where none is set and none is required.
+ * - `redis`: `undefined` where the program gives its own connection.
+ * - `reconcileInterval`: zero: no relist while all is well.
+ * - `connectionsCheckInterval`: zero: settings in use are not read again.
+ * - `maxTenantPools`: 0: no limit.
+ * - `idleTimeout`: zero: never.
+ * - `warnings`: what is accepted but probably a mistake, logged at the start. No secret is in it.
+ */
+export type MultiTenantSettings = Either.Either.Right<ReturnType<typeof multiTenant>>
 
 /** `MULTI_TENANT_ENABLED` is false: nothing else was required or validated. */
 export interface SingleTenantSettings {
@@ -95,209 +229,20 @@ export interface SingleTenantSettings {
   readonly service: string | undefined
 }
 
-/** `Redis` is `undefined` where the program brings its own connection. */
-export interface MultiTenantSettings<out Redis = RedisSettings> {
-  readonly _tag: "MultiTenant"
-  readonly service: string
-  /** In lower case; `undefined` where none is set and none is required. */
-  readonly environment: string | undefined
-  readonly allEnvironments: boolean
-  readonly tenantManager: TenantManagerSettings
-  readonly redis: Redis
-  /** Zero: no relist while all is well. */
-  readonly reconcileInterval: Duration.Duration
-  readonly connectionsCacheTtl: Duration.Duration
-  /** Zero: settings in use are not read again. */
-  readonly connectionsCheckInterval: Duration.Duration
-  /** 0: no limit. */
-  readonly maxTenantPools: number
-  /** Zero: never. */
-  readonly idleTimeout: Duration.Duration
-  /** What is accepted but probably a mistake, to be logged at the start. No secret is in it. */
-  readonly warnings: ReadonlyArray<string>
-}
+export type Settings = SingleTenantSettings | MultiTenantSettings
 
-export type Settings<Redis = RedisSettings> = SingleTenantSettings | MultiTenantSettings<Redis>
-
-const DEFAULT_REDIS_PORT = 6379
-
-/** What the first of two variables says, or else the second. */
-const firstOf = <A>(first: Result<A | undefined>, second: () => Result<A>): Result<A> =>
-  Either.flatMap(first, (value) => (value === undefined ? second() : Either.right(value)))
-
-const service = (texts: Texts): Result<string> =>
-  firstOf(read(texts, Variables.service.name), () => read(texts, Variables.service.application))
-
-const environment = (texts: Texts, isRequired: boolean): Result<string | undefined> => {
-  const { name } = Variables.service.environmentName
-  return texts.has(name)
-    ? read(texts, Variables.service.environmentName)
-    : firstOf<string | undefined>(read(texts, Variables.service.envName), () =>
-        // Where the opt-in itself is wrong, that alone is reported.
-        isRequired && !Either.getOrElse(read(texts, Variables.service.allEnvironments), () => true)
-          ? read(texts, Variables.service.environmentName)
-          : Either.right(undefined)
-      )
-}
-
-const url = (texts: Texts, allowInsecureHttp: Result<boolean>): Result<URL> =>
-  Either.filterOrLeft(
-    read(texts, Variables.tenantManager.url),
-    (url) =>
-      url.protocol === "https:" ||
-      isLoopback(url.hostname) ||
-      // Where the opt-in itself is wrong, that alone is reported.
-      Either.getOrElse(allowInsecureHttp, () => true),
-    () =>
-      invalid(
-        Variables.tenantManager.url,
-        `https; http to a host that is not loopback needs ${Variables.tenantManager.allowInsecureHttp.name}=true`
-      )
-  )
-
-const tenantManager = (texts: Texts): Result<TenantManagerSettings> => {
-  const variables = Variables.tenantManager
-  const allowInsecureHttp = read(texts, variables.allowInsecureHttp)
-  const proxies = collect({
-    "http:": read(texts, variables.httpProxy),
-    "https:": read(texts, variables.httpsProxy)
-  })
-  const base = url(texts, allowInsecureHttp)
-  return Either.map(
-    collect({
-      url: base,
-      allowInsecureHttp,
-      apiKey: readSecret(texts, variables.apiKey),
-      apiPrefix: read(texts, variables.apiPrefix),
-      timeout: read(texts, variables.timeout),
-      threshold: read(texts, variables.breakerThreshold),
-      resetAfter: read(texts, variables.breakerTimeout),
-      caCert: read(texts, variables.caCert),
-      proxies,
-      noProxy: read(texts, variables.noProxy)
-    }),
-    ({ caCert, noProxy, proxies, resetAfter, threshold, ...others }) => ({
-      ...others,
-      circuitBreaker: { threshold, resetAfter },
-      transport: {
-        caCert,
-        proxy: proxies[others.url.protocol === "https:" ? "https:" : "http:"],
-        noProxy
-      }
-    })
-  )
-}
-
-const oneHost = (texts: Texts): Result<HostAndPort> =>
-  Either.flatMap(
-    collect({ given: read(texts, Variables.redis.host), port: read(texts, Variables.redis.port) }),
-    ({ given, port }): Result<HostAndPort> =>
-      given.port !== undefined && port !== undefined && given.port !== port
-        ? Either.left(
-            invalid(
-              Variables.redis.host,
-              `one port: this variable says ${given.port}, ${Variables.redis.port.name} says ${port}; ` +
-                "set it in one of the two"
-            )
-          )
-        : Either.right({ host: given.host, port: port ?? given.port ?? DEFAULT_REDIS_PORT })
-  )
-
-const redisAddress = (texts: Texts): Result<RedisAddress> => {
-  const { clusterNodes, host, sentinelName, sentinels } = Variables.redis
-  const [first, second] = [host, sentinels, clusterNodes].filter(({ name }) => texts.has(name))
-  if (first !== undefined && second !== undefined) {
-    return Either.left(invalid(second, `that only one of it and ${first.name} is set`))
-  }
-  if (texts.has(sentinels.name)) {
-    return collect({
-      sentinels: Either.map(read(texts, sentinels), (hosts) => hosts ?? []),
-      name: firstOf(read(texts, sentinelName), () =>
-        Either.left(invalid(sentinelName, "the name of the master that the sentinels know"))
-      ),
-      sentinelPassword: read(texts, Variables.redis.sentinelPassword)
-    })
-  }
-  return texts.has(clusterNodes.name)
-    ? collect({ cluster: Either.map(read(texts, clusterNodes), (hosts) => hosts ?? []) })
-    : oneHost(texts)
-}
-
-const hostsOf = (address: RedisAddress): ReadonlyArray<HostAndPort> =>
-  "host" in address ? [address] : "cluster" in address ? address.cluster : address.sentinels
-
-const redisTls = (texts: Texts, address: Result<RedisAddress>): Result<RedisLogin["tls"]> =>
-  Either.flatMap(read(texts, Variables.redis.tls), (given): Result<RedisLogin["tls"]> => {
-    // With an address that is wrong, a certificate that is wrong is still reported.
-    const isLocal = Either.match(address, {
-      onLeft: () => false,
-      onRight: (it) => hostsOf(it).every(({ host }) => isLoopback(host))
-    })
-    return (given ?? !isLocal)
-      ? Either.map(read(texts, Variables.redis.caCert), (ca) => ({ ca }))
-      : Either.right(false)
-  })
-
-const redis = (texts: Texts): Result<RedisSettings> => {
-  const address = redisAddress(texts)
-  return Either.map(
-    collect({
-      address,
-      username: read(texts, Variables.redis.username),
-      password: readSecret(texts, Variables.redis.password),
-      tls: redisTls(texts, address)
-    }),
-    ({ address, ...login }) => ({ ...address, ...login })
-  )
-}
-
-/** What the program gives, so that no variable has to. */
-export interface Given {
-  /** The environment, a channel, or the wish for all environments. Default: `false`. */
-  readonly environment?: boolean | undefined
-}
-
-const make = <Redis>(
-  redis: (texts: Texts) => Result<Redis>,
-  given: Given
-): Config.Config<Settings<Redis>> => {
-  const multiTenant = (texts: Texts): Result<Settings<Redis>> =>
-    Either.map(
-      collect({
-        service: service(texts),
-        environment: environment(texts, given.environment !== true),
-        allEnvironments: read(texts, Variables.service.allEnvironments),
-        tenantManager: tenantManager(texts),
-        redis: redis(texts),
-        reconcileInterval: read(texts, Variables.reconcileInterval),
-        connectionsCacheTtl: read(texts, Variables.resources.cacheTtl),
-        connectionsCheckInterval: read(texts, Variables.resources.checkInterval),
-        maxTenantPools: read(texts, Variables.resources.maxTenantPools),
-        idleTimeout: read(texts, Variables.resources.idleTimeout)
-      }),
-      (settings) => ({ _tag: "MultiTenant", ...settings, warnings: secretWarnings(texts) })
-    )
-  return Config.mapOrFail(texts, (texts) =>
-    Either.flatMap(read(texts, Variables.enabled), (enabled): Result<Settings<Redis>> =>
+/** {@link config} for a program that gives some of it itself. */
+export const configWith = (given: Given): Config.Config<Settings> =>
+  decoded(Variables.all, (texts) =>
+    Either.flatMap(read(texts, "MULTI_TENANT_ENABLED"), (enabled): Result<Settings> =>
       enabled === false
         ? Either.right({
             _tag: "SingleTenant",
             service: Either.getOrElse(service(texts), () => undefined)
           })
-        : multiTenant(texts)
-    ).pipe(Either.mapLeft(configError))
+        : multiTenant(texts, given)
+    )
   )
-}
-
-/** {@link config} for a program that gives some of it itself. */
-export const configWith = (given: Given): Config.Config<Settings> => make(redis, given)
-
-/**
- * The same for a program that brings its own connection to Redis: no `MULTI_TENANT_REDIS_`
- * variable is required or validated.
- */
-export const configWithoutRedis = (given: Given): Config.Config<Settings<undefined>> =>
-  make(() => Either.right(undefined), given)
 
 /**
  * Everything from the environment. With `MULTI_TENANT_ENABLED` false nothing else is required or
@@ -308,16 +253,16 @@ export const config: Config.Config<Settings> = configWith({})
 
 /** `MULTI_TENANT_CACHE_TTL_SEC`, default 2 minutes: how long connection settings count as fresh. */
 export const connectionsCacheTtl: Config.Config<Duration.Duration> = single(
-  Variables.resources.cacheTtl
+  "MULTI_TENANT_CACHE_TTL_SEC"
 )
 
 /** `MULTI_TENANT_CONNECTIONS_CHECK_INTERVAL_SEC`, default 30 s, zero is off: how often settings in use are read again. */
 export const connectionsCheckInterval: Config.Config<Duration.Duration> = single(
-  Variables.resources.checkInterval
+  "MULTI_TENANT_CONNECTIONS_CHECK_INTERVAL_SEC"
 )
 
 /** `MULTI_TENANT_MAX_TENANT_POOLS`, default 100, 0 is no limit: tenants that may hold resources at once. */
-export const maxTenantPools: Config.Config<number> = single(Variables.resources.maxTenantPools)
+export const maxTenantPools: Config.Config<number> = single("MULTI_TENANT_MAX_TENANT_POOLS")
 
 /** `MULTI_TENANT_IDLE_TIMEOUT_SEC`, default 5 minutes, zero is never: when an unused tenant's resources are released. */
-export const idleTimeout: Config.Config<Duration.Duration> = single(Variables.resources.idleTimeout)
+export const idleTimeout: Config.Config<Duration.Duration> = single("MULTI_TENANT_IDLE_TIMEOUT_SEC")

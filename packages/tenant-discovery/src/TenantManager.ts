@@ -3,18 +3,20 @@
  */
 import * as HttpClient from "@effect/platform/HttpClient"
 import { Context, Effect, Layer } from "effect"
-import type { TenantSettings } from "./internal/connections/connectionSchema.js"
-import { makeClient } from "./internal/http/client.js"
-import { decodeClientOptions, type TenantManagerOptions } from "./internal/http/defaults.js"
+import { decodeSettings, type TenantSettings } from "./internal/connections/connectionSchema.js"
+import { makeCaller } from "./internal/http/call.js"
+import {
+  decodeClientOptions,
+  type TenantManagerApiKey,
+  tenantManagerDefaults,
+  type TenantManagerOptions
+} from "./internal/http/defaults.js"
+import { decodeListing } from "./internal/http/listing.js"
 import type { TenantId } from "./Tenant.js"
 import type { TenantListing } from "./TenantListing.js"
 import type { TenantManagerError } from "./TenantManagerError.js"
 
-export {
-  type TenantManagerApiKey,
-  type TenantManagerOptions,
-  tenantManagerDefaults
-} from "./internal/http/defaults.js"
+export { type TenantManagerApiKey, type TenantManagerOptions, tenantManagerDefaults }
 
 export class TenantManager extends Context.Tag("tenant-discovery/TenantManager")<
   TenantManager,
@@ -54,7 +56,31 @@ export class TenantManager extends Context.Tag("tenant-discovery/TenantManager")
     options: TenantManagerOptions
   ): Effect.Effect<Context.Tag.Service<TenantManager>, never, HttpClient.HttpClient> => {
     const settings = decodeClientOptions(options)
-    return Effect.map(HttpClient.HttpClient, (client) => makeClient(client, settings))
+    const { apiPrefix, listBodyLimit, service } = settings
+    return Effect.map(HttpClient.HttpClient, (client) => {
+      const list = makeCaller(client, settings, {
+        operation: `GET ${apiPrefix}/tenants/active`,
+        spanName: "tenantmanager.client.get_active_tenants",
+        limit: listBodyLimit,
+        showBody: true,
+        decode: decodeListing
+      })
+      const connections = makeCaller(client, settings, {
+        operation: `GET ${apiPrefix}/tenants/{tenantId}/associations/{service}/connections`,
+        spanName: "tenantmanager.client.get_tenant_config",
+        limit: tenantManagerDefaults.connectionsBodyLimit,
+        showBody: false,
+        decode: decodeSettings
+      })
+      return {
+        service,
+        listActiveTenants: list(`/tenants/active?${new URLSearchParams({ service }).toString()}`),
+        getConnections: (tenantId) =>
+          connections(
+            `/tenants/${encodeURIComponent(tenantId)}/associations/${encodeURIComponent(service)}/connections`
+          ).pipe(Effect.annotateLogs({ tenant_id: tenantId }))
+      }
+    })
   }
 
   /**

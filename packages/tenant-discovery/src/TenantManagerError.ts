@@ -10,6 +10,11 @@ interface Common {
   readonly message: string
 }
 
+interface Wait extends Common {
+  /** The wait that the server asked for (429, 503), capped at `maxRetryAfter`. */
+  readonly retryAfter: Duration.Duration | undefined
+}
+
 /** 401: the API key is not accepted. Never retried. */
 export class TenantManagerUnauthorized extends Data.TaggedError(
   "TenantManagerUnauthorized"
@@ -30,11 +35,7 @@ export class TenantManagerNotFound extends Data.TaggedError("TenantManagerNotFou
 
 /** Another answer that is no outage: a 4xx such as 429, or a redirect, which is never followed. */
 export class TenantManagerRejected extends Data.TaggedError("TenantManagerRejected")<
-  Common & {
-    readonly status: number
-    /** The wait that the server asked for (429), capped at `maxRetryAfter`. */
-    readonly retryAfter: Duration.Duration | undefined
-  }
+  Wait & { readonly status: number }
 > {}
 
 /**
@@ -43,11 +44,7 @@ export class TenantManagerRejected extends Data.TaggedError("TenantManagerReject
  * carries the request with the API key.
  */
 export class TenantManagerUnavailable extends Data.TaggedError("TenantManagerUnavailable")<
-  Common & {
-    readonly status: number | undefined
-    readonly retryAfter: Duration.Duration | undefined
-    readonly cause: unknown
-  }
+  Wait & { readonly status: number | undefined; readonly cause: unknown }
 > {}
 
 /** An outage: no complete answer within the timeout. */
@@ -96,8 +93,4 @@ export const isOutage = (error: TenantManagerError): boolean =>
 
 /** The wait before the next call, where the error has one. */
 export const retryAfter = (error: TenantManagerError): Duration.Duration | undefined =>
-  error._tag === "TenantManagerRejected" ||
-  error._tag === "TenantManagerUnavailable" ||
-  error._tag === "TenantManagerCircuitOpen"
-    ? error.retryAfter
-    : undefined
+  "retryAfter" in error ? error.retryAfter : undefined

@@ -33,7 +33,7 @@ const modes: ReadonlyArray<readonly [string, Readonly<Record<string, string>>]> 
 
 const exported = {
   config: TenantDiscoveryConfig.config,
-  configWithoutRedis: TenantDiscoveryConfig.configWithoutRedis({}),
+  configWithRedis: TenantDiscoveryConfig.configWith({ redis: true }),
   connectionsCacheTtl: TenantDiscoveryConfig.connectionsCacheTtl,
   connectionsCheckInterval: TenantDiscoveryConfig.connectionsCheckInterval,
   maxTenantPools: TenantDiscoveryConfig.maxTenantPools,

@@ -1,3 +1,4 @@
+import { assert } from "@effect/vitest"
 import { Cause, ConfigError, ConfigProvider, Effect, Exit, Option } from "effect"
 import * as TenantDiscoveryConfig from "../../src/TenantDiscoveryConfig.js"
 
@@ -22,13 +23,10 @@ export const load = (variables: Variables) =>
 
 /** The settings of valid variables; dies on single-tenant mode. */
 export const loadMulti = (variables: Variables) =>
-  load(variables).pipe(
-    Effect.flatMap((settings) =>
-      settings._tag === "MultiTenant"
-        ? Effect.succeed(settings)
-        : Effect.dieMessage(`expected multi-tenant mode, got ${settings._tag}`)
-    )
-  )
+  Effect.map(load(variables), (settings) => {
+    assert(settings._tag === "MultiTenant" && settings.redis !== undefined)
+    return { ...settings, redis: settings.redis }
+  })
 
 export interface Problem {
   readonly kind: "Missing" | "Invalid"

@@ -1,5 +1,5 @@
 import { assert, describe, expect, it } from "@effect/vitest"
-import { ConfigProvider, Duration, Effect, Redacted } from "effect"
+import { type Config, ConfigProvider, Duration, Effect, Either, Record, Redacted } from "effect"
 import {
   complete,
   errorOf,
@@ -7,7 +7,8 @@ import {
   loadMulti,
   problems,
   provider,
-  TenantDiscoveryConfig
+  TenantDiscoveryConfig,
+  type Variables
 } from "./subject.js"
 import { defaultDiscoveryOptions } from "../../src/TenantDiscoveryOptions.js"
 import { tenantManagerDefaults } from "../../src/TenantManager.js"
@@ -15,22 +16,25 @@ import { tenantManagerDefaults } from "../../src/TenantManager.js"
 const block = (body: string) => `-----BEGIN CERTIFICATE-----\n${body}\n-----END CERTIFICATE-----`
 const base64 = (text: string) => Buffer.from(text).toString("base64")
 
-/** The endpoint for a host variable, and a port variable where there is one. */
-const endpoint = (host: string, port?: string) =>
-  loadMulti({
-    ...complete,
-    MULTI_TENANT_REDIS_HOST: host,
-    ...(port === undefined ? {} : { MULTI_TENANT_REDIS_PORT: port })
-  }).pipe(
-    Effect.map(({ redis }) => {
+/** The host, the port and whether TLS is used, by these variables. */
+const endpoint = (host: string, port = "", others: Variables = {}) =>
+  Effect.map(
+    loadMulti({
+      ...complete,
+      MULTI_TENANT_REDIS_HOST: host,
+      MULTI_TENANT_REDIS_PORT: port,
+      ...others
+    }),
+    ({ redis }) => {
       assert("host" in redis)
       return [redis.host, redis.port, redis.tls !== false] as const
-    })
+    }
   )
 
 describe("the settings", () => {
-  it.effect("have the documented defaults", () =>
+  it.effect("have the defaults of the options", () =>
     Effect.gen(function* () {
+      const { resetAfter, threshold } = tenantManagerDefaults.circuitBreaker
       expect(yield* load(complete)).toEqual({
         _tag: "MultiTenant",
         service: "ledger",
@@ -39,9 +43,9 @@ describe("the settings", () => {
         tenantManager: {
           url: new URL("https://tm.example/internal"),
           apiKey: Redacted.make("key-1"),
-          apiPrefix: "/v1",
-          timeout: Duration.seconds(30),
-          circuitBreaker: { threshold: 5, resetAfter: Duration.seconds(30) },
+          apiPrefix: tenantManagerDefaults.apiPrefix,
+          timeout: Duration.millis(tenantManagerDefaults.timeout),
+          circuitBreaker: { threshold, resetAfter: Duration.millis(resetAfter) },
           allowInsecureHttp: false,
           transport: { caCert: undefined, proxy: undefined, noProxy: undefined }
         },
@@ -52,34 +56,13 @@ describe("the settings", () => {
           password: undefined,
           tls: { ca: undefined }
         },
-        reconcileInterval: Duration.seconds(60),
+        reconcileInterval: Duration.decode(defaultDiscoveryOptions.reconcileInterval),
         connectionsCacheTtl: Duration.minutes(2),
         connectionsCheckInterval: Duration.seconds(30),
         maxTenantPools: 100,
         idleTimeout: Duration.minutes(5),
         warnings: []
       })
-    })
-  )
-
-  it.effect("have the same defaults as the options", () =>
-    Effect.gen(function* () {
-      const { reconcileInterval, tenantManager } = yield* loadMulti(complete)
-      expect({
-        apiPrefix: tenantManager.apiPrefix,
-        timeout: Duration.toMillis(tenantManager.timeout),
-        circuitBreaker: {
-          threshold: tenantManager.circuitBreaker.threshold,
-          resetAfter: Duration.toMillis(tenantManager.circuitBreaker.resetAfter)
-        }
-      }).toEqual({
-        apiPrefix: tenantManagerDefaults.apiPrefix,
-        timeout: tenantManagerDefaults.timeout,
-        circuitBreaker: tenantManagerDefaults.circuitBreaker
-      })
-      expect(Duration.toMillis(reconcileInterval)).toBe(
-        Duration.toMillis(defaultDiscoveryOptions.reconcileInterval)
-      )
     })
   )
 
@@ -156,14 +139,10 @@ describe("the settings", () => {
         const broken = Object.fromEntries(
           TenantDiscoveryConfig.variables.map(({ name }) => [name, "@broken :@"])
         )
-        expect(yield* load({ ...broken, MULTI_TENANT_ENABLED: off })).toEqual({
-          _tag: "SingleTenant",
-          service: undefined
-        })
-        expect(yield* load({ MULTI_TENANT_ENABLED: off })).toEqual({
-          _tag: "SingleTenant",
-          service: undefined
-        })
+        for (const others of [broken, {}]) {
+          const settings = yield* load({ ...others, MULTI_TENANT_ENABLED: off })
+          expect(settings).toEqual({ _tag: "SingleTenant", service: undefined })
+        }
       }
     })
   )
@@ -204,8 +183,8 @@ describe("the settings without Redis", () => {
           .filter(({ group }) => group === "Redis")
           .map(({ name }) => [name, "@broken:@"])
       )
-      const without = (variables: Readonly<Record<string, string>>) =>
-        TenantDiscoveryConfig.configWithoutRedis({}).pipe(
+      const without = (variables: Variables) =>
+        TenantDiscoveryConfig.configWith({ redis: true }).pipe(
           Effect.withConfigProvider(provider(variables))
         )
       const expected = { ...(yield* loadMulti(complete)), redis: undefined }
@@ -220,40 +199,41 @@ describe("the settings without Redis", () => {
 })
 
 describe("names", () => {
+  const { APPLICATION_NAME: _, ENVIRONMENT_NAME: __, ...others } = complete
+
   it.effect("of the service: MULTI_TENANT_SERVICE_NAME is enough, and wins", () =>
     Effect.gen(function* () {
-      const { APPLICATION_NAME: _, ...others } = complete
-      const alone = yield* loadMulti({ ...others, MULTI_TENANT_SERVICE_NAME: "billing" })
-      expect(alone.service).toBe("billing")
-      const both = yield* loadMulti({ ...complete, MULTI_TENANT_SERVICE_NAME: "billing" })
-      expect(both.service).toBe("billing")
-      const blank = yield* loadMulti({ ...complete, MULTI_TENANT_SERVICE_NAME: " " })
-      expect(blank.service).toBe("ledger")
-    })
-  )
-
-  it.effect("of the environment: ENVIRONMENT_NAME, then ENV_NAME", () =>
-    Effect.gen(function* () {
-      const { ENVIRONMENT_NAME: _, ...others } = complete
-      const name = (variables: Readonly<Record<string, string>>) =>
-        loadMulti({ ...others, ...variables }).pipe(Effect.map(({ environment }) => environment))
-      expect(yield* name({ ENV_NAME: "Staging " })).toBe("staging")
-      expect(yield* name({ ENV_NAME: "staging", ENVIRONMENT_NAME: "PROD" })).toBe("prod")
-      expect(yield* name({ ENV_NAME: "staging", ENVIRONMENT_NAME: " " })).toBe("staging")
+      const name = (variables: Variables) =>
+        Effect.map(
+          loadMulti({ ...others, ENVIRONMENT_NAME: "test", ...variables }),
+          (it) => it.service
+        )
+      expect(yield* name({ MULTI_TENANT_SERVICE_NAME: "billing" })).toBe("billing")
+      const both = { APPLICATION_NAME: "ledger", MULTI_TENANT_SERVICE_NAME: "billing" }
+      expect(yield* name(both)).toBe("billing")
+      expect(yield* name({ ...both, MULTI_TENANT_SERVICE_NAME: " " })).toBe("ledger")
     })
   )
 
   it.effect(
-    "of the environment: none with MULTI_TENANT_ALL_ENVIRONMENTS, or as the program wishes",
+    "of the environment: ENVIRONMENT_NAME, then ENV_NAME, or none where none is required",
     () =>
       Effect.gen(function* () {
-        const { ENVIRONMENT_NAME: _, ...others } = complete
-        const all = yield* loadMulti({ ...others, MULTI_TENANT_ALL_ENVIRONMENTS: "true" })
-        expect(all).toMatchObject({ environment: undefined, allEnvironments: true })
-        const given = yield* TenantDiscoveryConfig.configWith({ environment: true }).pipe(
-          Effect.withConfigProvider(provider(others))
-        )
-        expect(given).toMatchObject({ environment: undefined, allEnvironments: false })
+        const name = (variables: Variables, given = {}) =>
+          TenantDiscoveryConfig.configWith(given).pipe(
+            Effect.withConfigProvider(
+              provider({ ...others, APPLICATION_NAME: "ledger", ...variables })
+            ),
+            Effect.map((it) => "environment" in it && [it.environment, it.allEnvironments])
+          )
+        expect(yield* name({ ENV_NAME: "Staging " })).toEqual(["staging", false])
+        expect(yield* name({ ENV_NAME: "staging", ENVIRONMENT_NAME: "PROD" })).toEqual([
+          "prod",
+          false
+        ])
+        expect(yield* name({ ENV_NAME: "x", ENVIRONMENT_NAME: " " })).toEqual(["x", false])
+        expect(yield* name({ MULTI_TENANT_ALL_ENVIRONMENTS: "true" })).toEqual([undefined, true])
+        expect(yield* name({}, { environment: true })).toEqual([undefined, false])
       })
   )
 })
@@ -261,7 +241,7 @@ describe("names", () => {
 describe("the URL", () => {
   it.effect("may be http to a loopback host, or to any with the opt-in", () =>
     Effect.gen(function* () {
-      const url = (text: string, variables: Readonly<Record<string, string>> = {}) =>
+      const url = (text: string, variables: Variables = {}) =>
         loadMulti({ ...complete, MULTI_TENANT_URL: text, ...variables }).pipe(
           Effect.map(({ tenantManager }) => tenantManager.url.href)
         )
@@ -290,30 +270,26 @@ describe("the Redis endpoint", () => {
     })
   )
 
-  it.effect("has TLS unless it is loopback", () =>
+  it.effect("has TLS unless it is loopback, or as it is set", () =>
     Effect.gen(function* () {
-      const loopback = [
-        "localhost",
-        "LOCALHOST:1",
-        "127.0.0.1",
-        "127.1.2.3:6379",
-        "::1",
-        "[::1]:6379"
-      ]
-      for (const host of [...loopback, "0:0:0:0:0:0:0:1"]) {
+      const local = ["localhost", "LOCALHOST:1", "127.0.0.1", "127.1.2.3:6379", "::1", "[::1]:6379"]
+      for (const host of [...local, "0:0:0:0:0:0:0:1"]) {
         expect((yield* endpoint(host))[2], host).toBe(false)
       }
       const others = ["localhost.example", "127.evil.example", "127.0.0.256", "128.0.0.1", "::2"]
       for (const host of [...others, "0.0.0.0", "redis"]) {
         expect((yield* endpoint(host))[2], host).toBe(true)
       }
+      const set = (MULTI_TENANT_REDIS_TLS: string) => ({ MULTI_TENANT_REDIS_TLS })
+      expect((yield* endpoint("redis.example", "", set("no")))[2]).toBe(false)
+      expect((yield* endpoint("localhost", "", set("yes")))[2]).toBe(true)
     })
   )
 
   it.effect("is sentinels or nodes of a cluster, each with a default port", () =>
     Effect.gen(function* () {
       const { MULTI_TENANT_REDIS_HOST: _, ...others } = complete
-      const redis = (variables: Readonly<Record<string, string>>) =>
+      const redis = (variables: Variables) =>
         Effect.map(loadMulti({ ...others, ...variables }), ({ redis }) => redis)
       const sentinels = {
         MULTI_TENANT_REDIS_SENTINELS: "s1, s2:1, [::1]:2",
@@ -346,19 +322,6 @@ describe("the Redis endpoint", () => {
       expect(problem).toMatchObject([{ variable: "MULTI_TENANT_REDIS_SENTINEL_NAME" }])
     })
   )
-
-  it.effect("has the TLS that is set", () =>
-    Effect.gen(function* () {
-      const tls = (host: string, said: string) =>
-        loadMulti({
-          ...complete,
-          MULTI_TENANT_REDIS_HOST: host,
-          MULTI_TENANT_REDIS_TLS: said
-        }).pipe(Effect.map(({ redis }) => redis.tls))
-      expect(yield* tls("redis.example", "no")).toBe(false)
-      expect(yield* tls("localhost", "yes")).toEqual({ ca: undefined })
-    })
-  )
 })
 
 describe("a secret", () => {
@@ -378,13 +341,10 @@ describe("a secret", () => {
 
 describe("the CA certificate", () => {
   const two = `${block("AAAA")}\n${block("BBBB")}\n`
-  const ca = (text: string, host = "redis.example", tls = "") =>
-    loadMulti({
-      ...complete,
-      MULTI_TENANT_REDIS_HOST: host,
-      MULTI_TENANT_REDIS_TLS: tls,
-      MULTI_TENANT_REDIS_CA_CERT: text
-    }).pipe(Effect.map(({ redis }) => redis.tls))
+  const ca = (text: string, tls = "") => {
+    const variables = { MULTI_TENANT_REDIS_TLS: tls, MULTI_TENANT_REDIS_CA_CERT: text }
+    return Effect.map(loadMulti({ ...complete, ...variables }), ({ redis }) => redis.tls)
+  }
 
   it.effect("is PEM, or base64 of it, wrapped or not", () =>
     Effect.gen(function* () {
@@ -399,40 +359,42 @@ describe("the CA certificate", () => {
 
   it.effect("is ignored without TLS", () =>
     Effect.gen(function* () {
-      expect(yield* ca("not base64!", "redis.example", "false")).toBe(false)
-      expect(yield* ca("not base64!", "localhost")).toBe(false)
+      expect(yield* ca("not base64!", "false")).toBe(false)
     })
   )
 })
 
 describe("a Config for one variable", () => {
-  it.effect("has its value or its default in every mode", () =>
+  it.effect("has its value, its default or its error in every mode", () =>
     Effect.gen(function* () {
-      const all = Effect.all([
-        TenantDiscoveryConfig.connectionsCacheTtl,
-        TenantDiscoveryConfig.connectionsCheckInterval,
-        TenantDiscoveryConfig.maxTenantPools,
-        TenantDiscoveryConfig.idleTimeout
-      ])
-      const given = {
-        MULTI_TENANT_ENABLED: "false",
-        MULTI_TENANT_CACHE_TTL_SEC: "1.5",
-        MULTI_TENANT_CONNECTIONS_CHECK_INTERVAL_SEC: "0",
-        MULTI_TENANT_MAX_TENANT_POOLS: "0",
-        MULTI_TENANT_IDLE_TIMEOUT_SEC: "0"
+      const singles: Readonly<globalThis.Record<string, Config.Config<unknown>>> = {
+        MULTI_TENANT_CACHE_TTL_SEC: TenantDiscoveryConfig.connectionsCacheTtl,
+        MULTI_TENANT_CONNECTIONS_CHECK_INTERVAL_SEC: TenantDiscoveryConfig.connectionsCheckInterval,
+        MULTI_TENANT_MAX_TENANT_POOLS: TenantDiscoveryConfig.maxTenantPools,
+        MULTI_TENANT_IDLE_TIMEOUT_SEC: TenantDiscoveryConfig.idleTimeout
       }
-      expect(yield* Effect.withConfigProvider(all, provider(given))).toEqual([
-        Duration.millis(1500),
+      const read = (text: string) =>
+        Effect.all(singles, { mode: "either" }).pipe(
+          Effect.withConfigProvider(
+            provider(Record.map({ MULTI_TENANT_ENABLED: "", ...singles }, () => text))
+          )
+        )
+      expect(Object.values(yield* read("0")).map(Either.getOrThrow)).toEqual([
+        Duration.zero,
         Duration.zero,
         0,
         Duration.zero
       ])
-      expect(yield* Effect.withConfigProvider(all, provider({}))).toEqual([
+      expect(Object.values(yield* read("")).map(Either.getOrThrow)).toEqual([
         Duration.minutes(2),
         Duration.seconds(30),
         100,
         Duration.minutes(5)
       ])
+      for (const [variable, result] of Object.entries(yield* read("-1"))) {
+        const [found] = problems(Either.getOrThrow(Either.flip(result)))
+        expect(found).toMatchObject({ kind: "Invalid", variable })
+      }
     })
   )
 })

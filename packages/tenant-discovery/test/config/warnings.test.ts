@@ -6,7 +6,7 @@ import { complete, loadMulti } from "./subject.js"
 const quiet: Wiring = {
   naming: "options",
   url: new URL("https://tm.example"),
-  redis: { hosts: ["redis.example"], tls: true },
+  redis: { host: "redis.example", port: 6379, tls: {} },
   everyEnvironment: false,
   noProxy: undefined
 }
@@ -14,14 +14,15 @@ const quiet: Wiring = {
 describe("warnings at the start", () => {
   it("are absent when all traffic is encrypted and the environment is set", () => {
     expect(warnings(quiet)).toEqual([])
-    expect(warnings({ ...quiet, redis: undefined, noProxy: "localhost, .svc" })).toEqual([])
+    const redis = { duplicate: () => expect.fail("not used") }
+    expect(warnings({ ...quiet, redis, noProxy: "localhost, .svc" })).toEqual([])
   })
 
   it("are absent for loopback hosts", () => {
     const hosts = ["localhost", "127.0.0.1", "::1"]
     for (const host of hosts) {
       const url = new URL(`http://${host === "::1" ? "[::1]" : host}:8080`)
-      expect(warnings({ ...quiet, url, redis: { hosts, tls: false } })).toEqual([])
+      expect(warnings({ ...quiet, url, redis: { host, port: 1 } })).toEqual([])
     }
   })
 
@@ -34,7 +35,7 @@ describe("warnings at the start", () => {
   it("name the option by which the program is configured, or the variable", () => {
     const wiring: Wiring = {
       ...quiet,
-      redis: { hosts: ["localhost", "redis.example"], tls: false },
+      redis: { cluster: ["localhost", "redis.example"].map((host) => ({ host, port: 1 })) },
       everyEnvironment: true,
       noProxy: "localhost,10.0.0.0/8"
     }

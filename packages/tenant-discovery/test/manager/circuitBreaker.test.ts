@@ -1,74 +1,63 @@
 /** The circuit breakers of a client, under the test clock. */
 import { HttpClient, HttpClientError, HttpClientResponse } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Duration, Effect, Fiber, Layer, Logger, TestClock } from "effect"
+import { Deferred, Duration, Effect, Fiber, Logger, TestClock } from "effect"
 import { TenantId } from "../../src/Tenant.js"
 import { TenantManager, type TenantManagerOptions } from "../../src/TenantManager.js"
 import { optionsFor } from "./support/clients.js"
 
-/** A client whose answers the test sets, and that counts the requests. */
-const scripted = () => {
-  let sent = 0
-  let next: () => Effect.Effect<Response, string> = () => Effect.succeed(new Response("[]"))
-  const client = HttpClient.make((request) => {
-    sent++
-    return next().pipe(
-      Effect.map((response) => HttpClientResponse.fromWeb(request, response)),
-      Effect.mapError(
-        (description) =>
-          new HttpClientError.RequestError({ request, reason: "Transport", description })
+const settings = { threshold: 1, resetAfter: "10 seconds" } as const
+
+/** A manager over a client whose answers the test sets, and that counts the requests. */
+const managed = (circuitBreaker: TenantManagerOptions["circuitBreaker"] = settings) =>
+  Effect.gen(function* () {
+    let sent = 0
+    let next: Effect.Effect<Response, string> = Effect.fail("down")
+    const client = HttpClient.make((request) => {
+      sent++
+      return next.pipe(
+        Effect.map((response) => HttpClientResponse.fromWeb(request, response)),
+        Effect.mapError(
+          (description) =>
+            new HttpClientError.RequestError({ request, reason: "Transport", description })
+        )
       )
-    )
-  })
-  return {
-    layer: Layer.succeed(HttpClient.HttpClient, client),
-    sent: () => sent,
-    answer: (make: () => Effect.Effect<Response, string>) => {
-      next = make
-    }
-  }
-}
-
-const outage = () => Effect.fail("down")
-const status = (code: number) => () => Effect.sync(() => new Response("{}", { status: code }))
-const empty = () => Effect.sync(() => new Response("[]"))
-
-const managed = (
-  double: ReturnType<typeof scripted>,
-  circuitBreaker: TenantManagerOptions["circuitBreaker"] = {
-    threshold: 3,
-    resetAfter: "10 seconds"
-  }
-) =>
-  Effect.map(
-    TenantManager.make(optionsFor("http://tm.test", { circuitBreaker, timeout: "2 seconds" })).pipe(
-      Effect.provide(double.layer)
-    ),
-    (manager) =>
-      manager.listActiveTenants.pipe(
+    })
+    const manager = yield* TenantManager.make(
+      optionsFor("http://tm.test", { circuitBreaker, timeout: "2 seconds" })
+    ).pipe(Effect.provideService(HttpClient.HttpClient, client))
+    return {
+      manager,
+      list: manager.listActiveTenants.pipe(
         Effect.match({ onFailure: (error) => error._tag, onSuccess: () => "Listed" as const })
-      )
-  )
+      ),
+      sent: () => sent,
+      answer: (effect: typeof next) => {
+        next = effect
+      }
+    }
+  })
+
+const outage = Effect.fail("down")
+const ok = (body: string, status = 200) => Effect.sync(() => new Response(body, { status }))
 
 describe("circuit breaker", () => {
   it.effect(
     "opens after outages in a row, sends nothing while open, probes, and closes on an answer",
     () =>
       Effect.gen(function* () {
-        const double = scripted()
-        const list = yield* managed(double)
-        double.answer(outage)
+        const { answer, list, sent } = yield* managed({ ...settings, threshold: 3 })
         for (let n = 0; n < 3; n++) assert.strictEqual(yield* list, "TenantManagerUnavailable")
         assert.strictEqual(yield* list, "TenantManagerCircuitOpen")
-        assert.strictEqual(double.sent(), 3)
+        assert.strictEqual(sent(), 3)
         yield* TestClock.adjust("9999 millis")
         assert.strictEqual(yield* list, "TenantManagerCircuitOpen")
         yield* TestClock.adjust("1 millis")
         assert.strictEqual(yield* list, "TenantManagerUnavailable")
-        assert.strictEqual(double.sent(), 4)
+        assert.strictEqual(sent(), 4)
         assert.strictEqual(yield* list, "TenantManagerCircuitOpen")
         yield* TestClock.adjust("10 seconds")
-        double.answer(empty)
+        answer(ok("[]"))
         assert.strictEqual(yield* list, "Listed")
         assert.strictEqual(yield* list, "Listed")
       })
@@ -76,11 +65,7 @@ describe("circuit breaker", () => {
 
   it.effect("reports how long it stays open", () =>
     Effect.gen(function* () {
-      const double = scripted()
-      double.answer(outage)
-      const manager = yield* TenantManager.make(
-        optionsFor("http://tm.test", { circuitBreaker: { threshold: 1, resetAfter: "10 seconds" } })
-      ).pipe(Effect.provide(double.layer))
+      const { manager } = yield* managed()
       yield* Effect.flip(manager.listActiveTenants)
       yield* TestClock.adjust("4 seconds")
       const error = yield* Effect.flip(manager.listActiveTenants)
@@ -91,15 +76,14 @@ describe("circuit breaker", () => {
 
   it.effect("counts no answer of any kind as an outage", () =>
     Effect.gen(function* () {
-      const double = scripted()
-      const list = yield* managed(double, { threshold: 2 })
+      const { answer, list } = yield* managed({ threshold: 2 })
       for (const code of [401, 403, 404, 400, 429, 302, 200]) {
-        double.answer(outage)
+        answer(outage)
         assert.strictEqual(yield* list, "TenantManagerUnavailable")
-        double.answer(status(code))
+        answer(ok("{}", code))
         assert.notStrictEqual(yield* list, "TenantManagerUnavailable")
       }
-      double.answer(status(500))
+      answer(ok("{}", 500))
       yield* list
       yield* list
       assert.strictEqual(yield* list, "TenantManagerCircuitOpen")
@@ -108,9 +92,8 @@ describe("circuit breaker", () => {
 
   it.effect("counts timeouts as outages", () =>
     Effect.gen(function* () {
-      const double = scripted()
-      const list = yield* managed(double, { threshold: 1 })
-      double.answer(() => Effect.never)
+      const { answer, list } = yield* managed()
+      answer(Effect.never)
       const fiber = yield* Effect.fork(list)
       yield* TestClock.adjust("2 seconds")
       assert.strictEqual(yield* Fiber.join(fiber), "TenantManagerTimedOut")
@@ -120,45 +103,38 @@ describe("circuit breaker", () => {
 
   it.effect("is off when the threshold is 0", () =>
     Effect.gen(function* () {
-      const double = scripted()
-      const list = yield* managed(double, { threshold: 0 })
-      double.answer(outage)
+      const { list, sent } = yield* managed({ threshold: 0 })
       for (let n = 0; n < 50; n++) assert.strictEqual(yield* list, "TenantManagerUnavailable")
-      assert.strictEqual(double.sent(), 50)
+      assert.strictEqual(sent(), 50)
     })
   )
 
   it.effect("admits one probe at a time; an interrupted probe makes room for the next", () =>
     Effect.gen(function* () {
-      const double = scripted()
-      const list = yield* managed(double, { threshold: 1, resetAfter: "10 seconds" })
-      double.answer(outage)
+      const { answer, list, sent } = yield* managed()
       yield* list
       yield* TestClock.adjust("10 seconds")
       const started = yield* Deferred.make<void>()
-      double.answer(() => Effect.zipRight(Deferred.succeed(started, undefined), Effect.never))
+      answer(Effect.zipRight(Deferred.succeed(started, undefined), Effect.never))
       const probe = yield* Effect.fork(list)
       yield* Deferred.await(started)
       assert.strictEqual(yield* list, "TenantManagerCircuitOpen")
       yield* Fiber.interrupt(probe)
-      double.answer(empty)
+      answer(ok("[]"))
       assert.strictEqual(yield* list, "Listed")
-      assert.strictEqual(double.sent(), 3)
+      assert.strictEqual(sent(), 3)
     })
   )
 
   it.effect("ignores a slow answer to a call that was sent before it opened", () =>
     Effect.gen(function* () {
-      const double = scripted()
-      const list = yield* managed(double, { threshold: 1 })
+      const { answer, list } = yield* managed()
       const started = yield* Deferred.make<void>()
       const release = yield* Deferred.make<Response>()
-      double.answer(() =>
-        Effect.zipRight(Deferred.succeed(started, undefined), Deferred.await(release))
-      )
+      answer(Effect.zipRight(Deferred.succeed(started, undefined), Deferred.await(release)))
       const slow = yield* Effect.fork(list)
       yield* Deferred.await(started)
-      double.answer(outage)
+      answer(outage)
       assert.strictEqual(yield* list, "TenantManagerUnavailable")
       yield* Deferred.succeed(release, new Response("[]"))
       assert.strictEqual(yield* Fiber.join(slow), "Listed")
@@ -168,17 +144,13 @@ describe("circuit breaker", () => {
 
   it.effect("of a failing list does not refuse connection settings", () =>
     Effect.gen(function* () {
-      const double = scripted()
-      const manager = yield* TenantManager.make(
-        optionsFor("http://tm.test", { circuitBreaker: { threshold: 1 } })
-      ).pipe(Effect.provide(double.layer))
-      double.answer(outage)
+      const { answer, manager } = yield* managed()
       yield* Effect.flip(manager.listActiveTenants)
       assert.strictEqual(
         (yield* Effect.flip(manager.listActiveTenants))._tag,
         "TenantManagerCircuitOpen"
       )
-      double.answer(() => Effect.succeed(new Response('{"id":"cfg"}')))
+      answer(ok('{"id":"cfg"}'))
       yield* manager.getConnections(TenantId.make("acme"))
     })
   )
@@ -189,13 +161,12 @@ describe("circuit breaker", () => {
       const logger = Logger.make(({ logLevel, message }) => {
         lines.push(`${logLevel.label} ${String(message)}`)
       })
-      const double = scripted()
-      const list = yield* managed(double, { threshold: 2, resetAfter: "10 seconds" })
+      const { answer, list } = yield* managed({ ...settings, threshold: 2 })
       yield* Effect.gen(function* () {
-        double.answer(outage)
+        answer(outage)
         for (let n = 0; n < 20; n++) yield* list
         yield* TestClock.adjust("10 seconds")
-        double.answer(empty)
+        answer(ok("[]"))
         for (let n = 0; n < 20; n++) yield* list
       }).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger)))
       assert.deepStrictEqual(

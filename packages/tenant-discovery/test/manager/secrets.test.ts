@@ -4,7 +4,7 @@
  */
 import { HttpClient, HttpClientError } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Layer, Redacted } from "effect"
+import { Cause, Effect, Exit, Redacted } from "effect"
 import { TenantManager } from "../../src/TenantManager.js"
 import { makeCollector, shown } from "../support/collector.js"
 import { API_KEY, clients, list, optionsFor, thrownBy } from "./support/clients.js"
@@ -19,8 +19,8 @@ const assertClean = (text: string, where: string) => {
 const assertShowsNoKey = (value: unknown, where: string) =>
   assertClean(shown(value, Infinity), where)
 
-/** Runs an effect with all its spans and log lines collected. */
-const observed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+/** Runs an effect, and checks its exit, its spans and its log lines. */
+const observed = <A, E, R>(effect: Effect.Effect<A, E, R>, where: string) =>
   Effect.gen(function* () {
     const { observed: collected, spans, texts } = yield* makeCollector
     const exit = yield* effect.pipe(
@@ -28,6 +28,16 @@ const observed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
       Effect.exit,
       collected
     )
+    assertShowsNoKey(exit, where)
+    for (const span of spans) {
+      assertShowsNoKey(span, `${where}: span`)
+      assertShowsNoKey([...span.attributes], `${where}: attributes`)
+    }
+    for (const line of texts) assertClean(line, `${where}: log`)
+    if (Exit.isFailure(exit)) {
+      assertClean(Cause.pretty(exit.cause, { renderErrorCause: true }), `${where}: pretty`)
+      assertShowsNoKey(Cause.squash(exit.cause), where)
+    }
     return { exit, spans, lines: texts }
   })
 
@@ -67,20 +77,10 @@ for (const [name, layer] of clients) {
         for (const [status, body] of answers) {
           const where = `${status} ${body.slice(0, 30)}`
           const server = yield* serve(echo(status, body))
-          const { exit, lines, spans } = yield* observed(list(server.url))
+          const { exit, lines, spans } = yield* observed(list(server.url), where)
           assert.strictEqual(server.requests[0]?.headers["x-api-key"], API_KEY, where)
           assert.strictEqual(spans.length, 1, where)
           assert.strictEqual(lines.length > 0, Exit.isFailure(exit), where)
-          assertShowsNoKey(exit, where)
-          for (const span of spans) {
-            assertShowsNoKey(span, `${where}: span`)
-            assertShowsNoKey([...span.attributes], `${where}: attributes`)
-          }
-          for (const line of lines) assertClean(line, `${where}: log`)
-          if (Exit.isFailure(exit)) {
-            assertClean(Cause.pretty(exit.cause, { renderErrorCause: true }), `${where}: pretty`)
-            assertShowsNoKey(Cause.squash(exit.cause), where)
-          }
         }
       }).pipe(Effect.provide(layer))
     )
@@ -93,13 +93,8 @@ for (const [name, layer] of clients) {
         })
         const hanging = yield* serve(() => {})
         for (const url of [yield* refusedUrl, cut.url, hanging.url]) {
-          const { exit, lines, spans } = yield* observed(list(url, { timeout: "200 millis" }))
+          const { exit } = yield* observed(list(url, { timeout: "200 millis" }), url)
           assert(Exit.isFailure(exit))
-          assertShowsNoKey(exit, url)
-          assertShowsNoKey(Cause.squash(exit.cause), url)
-          assertClean(Cause.pretty(exit.cause, { renderErrorCause: true }), url)
-          assertShowsNoKey(spans, url)
-          for (const line of lines) assertClean(line, url)
         }
       }).pipe(Effect.provide(layer))
     )
@@ -108,7 +103,8 @@ for (const [name, layer] of clients) {
       Effect.gen(function* () {
         const server = yield* serve(answer(200, '[{"id":"a"}]'))
         const { spans } = yield* observed(
-          list(`${server.url}/base`).pipe(Effect.withSpan("caller"))
+          list(`${server.url}/base`).pipe(Effect.withSpan("caller")),
+          "span"
         )
         assert.deepStrictEqual(
           spans.map((span) => span.name),
@@ -144,19 +140,13 @@ for (const [name, layer] of clients) {
 
 it.effect("the service shows no key", () =>
   Effect.gen(function* () {
-    const manager = yield* TenantManager
+    const manager = yield* TenantManager.make(optionsFor("http://tm.test"))
     assertShowsNoKey(manager, "service")
     assertShowsNoKey(manager.listActiveTenants, "effect")
   }).pipe(
-    Effect.provide(
-      TenantManager.layer(optionsFor("http://tm.test")).pipe(
-        Layer.provide(
-          Layer.succeed(
-            HttpClient.HttpClient,
-            HttpClient.make(() => Effect.never)
-          )
-        )
-      )
+    Effect.provideService(
+      HttpClient.HttpClient,
+      HttpClient.make(() => Effect.never)
     )
   )
 )

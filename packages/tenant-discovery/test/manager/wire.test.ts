@@ -5,8 +5,8 @@ import { gzipSync } from "node:zlib"
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Redacted } from "effect"
 import { answer, type Handler, refusedUrl, serve } from "./support/server.js"
-import { TenantListing } from "../../src/TenantListing.js"
 import { TenantManager } from "../../src/TenantManager.js"
+import { retryAfter } from "../../src/TenantManagerError.js"
 import { API_KEY, clients, eventually, list, optionsFor } from "./support/clients.js"
 
 const UUID = "0193E8F0-C4B8-7C4A-9F3B-2F6F0C1D2E3F"
@@ -18,9 +18,9 @@ const LIST = JSON.stringify([
 
 for (const [name, layer] of clients) {
   describe(`over ${name}`, () => {
-    it.scopedLive("lists with the headers and the path of the contract", () =>
+    it.scopedLive("lists JSON of any content type, with the contract's headers and path", () =>
       Effect.gen(function* () {
-        const server = yield* serve(answer(200, LIST))
+        const server = yield* serve(answer(200, LIST, { "content-type": "text/plain" }))
         const listing = yield* list(`${server.url}/internal/`, { service: "a&b=/é" })
         assert.deepStrictEqual(
           listing.tenants.map(({ id, name }) => [id, name]),
@@ -86,15 +86,6 @@ for (const [name, layer] of clients) {
       }).pipe(Effect.provide(layer))
     )
 
-    it.scopedLive("accepts null as the empty list, and JSON under any content type", () =>
-      Effect.gen(function* () {
-        const none = yield* serve(answer(200, "null"))
-        assert.deepStrictEqual(yield* list(none.url), TenantListing.of([]))
-        const text = yield* serve(answer(200, LIST, { "content-type": "text/plain" }))
-        assert.strictEqual((yield* list(text.url)).tenants.length, 3)
-      }).pipe(Effect.provide(layer))
-    )
-
     it.scopedLive("reports a Retry-After, and when it is capped both waits", () =>
       Effect.gen(function* () {
         for (const [status, tag] of [
@@ -103,16 +94,12 @@ for (const [name, layer] of clients) {
         ] as const) {
           const server = yield* serve(answer(status, "", { "retry-after": "7" }))
           const error = yield* Effect.flip(list(server.url))
-          assert(
-            error._tag === "TenantManagerRejected" || error._tag === "TenantManagerUnavailable"
-          )
           assert.strictEqual(error._tag, tag)
-          assert.deepStrictEqual(error.retryAfter, Duration.seconds(7))
+          assert.deepStrictEqual(retryAfter(error), Duration.seconds(7))
         }
         const server = yield* serve(answer(503, "", { "retry-after": "86400" }))
         const error = yield* Effect.flip(list(server.url, { maxRetryAfter: "5 seconds" }))
-        assert(error._tag === "TenantManagerUnavailable")
-        assert.deepStrictEqual(error.retryAfter, Duration.seconds(5))
+        assert.deepStrictEqual(retryAfter(error), Duration.seconds(5))
         assert.include(error.message, "asks to wait 1d, capped at 5s")
       }).pipe(Effect.provide(layer))
     )
@@ -140,11 +127,7 @@ for (const [name, layer] of clients) {
               response.write(body, () => response.destroy())
             })
             const error = yield* Effect.flip(list(server.url))
-            assert.strictEqual(
-              error._tag,
-              "TenantManagerUnavailable",
-              JSON.stringify([headers, body])
-            )
+            assert.strictEqual(error._tag, "TenantManagerUnavailable", body)
           }
         }
       }).pipe(Effect.provide(layer))
@@ -269,7 +252,7 @@ for (const [name, layer] of clients) {
           server.requests.map(({ headers }) => headers["x-api-key"]),
           ["key-1", "key-2"]
         )
-        for (const reason of ["visible ASCII", "ENOENT"]) {
+        for (const reason of ["the API key cannot be used: expected a key", "ENOENT"]) {
           const error = yield* Effect.flip(manager.listActiveTenants)
           assert.strictEqual(error._tag, "TenantManagerUnavailable")
           assert.include(error.message, reason)

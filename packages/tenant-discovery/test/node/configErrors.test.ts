@@ -4,7 +4,6 @@ import { ConfigError, Effect } from "effect"
 import { inspect } from "node:util"
 import { NodeTenantDiscovery } from "../../src/node.js"
 import { complete, errorOf, problems, type Variables } from "../config/subject.js"
-import { refusedUrl } from "../manager/support/server.js"
 import { build, networkUseOf } from "./support.js"
 
 const base64 = (text: string) => Buffer.from(text).toString("base64")
@@ -66,23 +65,5 @@ describe("layerConfig", () => {
         ])
       }
     })
-  )
-
-  it.scopedLive(
-    "calls the tenant manager when all variables are valid, certificates included",
-    () =>
-      Effect.gen(function* () {
-        const variables = {
-          ...complete,
-          MULTI_TENANT_URL: yield* refusedUrl,
-          MULTI_TENANT_REDIS_HOST: "127.0.0.1:1",
-          MULTI_TENANT_REDIS_TLS: "true",
-          MULTI_TENANT_REDIS_CA_CERT: base64(TestCertificates.ca + TestCertificates.unrelatedCa)
-        }
-        const layer = NodeTenantDiscovery.layerConfigWith({ discovery: { startRetries: 0 } })
-        expect(yield* errorOf(build(layer, variables))).toMatchObject({
-          _tag: "TenantManagerUnavailable"
-        })
-      })
   )
 })

@@ -71,22 +71,4 @@ describe("layerConfig on the simulator", () => {
       yield* close
     })
   )
-
-  it.scopedLive("fails when the list fails, and leaves no subscription", () =>
-    Effect.gen(function* () {
-      const simulator = yield* Simulator.make({ environment: `test-${randomUUID()}` })
-      yield* simulator.trouble({ _tag: "Denied" })
-      const exit = yield* Effect.exit(
-        Effect.scoped(build(NodeTenantDiscovery.layerConfig, simulator.env))
-      )
-      expect(exit).toMatchObject({
-        _tag: "Failure",
-        cause: { error: { _tag: "TenantManagerAccessDenied" } }
-      })
-      expect(yield* simulator.listCalls).toBe(1)
-      yield* eventually(simulator.redis.command("CLIENT", "LIST"), (clients) => {
-        return !String(clients).includes("name=tenant-discovery")
-      })
-    })
-  )
 })

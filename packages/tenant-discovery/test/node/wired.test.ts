@@ -120,7 +120,7 @@ describe("layerConfig", () => {
         MULTI_TENANT_REDIS_HOST: redis.tls?.host ?? "",
         MULTI_TENANT_REDIS_PORT: String(redis.tls?.port),
         MULTI_TENANT_REDIS_TLS: "on",
-        MULTI_TENANT_REDIS_CA_CERT: Buffer.from(TestCertificates.ca).toString("base64")
+        MULTI_TENANT_REDIS_CA_CERT: TestCertificates.unrelatedCa + TestCertificates.ca
       })
       yield* eventually(discovery.status.get, ({ mode }) => mode === "Live")
       yield* publish("initech")
@@ -313,18 +313,21 @@ describe("layer", () => {
     NodeTenantDiscovery.layer({ ...options, channel: { _tag: "Exact", channel: "events" } })
   })
 
-  it("throws at once for a bad option, and names it", () => {
-    const bad: ReadonlyArray<readonly [string, object]> = [
+  it("throws at once for a bad option, and names it, as layerConfigWith does", () => {
+    const both: ReadonlyArray<readonly [string, object]> = [
       ["discovery.environment", { discovery: { environment: '"test"' } }],
       ["discovery.environment", { discovery: { environment: " " } }],
       ["allEnvironments", { allEnvironments: "yes" }],
-      ["timeout", { tenantManager: { ...options.tenantManager, timeout: 0 } }],
-      ["port", { redis: { ...options.redis, port: 0 } }]
+      ["massRemovalFraction", { discovery: { environment: "test", massRemovalFraction: 2 } }],
+      ["redis.port", { redis: { ...options.redis, port: 0 } }],
+      ["heartbeatInterval", { events: { heartbeatInterval: 0 } }],
+      ["listBodyLimit", { tenantManager: { ...options.tenantManager, listBodyLimit: 0 } }]
     ]
-    for (const [name, changed] of bad) {
-      expect(() =>
-        NodeTenantDiscovery.layer({ ...options, discovery: { environment: "test" }, ...changed })
-      ).toThrow(name)
+    for (const [name, bad] of both) {
+      const all = { ...options, discovery: { environment: "test" }, ...bad }
+      expect(() => NodeTenantDiscovery.layer(all)).toThrow(`option "${name}"`)
+      expect(() => NodeTenantDiscovery.layerConfigWith(bad)).toThrow(`option "${name}"`)
     }
+    NodeTenantDiscovery.layerConfigWith({ allEnvironments: false })
   })
 })

@@ -20,14 +20,11 @@ export const certificates = (pem: string): ReadonlyArray<string> =>
  */
 export const caCertificates: Parse<string> = (text) => {
   const trimmed = text.trim()
-  const isPem = trimmed.includes("-----BEGIN")
-  const decoded = isPem
+  const pem = trimmed.includes("-----BEGIN")
     ? Either.right(trimmed)
     : Encoding.decodeBase64String(trimmed.replace(/\s+/g, ""))
-  if (Either.isLeft(decoded)) {
-    return Either.left("PEM, or base64 of PEM: this is neither")
-  }
-  const blocks = certificates(decoded.right.replaceAll("\\n", "\n"))
+  if (Either.isLeft(pem)) return Either.left("PEM, or base64 of PEM: this is neither")
+  const blocks = certificates(pem.right.replaceAll("\\n", "\n"))
   return blocks.length === 0
     ? Either.left("PEM, or base64 of PEM, with at least one complete CERTIFICATE block: found none")
     : Either.right(`${blocks.join("\n")}\n`)

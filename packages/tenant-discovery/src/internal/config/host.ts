@@ -14,14 +14,10 @@ const IPV4_LOOPBACK = /^127\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/
 /** The canonical form of an IPv6 address, or `undefined` where it is none. A zone (`%eth0`) is kept. */
 const ipv6 = (text: string): string | undefined => {
   const at = text.indexOf("%")
-  const address = at === -1 ? text : text.slice(0, at)
-  const zone = at === -1 ? "" : text.slice(at)
-  if (!address.includes(":") || zone === "%") return undefined
-  try {
-    return new URL(`http://[${address}]`).hostname.slice(1, -1) + zone
-  } catch {
-    return undefined
-  }
+  const [address, zone] = at === -1 ? [text, ""] : [text.slice(0, at), text.slice(at)]
+  const url = `http://[${address}]`
+  const isAddress = address.includes(":") && zone !== "%" && URL.canParse(url)
+  return isAddress ? new URL(url).hostname.slice(1, -1) + zone : undefined
 }
 
 /** Whether `host` is on this machine: `localhost`, `127.0.0.0/8`, `::1` with or without brackets. */
@@ -33,6 +29,15 @@ export const isLoopback = (host: string): boolean => {
   return ipv6(name.startsWith("[") && name.endsWith("]") ? name.slice(1, -1) : name) === "::1"
 }
 
+type Hosts = ReadonlyArray<{ readonly host: string }>
+type Address = Hosts[number] | { readonly sentinels: Hosts } | { readonly cluster: Hosts }
+
+/** The hosts of one server, of sentinels, or of the nodes of a cluster. */
+export const hostsOf = (address: Address): ReadonlyArray<string> => {
+  if ("host" in address) return [address.host]
+  return ("cluster" in address ? address.cluster : address.sentinels).map(({ host }) => host)
+}
+
 const EXPECTED = "a host name or an address, alone or as host:port ([address]:port for IPv6)"
 
 // Loose, since the resolver decides. Refused are characters of a URL that is no host.
@@ -40,31 +45,24 @@ const NAME = /^[^\s/\\@?#[\]:%"'<>,;]+$/
 const BRACKETED = /^\[([^\]]*)\](?::(.*))?$/
 const URL_LIKE = /^[a-z][a-z0-9+.-]*:\/\//i
 
+/** The host, if it is valid, and the text of the port. */
+const split = (text: string): readonly [host: string | undefined, port: string | undefined] => {
+  const bracketed = BRACKETED.exec(text)
+  if (bracketed !== null) return [ipv6(bracketed[1] ?? ""), bracketed[2]]
+  const [host = "", port, ...rest] = text.split(":")
+  return rest.length === 0 && NAME.test(host) ? [host, port] : [ipv6(text), undefined]
+}
+
 /** `host`, `host:port`, `::1`, `[::1]`, `[::1]:port`. */
 export const hostAndPort: Parse<HostAndPort> = (text) => {
-  const trimmed = text.trim()
-  if (URL_LIKE.test(trimmed)) return Either.left(`${EXPECTED}, not a URL`)
-
-  const withPort = (
-    host: string,
-    portText: string | undefined
-  ): Either.Either<HostAndPort, string> =>
-    portText === undefined
-      ? Either.right({ host, port: undefined })
-      : Either.mapBoth(port(portText), {
-          onLeft: () => `${EXPECTED}, the port from 1 to 65535`,
-          onRight: (port) => ({ host, port })
-        })
-
-  const bracketed = BRACKETED.exec(trimmed)
-  if (bracketed !== null) {
-    const address = ipv6(bracketed[1] ?? "")
-    return address === undefined ? Either.left(EXPECTED) : withPort(address, bracketed[2])
-  }
-  const address = ipv6(trimmed)
-  if (address !== undefined) return withPort(address, undefined)
-  const [host = "", portText, ...rest] = trimmed.split(":")
-  return rest.length === 0 && NAME.test(host) ? withPort(host, portText) : Either.left(EXPECTED)
+  const [host, portText] = split(text.trim())
+  if (URL_LIKE.test(text.trim())) return Either.left(`${EXPECTED}, not a URL`)
+  if (host === undefined) return Either.left(EXPECTED)
+  if (portText === undefined) return Either.right({ host, port: undefined })
+  return Either.mapBoth(port(portText), {
+    onLeft: () => `${EXPECTED}, the port from 1 to 65535`,
+    onRight: (port) => ({ host, port })
+  })
 }
 
 /** `host:port,...`; a port that is left out is `defaultPort`. */

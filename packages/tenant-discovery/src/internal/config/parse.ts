@@ -7,14 +7,16 @@ import { Duration, Either, Redacted } from "effect"
 
 export type Parse<A> = (text: string) => Either.Either<A, string>
 
+const check = <A>(isValid: boolean, value: A, expected: string): Either.Either<A, string> =>
+  isValid ? Either.right(value) : Either.left(expected)
+
 const TRUE = new Set(["true", "t", "1", "yes", "on"])
 const FALSE = new Set(["false", "f", "0", "no", "off"])
 
 export const bool: Parse<boolean> = (text) => {
   const word = text.trim().toLowerCase()
-  if (TRUE.has(word)) return Either.right(true)
-  if (FALSE.has(word)) return Either.right(false)
-  return Either.left("one of true, false, t, f, 1, 0, yes, no, on, off (in any case)")
+  const expected = "one of true, false, t, f, 1, 0, yes, no, on, off (in any case)"
+  return check(TRUE.has(word) || FALSE.has(word), TRUE.has(word), expected)
 }
 
 /** Some env files pass quotes on as part of the value. */
@@ -31,9 +33,8 @@ export const name: Parse<string> = (text) => {
   const trimmed = text.trim()
   if (trimmed === "") return Either.left("a name that is not empty")
   if (isQuoted(trimmed)) return Either.left("a name without quotes around it")
-  return NOT_IN_NAME.test(trimmed)
-    ? Either.left("a name without white space or control characters in it")
-    : Either.right(trimmed)
+  const expected = "a name without white space or control characters in it"
+  return check(!NOT_IN_NAME.test(trimmed), trimmed, expected)
 }
 
 /** Publishers write the environment in lower case. */
@@ -51,12 +52,13 @@ export const secret: Parse<Redacted.Redacted> = (text) => Either.right(secretOf(
 /** Visible ASCII, with spaces and tabs between: an HTTP client refuses anything else. */
 const HEADER_VALUE = /^[\x21-\x7e]+(?:[ \t]+[\x21-\x7e]+)*$/
 
+export const HEADER_SECRET =
+  "key that fits into an HTTP header: visible ASCII characters, no line breaks"
+
 /** A secret that is sent in an HTTP header, where white space around it has no meaning. */
 export const headerSecret: Parse<Redacted.Redacted> = (text) => {
   const value = text.trim()
-  return HEADER_VALUE.test(value)
-    ? Either.right(Redacted.make(value))
-    : Either.left("a key that fits into an HTTP header: visible ASCII characters, no line breaks")
+  return check(HEADER_VALUE.test(value), Redacted.make(value), `a ${HEADER_SECRET}`)
 }
 
 const DECIMAL = /^\d+(\.\d+)?$/
@@ -66,9 +68,8 @@ const seconds =
   (text) => {
     const trimmed = text.trim()
     const value = DECIMAL.test(trimmed) ? Number(trimmed) : Number.NaN
-    return Number.isFinite(value) && accepts(value)
-      ? Either.right(Duration.seconds(value))
-      : Either.left(`${expected}, without a unit, such as 30 or 0.5`)
+    const isValid = Number.isFinite(value) && accepts(value)
+    return check(isValid, Duration.seconds(value), `${expected}, without a unit, such as 30 or 0.5`)
   }
 
 export const nonNegativeSeconds = seconds(() => true, "a number of seconds, 0 or more")
@@ -79,27 +80,21 @@ const COUNT = /^\d+$/
 export const count: Parse<number> = (text) => {
   const trimmed = text.trim()
   const value = COUNT.test(trimmed) ? Number(trimmed) : Number.NaN
-  return Number.isSafeInteger(value)
-    ? Either.right(value)
-    : Either.left("a whole number, 0 or more")
+  return check(Number.isSafeInteger(value), value, "a whole number, 0 or more")
 }
 
 export const port: Parse<number> = (text) => {
   const value = Either.getOrElse(count(text), () => 0)
-  return value >= 1 && value <= 65_535
-    ? Either.right(value)
-    : Either.left("a port: a whole number from 1 to 65535")
+  return check(value >= 1 && value <= 65_535, value, "a port: a whole number from 1 to 65535")
 }
 
-const PREFIX = /^(\/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)+$/
+const PREFIX = /^(\/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)*$/
 
 /** The path before `/tenants/...`, such as `/v1`. Slashes around it do not matter. */
 export const apiPrefix: Parse<string> = (text) => {
   const inner = text.trim().replace(/^\/+|\/+$/g, "")
-  if (inner === "") return Either.right("")
-  return PREFIX.test(`/${inner}`)
-    ? Either.right(`/${inner}`)
-    : Either.left("a URL path such as /v1, or an empty value for none")
+  const prefix = inner === "" ? "" : `/${inner}`
+  return check(PREFIX.test(prefix), prefix, "a URL path such as /v1, or an empty value for none")
 }
 
 const ABSOLUTE = /^https?:\/\/[^/]/i
@@ -116,14 +111,11 @@ export const baseUrl: Parse<URL> = (text) => {
   if (url === undefined) {
     return Either.left("an absolute URL such as https://tenant-manager.example")
   }
-  if (url.username !== "" || url.password !== "") {
+  if (url.username + url.password !== "") {
     return Either.left("a URL without a user name or password: the API key is given apart from it")
   }
-  if (text.includes("?") || text.includes("#")) {
-    return Either.left("a URL without a query or fragment")
-  }
   url.pathname = url.pathname.replace(/\/+$/, "")
-  return Either.right(url)
+  return check(!/[?#]/.test(text), url, "a URL without a query or fragment")
 }
 
 /** A proxy's URL. It may hold a password. */

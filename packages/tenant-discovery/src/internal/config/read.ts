@@ -1,15 +1,14 @@
 /** From the texts of the environment to values, with all errors and not only the first. */
 import { Config, ConfigError, Either, Option, type Redacted } from "effect"
 import { isQuoted } from "./parse.js"
-import type { SecretVariable, Variable } from "./variable.js"
-import { all } from "./variables.js"
+import { all, type Name, table, type Values, type Variable } from "./variables.js"
 
 /** The texts of the variables that are set, by name. */
 export type Texts = ReadonlyMap<string, string>
 
 /** `expected` completes the sentence "expected ...". */
 export interface Problem {
-  readonly name: string
+  readonly name: Name
   readonly isMissing: boolean
   readonly expected: string
 }
@@ -19,33 +18,42 @@ export type Result<A> = Either.Either<A, ReadonlyArray<Problem>>
 /** A secret, or the file that holds it. */
 export type Secret = Redacted.Redacted | { readonly file: string }
 
-export const invalid = (variable: Variable<unknown>, expected: string): ReadonlyArray<Problem> => [
-  { name: variable.name, isMissing: false, expected }
-]
+export const invalid = (name: Name, expected: string): Result<never> =>
+  Either.left([{ name, isMissing: false, expected }])
 
-export const read = <A>(texts: Texts, variable: Variable<A>): Result<A> => {
-  const text = texts.get(variable.name)
-  if (text === undefined) {
-    return Either.mapLeft(variable.unset, (expected) => [
-      { name: variable.name, isMissing: true, expected }
-    ])
+/** The value of a variable. */
+export const read = <N extends Name>(texts: Texts, name: N): Result<Values[N]> => {
+  const { isSecret, parse, unset }: Variable<Values[N]> = table[name]
+  const text = texts.get(name)
+  if (text !== undefined && isSecret !== true && isQuoted(text)) {
+    return invalid(name, "a value without quotes around it: remove them")
   }
-  return variable.isSecret !== true && isQuoted(text)
-    ? Either.left(invalid(variable, "a value without quotes around it: remove them"))
-    : Either.mapLeft(variable.parse(text), (expected) => invalid(variable, expected))
+  const isMissing = text === undefined
+  return Either.mapLeft(isMissing ? unset : parse(text), (expected) => [
+    { name, isMissing, expected }
+  ])
 }
 
 /** The value of a secret variable, or the file that its `_FILE` variant names. */
-export const readSecret = <A extends Redacted.Redacted | undefined>(
+export const readSecret = <
+  N extends "MULTI_TENANT_SERVICE_API_KEY" | "MULTI_TENANT_REDIS_PASSWORD"
+>(
   texts: Texts,
-  variable: SecretVariable<A>
-): Result<A | { readonly file: string }> =>
-  Either.flatMap(read(texts, variable.file), (file): Result<A | { readonly file: string }> => {
-    if (file === undefined) return read(texts, variable)
-    return texts.has(variable.name)
-      ? Either.left(invalid(variable.file, `that only one of it and ${variable.name} is set`))
+  name: N
+): Result<Values[N] | { readonly file: string }> => {
+  const fileName: `${typeof name}_FILE` = `${name}_FILE`
+  const given: Result<string | undefined> = read(texts, fileName)
+  return Either.flatMap(given, (file): Result<Values[N] | { readonly file: string }> => {
+    if (file === undefined) return read(texts, name)
+    return texts.has(name)
+      ? invalid(fileName, `that only one of it and ${name} is set`)
       : Either.right({ file })
   })
+}
+
+/** The first result, or the second where the first is unset. */
+export const firstOf = <A>(first: Result<A | undefined>, second: () => Result<A>): Result<A> =>
+  Either.flatMap(first, (value) => (value === undefined ? second() : Either.right(value)))
 
 /** All the fields, or all problems, each once. */
 export const collect = <const R extends Readonly<Record<string, Result<unknown>>>>(fields: R) => {
@@ -71,15 +79,15 @@ export const secretWarnings = (texts: Texts): ReadonlyArray<string> =>
       ]
     })
 
-const SINGLE_TENANT = "MULTI_TENANT_ENABLED=false is the way to single-tenant mode"
-
 /** One problem as the error of its variable; several as one error with a line for each. */
 export const configError = (problems: ReadonlyArray<Problem>): ConfigError.ConfigError => {
   const [first, ...others] = problems
   const make = problems.every(({ isMissing }) => isMissing)
     ? ConfigError.MissingData
     : ConfigError.InvalidData
-  const hint = problems.some(({ isMissing }) => isMissing) ? `\n${SINGLE_TENANT}` : ""
+  const hint = problems.some(({ isMissing }) => isMissing)
+    ? "\nMULTI_TENANT_ENABLED=false is the way to single-tenant mode"
+    : ""
   if (first !== undefined && others.length === 0) {
     return make([first.name], `expected ${first.expected}${hint}`)
   }
@@ -91,30 +99,26 @@ export const configError = (problems: ReadonlyArray<Problem>): ConfigError.Confi
 }
 
 /** Blank counts as unset: an orchestrator writes an empty value where a template has none. */
-const textOf = (variable: Variable<unknown>): Config.Config<Option.Option<string>> =>
-  Config.string(variable.name).pipe(
-    Config.withDescription(`${variable.type}; default: ${variable.default}; ${variable.meaning}`),
+const textOf = ({ emptyIsValue, meaning, name, type, ...variable }: (typeof all)[number]) =>
+  Config.string(name).pipe(
+    Config.withDescription(`${type}; default: ${variable.default}; ${meaning}`),
     Config.option,
-    Config.map(Option.filter((text) => variable.emptyIsValue === true || text.trim() !== ""))
+    Config.map(Option.filter((text) => emptyIsValue === true || text.trim() !== "")),
+    Config.map(Option.map((text) => [name, text] as const))
   )
 
-const textsOf = (variables: ReadonlyArray<Variable<unknown>>): Config.Config<Texts> =>
-  Config.map(
-    Config.all(
-      variables.map((variable) =>
-        Config.map(textOf(variable), (text) =>
-          Option.map(text, (it) => [variable.name, it] as const)
-        )
-      )
-    ),
-    (found) => new Map(found.flatMap(Option.toArray))
+/** What `decode` makes of the texts of these variables. */
+export const decoded = <A>(
+  variables: typeof all,
+  decode: (texts: Texts) => Result<A>
+): Config.Config<A> =>
+  Config.mapOrFail(Config.all(variables.map(textOf)), (found) =>
+    Either.mapLeft(decode(new Map(found.flatMap(Option.toArray))), configError)
   )
 
 /** One variable as a `Config` of its own. */
-export const single = <A>(variable: Variable<A>): Config.Config<A> =>
-  Config.mapOrFail(textsOf([variable]), (texts) =>
-    Either.mapLeft(read(texts, variable), configError)
+export const single = <N extends Name>(name: N): Config.Config<Values[N]> =>
+  decoded(
+    all.filter((variable) => variable.name === name),
+    (texts) => read(texts, name)
   )
-
-/** The texts of the whole table, for a decoder that reads several at once. */
-export const texts: Config.Config<Texts> = textsOf(all)

@@ -3,29 +3,6 @@
  */
 import { Option, type ParseResult, SchemaAST } from "effect"
 
-/** The body without fields that are null or undefined, at any depth. */
-export const dropNulls = (value: unknown): unknown => {
-  if (Array.isArray(value)) return value.map(dropNulls)
-  if (typeof value !== "object" || value === null) return value
-  return Object.fromEntries(
-    Object.entries(value)
-      .filter(([, field]) => field !== null && field !== undefined)
-      .map(([key, field]) => [key, dropNulls(field)])
-  )
-}
-
-/** The value without the field at `path`; the same value where there is no such field. */
-export const without = (value: unknown, path: ReadonlyArray<PropertyKey>): unknown => {
-  const [key, ...rest] = path
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return value
-  const fields = Object.entries(value)
-  return Object.fromEntries(
-    rest.length === 0
-      ? fields.filter(([name]) => name !== key)
-      : fields.map(([name, field]) => [name, name === key ? without(field, rest) : field])
-  )
-}
-
 type Path = ReadonlyArray<PropertyKey>
 
 export interface BodyIssue {

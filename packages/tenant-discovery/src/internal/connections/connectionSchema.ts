@@ -4,7 +4,7 @@
  * slice, map or pointer so.
  */
 import { Duration, Effect, Either, ParseResult, Record, Schema, Struct } from "effect"
-import { bodyIssues, dropNulls, without } from "./bodyIssue.js"
+import { bodyIssues } from "./bodyIssue.js"
 
 const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
 
@@ -196,6 +196,28 @@ const decodeParts = (
   }
   const rest = [...found.values()].reduce((left, { part }) => without(left, part), body)
   return decodeParts(rest, [...unreadable, ...found.values()])
+}
+
+/** The body without fields that are null or undefined, at any depth. */
+const dropNulls = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(dropNulls)
+  if (typeof value !== "object" || value === null) return value
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, field]) => field !== null && field !== undefined)
+      .map(([key, field]) => [key, dropNulls(field)])
+  )
+}
+/** The value without the field at `path`; the same value where there is no such field. */
+const without = (value: unknown, path: ReadonlyArray<PropertyKey>): unknown => {
+  const [key, ...rest] = path
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value
+  const fields = Object.entries(value)
+  return Object.fromEntries(
+    rest.length === 0
+      ? fields.filter(([name]) => name !== key)
+      : fields.map(([name, field]) => [name, name === key ? without(field, rest) : field])
+  )
 }
 
 /**

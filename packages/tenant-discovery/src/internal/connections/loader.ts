@@ -128,7 +128,7 @@ export const make = (settings: ConnectionOptions) =>
     const observe = (status: DiscoveryStatus, view: TenantView): ReadonlyArray<TenantId> => {
       const changes = view.revision > seen.revision ? TenantView.diff(seen, view) : []
       if (changes.length > 0) seen = view
-      const reload = cache.changed(changes, now())
+      const reload = changes.length === 0 ? [] : cache.changed(changes, now())
       for (const { _tag, tenant } of changes) {
         if (_tag === "Removed") emit({ _tag, tenant })
         else if (_tag === "ConnectionsChanged") emit({ _tag: "Invalidated", tenant })

@@ -20,7 +20,6 @@ import {
   wantList,
   withError
 } from "./lists.js"
-import { withoutNamed } from "./massRemovalGuard.js"
 import type { Command, Input, Reducer, ReducerState } from "./state.js"
 
 /** `tenant.activated` without end makes lists take at most this share of the time. */
@@ -97,7 +96,7 @@ const onEvents = (
   const next: ReducerState = {
     ...state,
     view,
-    missing: withoutNamed(state.missing, named),
+    missing: without(state.missing, named),
     status: { ...state.status, lastEventAt: now.wall },
     list:
       list === undefined || named.length === 0
@@ -112,6 +111,14 @@ const onEvents = (
     { ...next, activated: addAll(state.activated, activated.slice(0, Math.max(0, room))) },
     now.mono + wait
   )
+}
+
+/** An event is newer than the lists that lacked its tenant: they no longer count. */
+const without = <A, B>(map: ReadonlyMap<A, B>, keys: ReadonlyArray<A>): ReadonlyMap<A, B> => {
+  if (map.size === 0) return map
+  const left = new Map(map)
+  for (const key of keys) left.delete(key)
+  return left
 }
 
 const addAll = <A>(set: HashSet.HashSet<A>, values: Iterable<A>): HashSet.HashSet<A> =>

@@ -1,32 +1,25 @@
 /** Reads a body up to a limit. */
 import type { HttpClientResponse } from "@effect/platform"
-import { Effect, Stream } from "effect"
+import { Data, Effect, Stream } from "effect"
+
+type Response = HttpClientResponse.HttpClientResponse
 
 /** The body is longer than the limit. */
-export class TooLarge {
-  readonly _tag = "TooLarge"
-}
+export class TooLarge extends Data.TaggedError("TooLarge") {}
 
 /** The connection broke before the body was complete. */
-export class Broken {
-  readonly _tag = "Broken"
-  constructor(readonly error: unknown) {}
-}
-
-const LENGTH = /^\d+$/
+export class Broken extends Data.TaggedError("Broken")<{ readonly error: unknown }> {}
 
 /** The content coding, when it is another than `identity`. */
-export const contentCoding = (
-  response: HttpClientResponse.HttpClientResponse
-): string | undefined => {
-  const coding = response.headers["content-encoding"]?.trim().toLowerCase() ?? ""
+export const contentCoding = ({ headers }: Response): string | undefined => {
+  const coding = headers["content-encoding"]?.trim().toLowerCase() ?? ""
   return coding === "" || coding === "identity" ? undefined : coding
 }
 
 /** Of a body with a content coding, the length of the decoded text is unknown. */
-const announcedLength = (response: HttpClientResponse.HttpClientResponse): number | undefined => {
+const announcedLength = (response: Response): number | undefined => {
   const length = response.headers["content-length"] ?? ""
-  return LENGTH.test(length) && contentCoding(response) === undefined ? Number(length) : undefined
+  return /^\d+$/.test(length) && contentCoding(response) === undefined ? Number(length) : undefined
 }
 
 /**
@@ -34,28 +27,28 @@ const announcedLength = (response: HttpClientResponse.HttpClientResponse): numbe
  * bytes. The caller closes the connection.
  */
 export const readText = (
-  response: HttpClientResponse.HttpClientResponse,
+  response: Response,
   limit: number
 ): Effect.Effect<string, TooLarge | Broken> =>
   Effect.suspend(() => {
     const announced = announcedLength(response)
     if (announced === 0) return Effect.succeed("")
-    if (announced !== undefined && announced > limit) return Effect.fail(new TooLarge())
+    if (announced !== undefined && announced > limit) return new TooLarge()
     const decoder = new TextDecoder()
     let length = 0
     let text = ""
     return response.stream.pipe(
-      Stream.mapError((error) => new Broken(error)),
+      Stream.mapError((error) => new Broken({ error })),
       Stream.runForEach((bytes) => {
         length += bytes.length
-        if (length > limit) return Effect.fail(new TooLarge())
+        if (length > limit) return new TooLarge()
         text += decoder.decode(bytes, { stream: true })
         return Effect.void
       }),
       Effect.flatMap(() =>
         // A stream whose connection was lost before it was read may end without an error.
         announced !== undefined && length < announced
-          ? Effect.fail(new Broken({ name: "IncompleteBody" }))
+          ? new Broken({ error: { name: "IncompleteBody" } })
           : Effect.succeed(text + decoder.decode())
       )
     )

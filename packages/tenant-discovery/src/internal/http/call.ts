@@ -4,10 +4,10 @@ import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpClient from "@effect/platform/HttpClient"
 import type * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as HttpTraceContext from "@effect/platform/HttpTraceContext"
 import { Duration, Effect, Either, Redacted, type Tracer } from "effect"
 import {
-  isOutage,
   TenantManagerBodyTooLarge,
   TenantManagerCircuitOpen,
   TenantManagerMalformedBody,
@@ -17,9 +17,9 @@ import {
 } from "../../TenantManagerError.js"
 import { headerSecret } from "../config/parse.js"
 import { contentCoding, readText } from "./body.js"
-import * as CircuitBreaker from "./circuitBreaker.js"
+import { makeCircuitBreaker } from "./circuitBreaker.js"
 import type { ClientSettings } from "./defaults.js"
-import { describeCause, excerptOf, transportCause } from "./sanitize.js"
+import { excerptOf, transportCause } from "./sanitize.js"
 import { errorOfAnswer } from "./statusError.js"
 
 export interface Endpoint<A> {
@@ -42,10 +42,19 @@ const traceHeaders = (span: Tracer.Span): Readonly<Record<string, string>> =>
   TRACE_ID.test(span.traceId) && SPAN_ID.test(span.spanId) ? HttpTraceContext.toHeaders(span) : {}
 
 /** V8's own message quotes the body. */
-const parseJson = (text: string): Either.Either<unknown, string> =>
+const parseJson = (
+  text: string,
+  response: HttpClientResponse.HttpClientResponse
+): Either.Either<unknown, string> =>
   Either.try({
     try: (): unknown => JSON.parse(text),
-    catch: () => (text.trim() === "" ? "the body is empty" : "the body is not valid JSON")
+    catch: () => {
+      const what = text.trim() === "" ? "the body is empty" : "the body is not valid JSON"
+      const coding = contentCoding(response)
+      return coding === undefined
+        ? what
+        : `${what}; its content-encoding is ${coding}, though identity was asked for`
+    }
   })
 
 /** A client that fails on a status itself fails with the answer in its error. */
@@ -64,9 +73,8 @@ export const makeCaller = <A>(
   endpoint: Endpoint<A>
 ): ((path: string) => Effect.Effect<A, TenantManagerError>) => {
   const { apiKey, service, url: base } = settings
-  const { operation } = endpoint
+  const { limit, operation } = endpoint
   const timeout = Duration.millis(settings.timeout)
-  const breaker = CircuitBreaker.make(settings.circuitBreaker)
   const prefix = `${base.href.replace(/\/$/, "")}${settings.apiPrefix}`
   // The platform's own span would show all headers and the whole URL.
   const scoped = HttpClient.withScope(HttpClient.withTracerDisabledWhen(client, () => true))
@@ -77,44 +85,46 @@ export const makeCaller = <A>(
     ...(base.port === "" ? {} : { "server.port": Number(base.port) })
   }
 
-  const unavailable = (what: string, cause: unknown) =>
-    new TenantManagerUnavailable({
-      operation,
-      message: `${operation}: ${what}`,
+  const common = (what: string) => ({ operation, message: `${operation}: ${what}` })
+
+  /** `error`: what the transport or the key's effect fails with. */
+  const unavailable = (what: string, error: unknown, hint = "") => {
+    const cause = transportCause(error)
+    return new TenantManagerUnavailable({
+      ...common(`${what} (${cause.code ?? cause.name})${hint}`),
       status: undefined,
       retryAfter: undefined,
       cause
     })
-
-  const noAnswer = (error: unknown) => {
-    const cause = transportCause(error)
-    return unavailable(
-      `no complete answer from ${base.host} (${describeCause(cause)}); is the tenant manager running and reachable from here?`,
-      cause
-    )
   }
 
+  const noAnswer = (error: unknown) =>
+    unavailable(
+      `no complete answer from ${base.host}`,
+      error,
+      "; is the tenant manager running and reachable from here?"
+    )
+
   const malformed = (what: string, excerpt: string | undefined) =>
-    new TenantManagerMalformedBody({ operation, message: `${operation}: ${what}`, excerpt })
+    new TenantManagerMalformedBody({ ...common(what), excerpt })
 
   const currentKey: Effect.Effect<string, TenantManagerUnavailable> = Redacted.isRedacted(apiKey)
     ? Effect.succeed(Redacted.value(apiKey).trim())
     : apiKey.pipe(
-        Effect.mapError((error) => {
-          const cause = transportCause(error)
-          return unavailable(`the API key cannot be read (${describeCause(cause)})`, cause)
-        }),
+        Effect.mapError((error) => unavailable("the API key cannot be read", error)),
         Effect.flatMap((key) =>
           Either.mapBoth(headerSecret(Redacted.value(key)), {
             onLeft: (expected) =>
-              unavailable(`the API key that was read is no ${expected}`, undefined),
+              unavailable(`the API key cannot be used: expected ${expected}`, {
+                name: "InvalidKey"
+              }),
             onRight: Redacted.value
           })
         )
       )
 
   /** Sends the request, and reads and decodes the body of a 200. */
-  const receive = (path: string, span: Tracer.Span) =>
+  const exchange = (path: string, span: Tracer.Span) =>
     Effect.gen(function* () {
       const url = new URL(`${prefix}${path}`)
       span.attribute("url.path", url.pathname)
@@ -139,61 +149,49 @@ export const makeCaller = <A>(
       if (status !== 200) {
         return yield* malformed(`expected status 200 with a JSON body, got ${status}`, undefined)
       }
-      const text = yield* readText(response, endpoint.limit).pipe(
+      const text = yield* readText(response, limit).pipe(
         Effect.catchTags({
           TooLarge: () =>
             new TenantManagerBodyTooLarge({
-              operation,
-              message: `${operation}: the body is longer than the ${endpoint.limit} bytes allowed`,
-              limit: endpoint.limit
+              ...common(`the body is longer than the ${limit} bytes allowed`),
+              limit
             }),
           Broken: ({ error }) => noAnswer(error)
         })
       )
-      return { text, key, coding: contentCoding(response) }
-    })
-
-  const decode = (answer: { text: string; key: string; coding: string | undefined }) =>
-    parseJson(answer.text).pipe(
-      Either.mapLeft((what) =>
-        answer.coding === undefined
-          ? what
-          : `${what}; its content-encoding is ${answer.coding}, though identity was asked for`
-      ),
-      Effect.flatMap(endpoint.decode),
-      Effect.mapError((what) =>
-        malformed(what, endpoint.showBody ? excerptOf(answer.text, answer.key) : undefined)
+      return yield* parseJson(text, response).pipe(
+        Effect.flatMap(endpoint.decode),
+        Effect.mapError((what) =>
+          malformed(what, endpoint.showBody ? excerptOf(text, key) : undefined)
+        )
       )
-    )
+    })
 
   const timedOut = () =>
     new TenantManagerTimedOut({
-      operation,
-      message: `${operation}: no complete answer from ${base.host} within ${Duration.format(timeout)}`,
+      ...common(`no complete answer from ${base.host} within ${Duration.format(timeout)}`),
       timeout
     })
 
-  const refused = (retryAfter: Duration.Duration | undefined) => {
+  const protect = makeCircuitBreaker(settings.circuitBreaker, (retryAfter) => {
     const next =
       retryAfter === undefined
         ? "a probe is in flight"
         : `the next probe is due in ${Duration.format(retryAfter)}`
     return new TenantManagerCircuitOpen({
-      operation,
-      message: `${operation}: not sent, after too many outages in a row; ${next}`,
+      ...common(`not sent, after too many outages in a row; ${next}`),
       retryAfter
     })
-  }
+  })
 
   return (path) =>
     Effect.useSpan(
       endpoint.spanName,
       { kind: "client", attributes, captureStackTrace: false },
       (span) =>
-        Effect.scoped(receive(path, span)).pipe(
-          Effect.flatMap(decode),
+        Effect.scoped(exchange(path, span)).pipe(
           Effect.timeoutFail({ duration: timeout, onTimeout: timedOut }),
-          (call) => breaker.protect(call, { isOutage, refused }),
+          protect,
           Effect.withParentSpan(span),
           Effect.annotateLogs({ service, operation })
         )

@@ -53,16 +53,13 @@ export const tenantManagerDefaults = {
 
 /** The message of the default refusal would show the value. */
 const ApiKey = Schema.declare(
-  (input): input is TenantManagerApiKey =>
-    Redacted.isRedacted(input) ? typeof Redacted.value(input) === "string" : Effect.isEffect(input),
-  { message: () => "expected a Redacted text, or an effect of one" }
-).pipe(
-  Schema.filter((key) => {
-    const problem = Redacted.isRedacted(key)
-      ? Either.getLeft(Parse.headerSecret(Redacted.value(key)))
-      : undefined
-    return problem?._tag === "Some" ? `expected ${problem.value}` : undefined
-  })
+  (input): input is TenantManagerApiKey => {
+    const key = Redacted.isRedacted(input) ? Redacted.value(input) : undefined
+    return typeof key === "string"
+      ? Either.isRight(Parse.headerSecret(key))
+      : Effect.isEffect(input)
+  },
+  { message: () => `expected a Redacted ${Parse.HEADER_SECRET}, or an effect of one` }
 )
 
 const defaults = tenantManagerDefaults

@@ -1,49 +1,39 @@
 /** What an error may show of a failed call: never the API key, nor an object that leads to it. */
+import { Option } from "effect"
 import { beginning } from "../beginning.js"
-
-/** What is kept of a transport's error: the platform's errors carry the request with its headers. */
-export interface TransportCause {
-  /** The error's class, such as `SocketError`. */
-  readonly name: string
-  /** Such as `ECONNREFUSED`, where the runtime gave one. */
-  readonly code: string | undefined
-}
 
 const CODE = /^[A-Z][A-Z0-9_]{1,63}$/
 const NAME = /^[A-Za-z][A-Za-z0-9]{0,63}$/
 const MAX_DEPTH = 8
 
 /** A getter or a proxy can throw, and a client may fail with any value. */
-const field = (value: object, name: string): unknown => {
-  try {
-    return Reflect.get(value, name)
-  } catch {
-    return undefined
-  }
+const field = Option.liftThrowable((value: object, name: string): unknown =>
+  Reflect.get(value, name)
+)
+
+const matching = (value: object, name: string, pattern: RegExp): string | undefined => {
+  const found = Option.getOrUndefined(field(value, name))
+  return typeof found === "string" && pattern.test(found) ? found : undefined
 }
 
 /**
- * The name and the code of the outermost error in the chain of causes that has a code; without
- * any, the name of the innermost. Both must look like a name and a code, so that no text of an
- * error message passes.
+ * The class (`SocketError`, say) and the code (`ECONNREFUSED`) of the outermost error in the chain
+ * of causes that has a code; without any, the class of the innermost. Both must look so, since the
+ * platform's errors carry the request with its headers.
  */
-export const transportCause = (error: unknown): TransportCause => {
+export const transportCause = (error: unknown) => {
   let name = "Error"
   let current: unknown = error
   for (let depth = 0; depth < MAX_DEPTH; depth++) {
     if (typeof current !== "object" || current === null) break
-    const currentName = field(current, "name")
-    if (typeof currentName === "string" && NAME.test(currentName)) name = currentName
-    const code = field(current, "code")
-    if (typeof code === "string" && CODE.test(code)) return { name, code }
-    current = field(current, "cause")
+    name = matching(current, "name", NAME) ?? name
+    const code = matching(current, "code", CODE)
+    if (code !== undefined) return { name, code }
+    current = Option.getOrUndefined(field(current, "cause"))
   }
   return { name, code: undefined }
 }
 
-export const describeCause = (cause: TransportCause): string => cause.code ?? cause.name
-
-const REDACTED = "<redacted>"
 const EXCERPT_BYTES = 512
 const WINDOW = 8 * 1024
 
@@ -56,7 +46,7 @@ const spellings = (secret: string): ReadonlyArray<string> => [
 
 /** `text` with every spelling of `secret` replaced. */
 export const redact = (text: string, secret: string): string =>
-  spellings(secret).reduce((result, spelling) => result.replaceAll(spelling, REDACTED), text)
+  spellings(secret).reduce((result, spelling) => result.replaceAll(spelling, "<redacted>"), text)
 
 /** A quoted text, closed or cut off, and the colon where it is a key. */
 const QUOTED = /"(?:[^"\\]|\\.)*(?:"(\s*:)?|$)/gs

@@ -16,30 +16,17 @@ export interface TransportOptions {
 }
 
 const makeClient = (
-  options: TransportOptions,
+  { caCert, noProxy = "", proxy: proxyUrl }: TransportOptions,
   more: EnvHttpProxyAgent.Options
 ): Effect.Effect<HttpClient.HttpClient, never, Scope.Scope> => {
-  const { caCert } = options
   const ca = caCert === undefined ? {} : { ca: caCert }
   // Given an empty text, undici does not read the variables of the process itself.
-  const proxy = options.proxy === undefined ? "" : Redacted.value(options.proxy)
-  return Effect.map(
-    Effect.acquireRelease(
-      Effect.sync(
-        () =>
-          new EnvHttpProxyAgent({
-            httpProxy: proxy,
-            httpsProxy: proxy,
-            noProxy: options.noProxy ?? "",
-            connect: ca,
-            requestTls: ca,
-            ...more
-          })
-      ),
-      (agent) => Effect.promise(() => agent.destroy())
-    ),
-    makeUndici
-  )
+  const proxy = proxyUrl === undefined ? "" : Redacted.value(proxyUrl)
+  const options = { httpProxy: proxy, httpsProxy: proxy, noProxy, connect: ca, requestTls: ca }
+  return Effect.acquireRelease(
+    Effect.sync(() => new EnvHttpProxyAgent({ ...options, ...more })),
+    (agent) => Effect.promise(() => agent.destroy())
+  ).pipe(Effect.map(makeUndici))
 }
 
 const LOST = new Set(["ECONNRESET", "EPIPE", "UND_ERR_SOCKET"])
