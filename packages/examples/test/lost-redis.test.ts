@@ -34,8 +34,9 @@ it.effect("the worker continues without Redis and catches up when it is back", (
       // The view is old by now, and a worker can check that.
       expect((yield* Effect.flip(discovery.requireFresh("5 seconds")))._tag).toBe("StaleTenantView")
 
-      // Redis is back: a list closes the gap, and the worker follows it.
+      // Redis is back: within 2 seconds (`resubscribeJitter`) a list closes the gap.
       yield* events.subscribed
+      yield* TestClock.adjust("2 seconds")
       yield* until(open, (ids) => sorted(ids) === "acme initech")
       yield* until(discovery.status, ({ mode }) => mode === "Live")
       // No work was restarted.
@@ -60,6 +61,7 @@ it.effect("the worker continues without Redis and the tenant manager", () =>
       // Relists keep their minimum distance, however soon Redis is back.
       yield* TestClock.adjust("1 second")
       yield* events.subscribed
+      yield* TestClock.adjust("2 seconds")
       yield* until(discovery.status, ({ lastError }) => lastError?._tag === "ListFailed")
       expect((yield* discovery.status.get).mode).toBe("Resyncing")
       expect(sorted(yield* open.get)).toBe("acme globex")

@@ -9,20 +9,16 @@ export class InvalidTenantId extends Data.TaggedError("InvalidTenantId")<{
   readonly message: string
 }> {}
 
-/** For a `Tenant` or a `TenantId`, which are canonical. */
-function provide(
-  tenant: Tenant | TenantId
-): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, Exclude<R, CurrentTenant>>
-/** For a text in any valid spelling; fails with `InvalidTenantId` for an invalid one. */
-function provide(
-  tenant: Tenant | string
-): <A, E, R>(
+type Provide<Failure> = <A, E, R>(
   self: Effect.Effect<A, E, R>
-) => Effect.Effect<A, E | InvalidTenantId, Exclude<R, CurrentTenant>>
-function provide(tenant: Tenant | string) {
-  return <A, E, R>(
-    self: Effect.Effect<A, E, R>
-  ): Effect.Effect<A, E | InvalidTenantId, Exclude<R, CurrentTenant>> =>
+) => Effect.Effect<A, E | Failure, Exclude<R, CurrentTenant>>
+
+/** For a `Tenant` or a `TenantId`, which are canonical. */
+function provide(tenant: Tenant | TenantId): Provide<never>
+/** For a text in any valid spelling; fails with `InvalidTenantId` for an invalid one. */
+function provide(tenant: Tenant | string): Provide<InvalidTenantId>
+function provide(tenant: Tenant | string): Provide<InvalidTenantId> {
+  return (self) =>
     Effect.flatMap(resolve(tenant), (tenant) =>
       self.pipe(
         Effect.provideService(CurrentTenant, tenant),

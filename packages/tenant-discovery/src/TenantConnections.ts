@@ -5,17 +5,17 @@
 import {
   type ConfigError,
   Context,
-  Duration,
+  type Duration,
   Effect,
   Layer,
-  Schema,
   type Scope,
   type Stream
 } from "effect"
 import type { Connections } from "./internal/connections/accessors.js"
-import { ConnectionSettings } from "./internal/connections/connectionSchema.js"
+import { ConnectionOptions } from "./internal/connections/connectionOptions.js"
+import type { ConnectionSettings } from "./internal/connections/connectionSchema.js"
 import { type ConnectionsChange, make } from "./internal/connections/loader.js"
-import { decodeOptions, duration, withDefault } from "./internal/options.js"
+import { decodeOptions } from "./internal/options.js"
 import type { TenantId } from "./Tenant.js"
 import type { TenantDiscovery } from "./TenantDiscovery.js"
 import * as TenantDiscoveryConfig from "./TenantDiscoveryConfig.js"
@@ -30,6 +30,7 @@ export {
   type Isolation,
   TenantConnectionNotConfigured
 } from "./internal/connections/accessors.js"
+export { tenantConnectionsDefaults } from "./internal/connections/connectionOptions.js"
 export {
   ConnectionSettings,
   KafkaSettings,
@@ -67,29 +68,10 @@ export interface TenantConnectionsOptions {
   readonly connectionSettings?: ConnectionSettings | undefined
 }
 
-/** The defaults of {@link TenantConnectionsOptions}. */
-export const tenantConnectionsDefaults = {
-  ttl: Duration.minutes(2),
-  staleFor: Duration.hours(12),
-  staleWhileError: true,
-  checkInterval: Duration.seconds(30),
-  failureTtl: Duration.seconds(1),
-  rotationJitter: Duration.seconds(5),
-  inUseFor: Duration.minutes(5)
-} as const
-
-const defaults = tenantConnectionsDefaults
-
-const Options = Schema.Struct({
-  ttl: withDefault(duration(), Duration.toMillis(defaults.ttl)),
-  staleFor: withDefault(duration({ infinity: true }), Duration.toMillis(defaults.staleFor)),
-  staleWhileError: withDefault(Schema.Boolean, defaults.staleWhileError),
-  checkInterval: withDefault(duration({ zero: true }), Duration.toMillis(defaults.checkInterval)),
-  failureTtl: withDefault(duration(), Duration.toMillis(defaults.failureTtl)),
-  rotationJitter: withDefault(duration(), Duration.toMillis(defaults.rotationJitter)),
-  inUseFor: withDefault(duration(), Duration.toMillis(defaults.inUseFor)),
-  connectionSettings: Schema.optional(Schema.typeSchema(ConnectionSettings))
-})
+const variables = {
+  ttl: TenantDiscoveryConfig.connectionsCacheTtl,
+  checkInterval: TenantDiscoveryConfig.connectionsCheckInterval
+}
 
 export class TenantConnections extends Context.Tag("tenant-discovery/TenantConnections")<
   TenantConnections,
@@ -126,18 +108,9 @@ export class TenantConnections extends Context.Tag("tenant-discovery/TenantConne
   static layer(
     options?: TenantConnectionsOptions
   ): Layer.Layer<TenantConnections, never, TenantDiscovery | TenantManager> {
-    const { connectionSettings, staleWhileError, ...decoded } = decodeOptions(
-      "TenantConnections.layer",
-      Options,
-      options
-    )
     return Layer.scoped(
       TenantConnections,
-      make({
-        ...decoded,
-        staleFor: staleWhileError ? decoded.staleFor : 0,
-        defaults: connectionSettings
-      })
+      make(decodeOptions("TenantConnections.layer", ConnectionOptions, options))
     )
   }
 
@@ -149,8 +122,12 @@ export class TenantConnections extends Context.Tag("tenant-discovery/TenantConne
     options?: TenantConnectionsOptions
   ): Layer.Layer<TenantConnections, ConfigError.ConfigError, TenantDiscovery | TenantManager> {
     return Layer.unwrapEffect(
-      Effect.map(TenantDiscoveryConfig.connectionsCacheTtl, (ttl) =>
-        TenantConnections.layer({ ...options, ttl: options?.ttl ?? ttl })
+      Effect.map(Effect.all(variables), ({ checkInterval, ttl }) =>
+        TenantConnections.layer({
+          ...options,
+          ttl: options?.ttl ?? ttl,
+          checkInterval: options?.checkInterval ?? checkInterval
+        })
       )
     )
   }

@@ -125,7 +125,8 @@ export interface TenantLayersClass<Self, Id extends string, A, E, R> extends Con
   /**
    * Runs an effect with the tenant's resource. When a grace ends, the effect is interrupted
    * and this fails: with `TenantNotActive` after a removal, `TenantResourceReplaced` after a
-   * rotation, `TenantLayersClosed` at close. In an uninterruptible region the effect runs to
+   * rotation, `TenantLayersClosed` at close. Inside the run of a `TenantWorker`, a rotation
+   * interrupts the run in place of this error; the worker starts it again and counts no failure. In an uninterruptible region the effect runs to
    * its end, and the resource closes `closeTimeout` after the grace.
    */
   readonly provide: (
@@ -139,6 +140,11 @@ export interface TenantLayersClass<Self, Id extends string, A, E, R> extends Con
   ) => Effect.Effect<B, E | E2 | TenantLayerError, Self | CurrentTenant | Exclude<R2, A>>
   /** Replaces the tenant's resource, as a rotation does. */
   readonly invalidate: (id: TenantId) => Effect.Effect<void, never, Self>
+}
+
+const variables = {
+  maxTenants: TenantDiscoveryConfig.maxTenantPools,
+  idleTimeout: TenantDiscoveryConfig.idleTimeout
 }
 
 /**
@@ -169,7 +175,7 @@ export const Service =
       Self,
       TenantLayers<A, E>
     >()
-    poolSettings(id, own)
+    poolSettings(id, [own])
 
     const layerOf = (settings: PoolSettings) => Layer.scoped(Tag, make(settings, { lookup, apply }))
     const isolated = new Set(isolate.map(({ key }) => key))
@@ -182,30 +188,25 @@ export const Service =
         ? []
         : [...isolated].filter((key) => context.unsafeMap.has(key))
 
-    const built = (
-      tenant: TenantId
-    ): Effect.Effect<Context.Context<A>, E | TenantLayerError, Self | Scope.Scope> =>
-      Effect.withFiberRuntime((fiber) =>
-        Effect.gen(function* () {
-          const pool = yield* Tag
-          const { revoke = Effect.asVoid(Fiber.interruptFork(fiber)) } = yield* ResourceHolder
-          const { context, resource } = yield* pool.acquire(tenant, { revoke: () => revoke })
-          const [service] = foreign(yield* Effect.context<never>(), resource)
-          if (service !== undefined)
-            return yield* new TenantNotIsolated({ tenantId: tenant, service })
-          return marked(context, resource)
-        })
+    /** The run that the resource is held by, where there is one, else the fiber that asks. */
+    const built = (tenant: TenantId) =>
+      Effect.withFiberRuntime<Context.Context<A>, E | TenantLayerError, Self | Scope.Scope>(
+        (fiber) =>
+          Effect.gen(function* () {
+            const { revoke = Effect.asVoid(Fiber.interruptFork(fiber)) } = yield* ResourceHolder
+            const { context, resource } = yield* (yield* Tag).acquire(tenant, () => revoke)
+            const [service] = foreign(yield* Effect.context<never>(), resource)
+            return service === undefined
+              ? marked(context, resource)
+              : yield* new TenantNotIsolated({ tenantId: tenant, service })
+          })
       )
 
-    const revokedError = (tenant: TenantId, reason: RevokeReason): TenantLayerError => {
-      switch (reason) {
-        case "Removed":
-          return new TenantNotActive({ tenantId: tenant })
-        case "Replaced":
-          return new TenantResourceReplaced({ tenantId: tenant })
-        case "Closed":
-          return new TenantLayersClosed({ pool: id })
-      }
+    const revokedError = (tenantId: TenantId, reason: RevokeReason): TenantLayerError => {
+      if (reason === "Closed") return new TenantLayersClosed({ pool: id })
+      return reason === "Removed"
+        ? new TenantNotActive({ tenantId })
+        : new TenantResourceReplaced({ tenantId })
     }
 
     /** The work has a fiber of its own, which is interrupted when the resource is to close. */
@@ -214,27 +215,29 @@ export const Service =
       <B, E2, R2>(self: Effect.Effect<B, E2, R2>) => {
         const withResource = ({ context, resource }: Acquired<A>) =>
           Effect.mapInputContext(self, (outer: Context.Context<Exclude<R2, A>>) => {
-            const cut = foreign(outer, resource)
-            const kept = [...outer.unsafeMap].filter(([key]) => !cut.includes(key))
-            return Context.unsafeMake<R2>(
-              new Map([...kept, ...marked(context, resource).unsafeMap])
-            )
+            const services = new Map(outer.unsafeMap)
+            for (const key of foreign(outer, resource)) services.delete(key)
+            for (const [key, service] of marked(context, resource).unsafeMap) {
+              services.set(key, service)
+            }
+            return Context.unsafeMake<R2>(services)
           })
-        const run = (scope: Scope.Scope) =>
+        // The work does not see this scope: what it acquires belongs to the scope of its caller.
+        return Effect.scopedWith((scope) =>
           Effect.uninterruptibleMask((restore) =>
             Effect.gen(function* () {
               const pool = yield* Tag
+              const holder = yield* ResourceHolder
               let revoked: RevokeReason | undefined
               let work: Fiber.RuntimeFiber<B, E2> | undefined
-              const acquired = yield* pool
-                .acquire(tenant, {
-                  revoke: (reason) =>
-                    Effect.suspend(() => {
-                      revoked = reason
-                      return work === undefined ? Effect.void : Fiber.interruptFork(work)
-                    })
+              const revoke = (reason: RevokeReason) =>
+                Effect.suspend(() => {
+                  // The worker interrupts its run and starts it again, which is no failure.
+                  if (reason === "Replaced" && holder.revoke !== undefined) return holder.revoke
+                  revoked = reason
+                  return work === undefined ? Effect.void : Fiber.interruptFork(work)
                 })
-                .pipe(Scope.extend(scope), restore)
+              const acquired = yield* restore(Scope.extend(pool.acquire(tenant, revoke), scope))
               const running = yield* Effect.fork(restore(withResource(acquired)))
               work = running
               if (revoked !== undefined) yield* Fiber.interruptFork(running)
@@ -247,33 +250,20 @@ export const Service =
                 : yield* exit
             })
           )
-        // The work does not see this scope: what it acquires belongs to the scope of its caller.
-        return Effect.acquireUseRelease(Scope.make(), run, Scope.close)
+        )
       }
 
     return Object.assign(Tag, {
-      layer: (given?: TenantLayersOptions) => layerOf(poolSettings(id, own, given)),
-      layerConfig: (given?: TenantLayersOptions) =>
-        Layer.unwrapEffect(
-          Effect.map(
-            Effect.all([TenantDiscoveryConfig.maxTenantPools, TenantDiscoveryConfig.idleTimeout]),
-            ([maxTenants, idleTimeout]) => {
-              const limit = given?.maxTenants ?? own.maxTenants
-              return layerOf(
-                poolSettings(
-                  id,
-                  own,
-                  {
-                    ...given,
-                    maxTenants: limit ?? maxTenants,
-                    idleTimeout: given?.idleTimeout ?? own.idleTimeout ?? idleTimeout
-                  },
-                  limit === undefined ? "MULTI_TENANT_MAX_TENANT_POOLS" : undefined
-                )
-              )
-            }
+      layer: (given?: TenantLayersOptions) => layerOf(poolSettings(id, [own, given])),
+      layerConfig: (given?: TenantLayersOptions) => {
+        const isRead = (given?.maxTenants ?? own.maxTenants) === undefined
+        const limitName = isRead ? "MULTI_TENANT_MAX_TENANT_POOLS" : undefined
+        return Layer.unwrapEffect(
+          Effect.map(Effect.all(variables), (read) =>
+            layerOf(poolSettings(id, [read, own, given], limitName))
           )
-        ),
+        )
+      },
       get: (tenant: TenantId) => Layer.scopedContext(built(tenant)),
       current: Layer.scopedContext(Effect.flatMap(CurrentTenant, (tenant) => built(tenant.id))),
       provide,

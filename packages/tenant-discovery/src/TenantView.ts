@@ -130,6 +130,6 @@ export class TenantView {
    *   [view, TenantView.diff(seen, view)])
    */
   static diff(from: TenantView, to: TenantView): ReadonlyArray<TenantChange> {
-    return diff(from, to)
+    return from.log === to.log ? [] : diff(from, to)
   }
 }

@@ -99,6 +99,10 @@ export const parsed = <A, I>(
 export const withDefault = <A, I>(schema: Schema.Schema<A, I>, value: A) =>
   Schema.optionalWith(schema, { default: () => value })
 
+/** A `DurationInput` that may be left out, decoded to milliseconds. */
+export const durationOr = (value: Duration.Duration, allow?: Parameters<typeof duration>[0]) =>
+  withDefault(duration(allow), Duration.toMillis(value))
+
 /**
  * The decoded options.
  *

@@ -12,7 +12,7 @@ import { TenantDiscovery } from "../TenantDiscovery.js"
 import type { ConnectionsReason, TenantEventType } from "../TenantEvent.js"
 import { type TenantManagerError, TenantManagerUnavailable } from "../TenantManagerError.js"
 import { type DiscoveryMode, TenantView } from "../TenantView.js"
-import { type TenantInput, tenantOf, tenantsOf } from "./tenants.js"
+import { type TenantInput, tenantOf, tenantsOf } from "./tenantInput.js"
 import { outage } from "./TestTenantManager.js"
 
 /** The types of the events that remove a tenant. */

@@ -21,7 +21,7 @@ import {
   type TenantManagerError,
   TenantManagerUnavailable
 } from "../TenantManagerError.js"
-import { type TenantInput, tenantOf, tenantsOf } from "./tenants.js"
+import { type TenantInput, tenantOf, tenantsOf } from "./tenantInput.js"
 
 export interface TestTenantManagerOptions {
   /** Default `test-service`. */

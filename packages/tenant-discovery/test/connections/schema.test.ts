@@ -70,7 +70,7 @@ const acme = TenantId.make("acme")
 
 const connectionsOf = (body: unknown, defaults?: ConnectionSettings) =>
   Effect.map(decodeSettings(body), (settings) =>
-    makeConnections({ tenantId: acme, settings, revision: 1, loadedAt: 0, stale: false, defaults })
+    makeConnections({ tenantId: acme, settings, revision: 1, loadedAt: 0, stale: false }, defaults)
   )
 
 describe("decoding", () => {
@@ -138,75 +138,54 @@ describe("decoding", () => {
     })
   )
 
-  const bad = (kind: object) => ({
+  const inModule = (kind: object, module = "onboarding") => ({
     id: "x",
-    databases: { onboarding: kind, billing: { postgresql } }
+    databases: { [module]: kind, billing: { postgresql } }
   })
-  const parts: ReadonlyArray<
-    readonly [
-      what: string,
-      body: unknown,
-      kind: "postgresql" | "kafka" | "rabbitmq",
-      module: string,
-      message: string
-    ]
-  > = [
+  const withBrokers = (brokers: unknown) => ({
+    id: "x",
+    streaming: { onboarding: { kafka: { brokers } } }
+  })
+  /** What is bad, the body, and the message: its place names the module and the kind. */
+  const parts: ReadonlyArray<readonly [what: string, body: unknown, message: string]> = [
     [
       "text for a port",
-      bad({ postgresql: { ...postgresql, port: SECRET } }),
-      "postgresql",
-      "onboarding",
+      inModule({ postgresql: { ...postgresql, port: SECRET } }),
       "databases.onboarding.postgresql.port: expected a number"
     ],
     [
       "port 0",
-      bad({ postgresql: { ...postgresql, port: 0 } }),
-      "postgresql",
-      "onboarding",
+      inModule({ postgresql: { ...postgresql, port: 0 } }),
       "databases.onboarding.postgresql.port: expected a number between 1 and 65535"
     ],
     [
       "an object for a password",
-      {
-        id: "x",
-        databases: { "my module": { postgresql: { ...postgresql, password: { SECRET } } } }
-      },
-      "postgresql",
-      "my module",
+      inModule({ postgresql: { ...postgresql, password: { SECRET } } }, "my module"),
       'databases["my module"].postgresql.password: expected text'
     ],
     [
       "no host",
-      bad({ postgresql: { ...credentials, database: "d" } }),
-      "postgresql",
-      "onboarding",
+      inModule({ postgresql: { ...credentials, database: "d" } }),
       "databases.onboarding.postgresql.host: missing"
     ],
     [
       "an empty RabbitMQ host",
       { id: "x", messaging: { rabbitmq: { host: "own" } }, rabbitmq: { onboarding: { host: "" } } },
-      "rabbitmq",
-      "onboarding",
       "rabbitmq.onboarding.host: expected a non empty string"
     ],
-    [
-      "null for brokers",
-      { id: "x", streaming: { onboarding: { kafka: { brokers: null } } } },
-      "kafka",
-      "onboarding",
-      "streaming.onboarding.kafka.brokers: missing"
-    ],
+    ["null for brokers", withBrokers(null), "streaming.onboarding.kafka.brokers: missing"],
     [
       "a number among the brokers",
-      { id: "x", streaming: { onboarding: { kafka: { brokers: ["a", 1] } } } },
-      "kafka",
-      "onboarding",
+      withBrokers(["a", 1]),
       "streaming.onboarding.kafka.brokers[1]: expected text"
     ]
   ]
 
-  it.effect.each(parts)("%s is the error of that part alone", ([, body, kind, module, message]) =>
+  it.effect.each(parts)("%s is the error of that part alone", ([, body, message]) =>
     Effect.gen(function* () {
+      const kinds = ["postgresql", "rabbitmq", "kafka"] as const
+      const kind = kinds.find((each) => message.includes(each)) ?? "mongodb"
+      const module = message.includes("my module") ? "my module" : "onboarding"
       const connections = yield* connectionsOf(body)
       const found: Either.Either<unknown, TenantConnectionNotConfigured> = connections[kind](module)
       const error = yield* Effect.flip(found)

@@ -107,12 +107,10 @@ describe("TenantView.diff", () => {
     // A list adds more tenants than the log keeps: it has nothing to do with connections.
     expect(connections(onboarded)).toEqual([])
     const rotated = applyDirectives(onboarded, [rotate(TenantId.make("b"))])
-    expect(connections(rotated)).toEqual(["b CredentialsRotated"])
-    // The log drops the rotation: any tenant that stayed may be the one.
-    const far = list(rotated, start.tenants)
-    expect(connections(far)).toEqual(["a", "b", "c"].map((id) => `${id} CacheInvalidated`))
-    const reader = list(rotated, [...start.tenants, named("z", "Z")])
-    expect(TenantView.diff(reader, reader)).toEqual([])
+    // The log does not reach back to the reader: any tenant that stayed may be the one.
+    const outdated = ["a", "b", "c"].map((id) => `${id} CacheInvalidated`)
+    expect(connections(rotated)).toEqual(outdated)
+    expect(connections(list(rotated, start.tenants))).toEqual(outdated)
   })
 
   it("of views of two discoveries compares the tenants", () => {

@@ -270,28 +270,25 @@ describe("a clock", () => {
     expect(yield* manager.calls).toBeGreaterThan(8)
   })
 
-  overEdges(none)(
-    "whose wall time jumps back or forth changes no wait and no age",
-    function* ({ manager }) {
-      let offset = 0
-      const jumping = yield* clockWith((clock) => ({
-        unsafeCurrentTimeMillis: () => clock.unsafeCurrentTimeMillis() + offset,
-        currentTimeMillis: Effect.map(clock.currentTimeMillis, (millis) => millis + offset)
-      }))
-      const context = yield* Effect.withClock(Layer.build(discovery()), jumping)
-      const { requireFresh } = Context.get(context, TenantDiscovery)
-      yield* manager.fail()
-      for (const jump of [-3_600_000, 7_200_000]) {
-        offset += jump
-        yield* TestClock.adjust(Duration.seconds(20))
-      }
-      yield* requireFresh(Duration.seconds(40))
-      yield* Effect.flip(requireFresh(Duration.seconds(39)))
-      yield* manager.recover
-      yield* TestClock.adjust(Duration.minutes(2))
-      yield* requireFresh(Duration.seconds(72))
+  overEdges(none)("whose wall time jumps changes no wait and no age", function* ({ manager }) {
+    let offset = 0
+    const jumping = yield* clockWith((clock) => ({
+      unsafeCurrentTimeMillis: () => clock.unsafeCurrentTimeMillis() + offset,
+      currentTimeMillis: Effect.map(clock.currentTimeMillis, (millis) => millis + offset)
+    }))
+    const context = yield* Effect.withClock(Layer.build(discovery()), jumping)
+    const { requireFresh } = Context.get(context, TenantDiscovery)
+    yield* manager.fail()
+    for (const jump of [-3_600_000, 7_200_000]) {
+      offset += jump
+      yield* TestClock.adjust(Duration.seconds(20))
     }
-  )
+    yield* requireFresh(Duration.seconds(40))
+    yield* Effect.flip(requireFresh(Duration.seconds(39)))
+    yield* manager.recover
+    yield* TestClock.adjust(Duration.minutes(2))
+    yield* requireFresh(Duration.seconds(72))
+  })
 })
 
 describe("spans", () => {

@@ -4,6 +4,7 @@ import { TenantDiscovery } from "../../src/index.js"
 import { TestEvent, TestTenantEvents, TestTenantManager } from "../../src/testing.js"
 import {
   SERVICE,
+  type WorldOptions,
   edges,
   settle,
   debounced,
@@ -18,76 +19,48 @@ import {
 } from "./harness.js"
 
 describe("law 4: every gap is closed", () => {
-  over(two)(
-    "relists after a reconnect and publishes the difference as changes",
-    function* ({ events, manager }) {
-      const changes = yield* recordChanges
-      yield* debounced
-      yield* events.lose()
-      expect(yield* mode).toBe("BootstrapOnly")
-      yield* manager.set(["b", "c"])
-      yield* events.send(TestEvent.associated("c", SERVICE), TestEvent.suspended("a", SERVICE))
-      expect(yield* active).toEqual(ids("a", "b"))
-      yield* events.subscribed
-      expect(yield* active).toEqual(ids("b", "c"))
-      expect(yield* mode).toBe("Live")
-      expect([...changes].sort()).toEqual(["+c", "-a Listing"])
-      expect(yield* manager.calls).toBe(2)
-    }
-  )
+  over(two)("publishes the difference after a reconnect", function* ({ events, manager }) {
+    const changes = yield* recordChanges
+    yield* debounced
+    yield* events.lose()
+    expect(yield* mode).toBe("BootstrapOnly")
+    yield* manager.set(["b", "c"])
+    yield* events.send(TestEvent.associated("c", SERVICE), TestEvent.suspended("a", SERVICE))
+    expect(yield* active).toEqual(ids("a", "b"))
+    yield* events.subscribed
+    expect(yield* active).toEqual(ids("b", "c"))
+    expect(yield* mode).toBe("Live")
+    expect([...changes].sort()).toEqual(["+c", "-a Listing"])
+    expect(yield* manager.calls).toBe(2)
+  })
 
-  scenario(
-    "stays Resyncing when the list began before the subscription",
-    function* ({ events, manager }) {
-      yield* debounced
-      yield* events.lose()
-      const early = yield* refreshHeld
-      const late = yield* manager.hold()
-      yield* events.subscribed
-      expect(yield* mode).toBe("Resyncing")
-      yield* early.finish
-      expect(yield* mode).toBe("Resyncing")
-      yield* debounced
-      yield* late.asked
-      yield* late.release
-      expect(yield* mode).toBe("Live")
-    }
-  )
+  scenario("logs a loss once and its recovery once", function* ({ events, log }) {
+    yield* debounced
+    yield* events.lose({ _tag: "HeartbeatTimedOut", message: "no answer within 5 s" })
+    yield* events.lose({ _tag: "ConnectFailed", message: "refused" })
+    yield* events.subscribed
+    expect(log.at("WARN")).toEqual([
+      {
+        level: "WARN",
+        message: "subscription lost: no answer within 5 s; relisting and retrying",
+        fields: { service: SERVICE, cause: "HeartbeatTimedOut" }
+      }
+    ])
+    expect(log.messages("INFO").at(-1)).toBe("following tenant events")
+  })
+})
 
-  scenario(
-    "does not become Live when the subscription is lost during its list",
-    function* ({ events, manager }) {
-      yield* debounced
-      yield* events.lose()
-      const held = yield* manager.hold()
-      yield* events.subscribed
-      yield* held.asked
-      yield* events.lose()
-      yield* settle
-      yield* held.release
-      expect(yield* mode).toBe("BootstrapOnly")
-    }
-  )
-
-  scenario(
-    "logs one warning for a loss and one line for the recovery",
-    function* ({ events, log }) {
-      yield* debounced
-      yield* events.lose({ _tag: "HeartbeatTimedOut", message: "no answer within 5 s" })
-      yield* events.lose({ _tag: "ConnectFailed", message: "refused" })
-      yield* settle
-      yield* events.subscribed
-      yield* settle
-      expect(log.at("WARN")).toEqual([
-        {
-          level: "WARN",
-          message: "subscription lost: no answer within 5 s; relisting and retrying",
-          fields: { service: SERVICE, cause: "HeartbeatTimedOut" }
-        }
-      ])
-      expect(log.messages("INFO").at(-1)).toBe("following tenant events")
-    }
-  )
+describe("law 6: events during a list", () => {
+  const keptAndOld: WorldOptions = { tenants: ["kept", "old"] }
+  over(keptAndOld)("apply at once, and the list reverts none", function* ({ events }) {
+    const changes = yield* recordChanges
+    const held = yield* refreshHeld
+    yield* events.send(TestEvent.associated("new", SERVICE), TestEvent.suspended("old", SERVICE))
+    expect(yield* active).toEqual(ids("kept", "new"))
+    yield* held.finish
+    expect(yield* active).toEqual(ids("kept", "new"))
+    expect(changes).toEqual(["+new", "-old tenant.service.suspended"])
+  })
 })
 
 describe("resubscribeJitter", () => {

@@ -1,6 +1,7 @@
 /** The real discovery over the doubles of its two edges, and helpers of its tests. */
 import { it } from "@effect/vitest"
 import {
+  Duration,
   Effect,
   Fiber,
   HashMap,
@@ -47,10 +48,10 @@ export interface WorldOptions {
   readonly reducer?: Reducer
 }
 
-/** The edges alone. */
+/** The edges alone; heartbeats arrive only where a test sends them. */
 export const edges = (options: WorldOptions = {}) =>
   Layer.mergeAll(
-    TestTenantEvents.layer(options.events),
+    TestTenantEvents.layer({ heartbeatInterval: Duration.infinity, ...options.events }),
     TestTenantManager.layer({
       service: options.service ?? SERVICE,
       tenants: options.tenants ?? []
@@ -207,7 +208,7 @@ export const none: WorldOptions = {}
 export const two: WorldOptions = { tenants: ["a", "b"] }
 
 interface EdgeTools {
-  /** Of a discovery: each control waits until every fiber waits for something. */
+  /** Each control waits until every fiber waits for something. */
   readonly events: TestTenantEvents["Type"]
   readonly manager: TestTenantManager["Type"]
   readonly log: ReturnType<typeof logged>
@@ -229,42 +230,43 @@ type Body<Given, R> = (
 
 export type ScenarioBody = Body<Tools, TenantDiscovery | Edges>
 
+const makeTools = (log: EdgeTools["log"]) =>
+  Effect.gen(function* () {
+    const events = yield* TestTenantEvents
+    const settled: TestTenantEvents["Type"] = {
+      ...events,
+      subscribed: Effect.zipLeft(events.subscribed, settle),
+      send: (...messages) => Effect.zipLeft(events.send(...messages), settle),
+      lose: (cause) => Effect.zipLeft(events.lose(cause), settle),
+      alive: Effect.zipLeft(events.alive, settle),
+      aliveSentAt: (sentAt) => Effect.zipLeft(events.aliveSentAt(sentAt), settle)
+    }
+    return { events: settled, manager: yield* TestTenantManager, log }
+  })
+
 /** Declares a test over the doubles alone, with a log that is kept. */
 export const overEdges =
   (options: WorldOptions) =>
-  (name: string, body: Body<EdgeTools, Edges>): void => {
+  (name: string, body: Body<EdgeTools, Edges>): void =>
     it.scoped(name, () => {
       const log = logged()
-      return Effect.gen(function* () {
-        const events = yield* TestTenantEvents
-        const manager = yield* TestTenantManager
-        yield* Effect.gen(() => body({ events, manager, log }))
-      }).pipe(Effect.provide(edges(options)), Effect.provide(log.layer))
+      return Effect.flatMap(makeTools(log), (tools) => Effect.gen(() => body(tools))).pipe(
+        Effect.provide(edges(options)),
+        Effect.provide(log.layer)
+      )
     })
-  }
 
 /** Declares a test of the discovery over the doubles, with a log that is kept. */
 export const over =
   (options: WorldOptions) =>
-  (name: string, body: ScenarioBody): void => {
+  (name: string, body: ScenarioBody): void =>
     it.scoped(name, () => {
       const log = logged()
       return Effect.gen(function* () {
-        const events = yield* TestTenantEvents
-        const settled: TestTenantEvents["Type"] = {
-          ...events,
-          subscribed: Effect.zipLeft(events.subscribed, settle),
-          send: (...messages) => Effect.zipLeft(events.send(...messages), settle),
-          lose: (cause) => Effect.zipLeft(events.lose(cause), settle),
-          alive: Effect.zipLeft(events.alive, settle),
-          aliveSentAt: (sentAt) => Effect.zipLeft(events.aliveSentAt(sentAt), settle)
-        }
-        const manager = yield* TestTenantManager
-        const discovery = yield* TenantDiscovery
-        yield* Effect.gen(() => body({ events: settled, manager, discovery, log }))
+        const tools = { ...(yield* makeTools(log)), discovery: yield* TenantDiscovery }
+        yield* Effect.gen(() => body(tools))
       }).pipe(Effect.provide(world(options)), Effect.provide(log.layer))
     })
-  }
 
 /** The same with the active tenant `a`. */
 export const scenario = over({ tenants: ["a"] })

@@ -7,12 +7,10 @@ import {
   edges,
   discovery,
   world,
-  settle,
   refresh,
   status,
   ids,
   active,
-  mode,
   recordChanges,
   refreshHeld,
   logged,
@@ -22,31 +20,28 @@ import {
 } from "./harness.js"
 
 describe("law 8: a failed relist changes only the status and the age", () => {
-  scenario(
-    "keeps the tenants, sets lastError, and logs the failure and the recovery once",
-    function* ({ manager, log }) {
-      const changes = yield* recordChanges
-      const error = outage(500)
-      yield* manager.fail(error)
-      expect(yield* Effect.flip(refresh)).toBe(error)
-      yield* TestClock.adjust(Duration.minutes(2))
-      expect(yield* manager.calls).toBeGreaterThan(4)
-      expect(yield* active).toEqual(ids("a"))
-      expect(yield* status).toMatchObject({
-        mode: "Live",
-        lastListedAt: 0,
-        lastError: { _tag: "ListFailed", error }
-      })
-      yield* manager.recover
-      yield* TestClock.adjust(Duration.seconds(30))
-      expect(changes).toEqual([])
-      expect(log.at("WARN").map((line) => line.fields)).toEqual([
-        { service: SERVICE, error: "TenantManagerUnavailable" }
-      ])
-      const recovered = log.messages("INFO").filter((text) => /lists tenants again/.test(text))
-      expect(recovered.length).toBe(1)
-    }
-  )
+  scenario("logs the failure and the recovery once", function* ({ manager, log }) {
+    const changes = yield* recordChanges
+    const error = outage(500)
+    yield* manager.fail(error)
+    expect(yield* Effect.flip(refresh)).toBe(error)
+    yield* TestClock.adjust(Duration.minutes(2))
+    expect(yield* manager.calls).toBeGreaterThan(4)
+    expect(yield* active).toEqual(ids("a"))
+    expect(yield* status).toMatchObject({
+      mode: "Live",
+      lastListedAt: 0,
+      lastError: { _tag: "ListFailed", error }
+    })
+    yield* manager.recover
+    yield* TestClock.adjust(Duration.seconds(30))
+    expect(changes).toEqual([])
+    expect(log.at("WARN").map((line) => line.fields)).toEqual([
+      { service: SERVICE, error: "TenantManagerUnavailable" }
+    ])
+    const recovered = log.messages("INFO").filter((text) => /lists tenants again/.test(text))
+    expect(recovered.length).toBe(1)
+  })
 
   scenario("backs off with full jitter from 500 ms to 30 s", function* ({ manager }) {
     yield* manager.fail()
@@ -63,29 +58,26 @@ describe("law 8: a failed relist changes only the status and the age", () => {
     expect(yield* manager.mostUnderWay).toBe(1)
   })
 
-  scenario(
-    "runs one list at a time; a refresh during a list gets the next one",
-    function* ({ events, manager }) {
-      const first = yield* refreshHeld
-      const second = yield* Effect.fork(refresh)
-      const third = yield* Effect.fork(refresh)
-      yield* events.lose()
-      yield* events.subscribed
-      yield* TestClock.adjust(Duration.minutes(5))
-      expect(yield* manager.calls).toBe(2)
-      yield* manager.add("b")
-      const next = yield* manager.hold()
-      yield* first.finish
-      yield* next.asked
-      expect(yield* second.poll).toMatchObject({ _tag: "None" })
-      yield* next.release
-      yield* Fiber.join(second)
-      yield* Fiber.join(third)
-      expect(yield* active).toEqual(ids("a", "b"))
-      expect(yield* manager.calls).toBe(3)
-      expect(yield* manager.mostUnderWay).toBe(1)
-    }
-  )
+  scenario("gives a refresh during a list the next list", function* ({ events, manager }) {
+    const first = yield* refreshHeld
+    const second = yield* Effect.fork(refresh)
+    const third = yield* Effect.fork(refresh)
+    yield* events.lose()
+    yield* events.subscribed
+    yield* TestClock.adjust(Duration.minutes(5))
+    expect(yield* manager.calls).toBe(2)
+    yield* manager.add("b")
+    const next = yield* manager.hold()
+    yield* first.finish
+    yield* next.asked
+    expect(yield* second.poll).toMatchObject({ _tag: "None" })
+    yield* next.release
+    yield* Fiber.join(second)
+    yield* Fiber.join(third)
+    expect(yield* active).toEqual(ids("a", "b"))
+    expect(yield* manager.calls).toBe(3)
+    expect(yield* manager.mostUnderWay).toBe(1)
+  })
 
   over(none)("shares one list among concurrent refreshes", function* ({ manager }) {
     yield* Effect.all(
@@ -126,24 +118,6 @@ describe("law 8: a failed relist changes only the status and the age", () => {
       yield* Fiber.join(waiting)
       expect(yield* manager.calls).toBe(3)
     }).pipe(Effect.provide(world({ discovery: { relistBackoff: 1 } })))
-  )
-
-  scenario(
-    "stays Resyncing while the list that closes a gap fails",
-    function* ({ events, manager }) {
-      yield* events.lose()
-      yield* settle
-      yield* manager.fail()
-      yield* manager.set(["a", "b"])
-      yield* events.subscribed
-      expect(yield* mode).toBe("Resyncing")
-      yield* TestClock.adjust(Duration.minutes(1))
-      expect(yield* mode).toBe("Resyncing")
-      yield* manager.recover
-      yield* TestClock.adjust(Duration.seconds(30))
-      expect(yield* mode).toBe("Live")
-      expect(yield* active).toEqual(ids("a", "b"))
-    }
   )
 })
 

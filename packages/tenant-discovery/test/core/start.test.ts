@@ -38,39 +38,14 @@ const manual: WorldOptions = { events: { auto: false } }
 const manualOne: WorldOptions = { ...one, ...manual }
 
 describe("law 1: subscribe, then list", () => {
-  overEdges(manual)(
-    "lists only after the subscription is acknowledged",
-    function* ({ events, manager }) {
-      const building = yield* Effect.forkScoped(build)
-      yield* events.awaitSubscription
-      yield* settle
-      expect(yield* manager.calls).toBe(0)
-      yield* events.subscribed
-      yield* Fiber.join(building)
-      expect(yield* manager.calls).toBe(1)
-    }
-  )
-
-  overEdges({ tenants: ["kept", "old"] })(
-    "applies an event that arrives before the first list is answered",
-    function* ({ events, manager }) {
-      const held = yield* manager.hold()
-      const building = yield* Effect.forkScoped(build)
-      yield* held.asked
-      yield* events.send(TestEvent.associated("new", SERVICE), TestEvent.suspended("old", SERVICE))
-      yield* held.release
-      const context = yield* Fiber.join(building)
-      expect(yield* Effect.provide(active, context)).toEqual(ids("kept", "new"))
-      expect(yield* Effect.provide(mode, context)).toBe("Live")
-    }
-  )
-
-  overEdges(manual)("lists at once when the subscription fails", function* ({ events }) {
+  overEdges(manual)("lists after the acknowledgement", function* ({ events, manager }) {
     const building = yield* Effect.forkScoped(build)
     yield* events.awaitSubscription
-    yield* events.lose()
-    const context = yield* Fiber.join(building)
-    expect(yield* Effect.provide(mode, context)).toBe("BootstrapOnly")
+    yield* settle
+    expect(yield* manager.calls).toBe(0)
+    yield* events.subscribed
+    yield* Fiber.join(building)
+    expect(yield* manager.calls).toBe(1)
   })
 })
 
@@ -85,20 +60,17 @@ describe("law 2: fail fast at the start", () => {
     expect(times.at(-1)).toBeLessThanOrEqual(2000)
   })
 
-  overEdges(one)(
-    "lets the list of a retry decide about an event that is older",
-    function* ({ events, manager }) {
-      yield* manager.fail(outage(), 1)
-      const building = yield* Effect.forkScoped(build)
-      yield* manager.awaitCalls(1)
-      yield* settle
-      // The event that reverts this one is lost; the list has the tenant.
-      yield* events.send(TestEvent.suspended("a", SERVICE))
-      yield* TestClock.adjust(Duration.seconds(2))
-      const context = yield* Fiber.join(building)
-      expect(yield* Effect.provide(active, context)).toEqual(ids("a"))
-    }
-  )
+  overEdges(one)("lets a retried list overrule an older event", function* ({ events, manager }) {
+    yield* manager.fail(outage(), 1)
+    const building = yield* Effect.forkScoped(build)
+    yield* manager.awaitCalls(1)
+    yield* settle
+    // The event that reverts this one is lost; the list has the tenant.
+    yield* events.send(TestEvent.suspended("a", SERVICE))
+    yield* TestClock.adjust(Duration.seconds(2))
+    const context = yield* Fiber.join(building)
+    expect(yield* Effect.provide(active, context)).toEqual(ids("a"))
+  })
 
   overEdges(one)("starts when the outage ends within the retries", function* ({ manager }) {
     yield* manager.fail(outage(), 2)
@@ -176,18 +148,6 @@ describe("law 2: fail fast at the start", () => {
     }).pipe(Effect.provide(edges({ tenants: ["a"] })), Effect.provide(log.layer))
   })
 
-  overEdges(none)(
-    "leaves nothing behind when it is interrupted during the list",
-    function* ({ events, manager }) {
-      yield* manager.hang
-      const building = yield* Effect.forkScoped(Effect.scoped(build))
-      yield* manager.awaitCalls(1)
-      yield* Fiber.interrupt(building)
-      expect(yield* events.subscriptions).toBe(0)
-      expect(yield* manager.underWay).toBe(0)
-    }
-  )
-
   over(none)("starts Live without a tenant when the list is empty", function* () {
     expect(yield* active).toEqual([])
     expect(yield* mode).toBe("Live")
@@ -195,49 +155,43 @@ describe("law 2: fail fast at the start", () => {
 })
 
 describe("law 3: an unreachable Redis does not fail the layer", () => {
-  overEdges(manualOne)(
-    "waits 5 s for the subscription, then starts as BootstrapOnly with one warning",
-    function* ({ events, manager, log }) {
-      const building = yield* Effect.forkScoped(build)
-      yield* events.awaitSubscription
-      yield* TestClock.adjust(Duration.millis(4999))
-      expect(yield* manager.calls).toBe(0)
-      yield* TestClock.adjust(Duration.millis(1))
-      const context = yield* Fiber.join(building)
-      expect(yield* Effect.provide(active, context)).toEqual(ids("a"))
-      expect(yield* Effect.provide(mode, context)).toBe("BootstrapOnly")
-      expect(log.at("WARN")).toEqual([
-        {
-          level: "WARN",
-          message: expect.stringMatching(/^running without events \(BootstrapOnly\): /),
-          fields: { service: SERVICE }
-        }
-      ])
-    }
-  )
+  overEdges(manualOne)("starts as BootstrapOnly after 5 s", function* ({ events, manager, log }) {
+    const building = yield* Effect.forkScoped(build)
+    yield* events.awaitSubscription
+    yield* TestClock.adjust(Duration.millis(4999))
+    expect(yield* manager.calls).toBe(0)
+    yield* TestClock.adjust(Duration.millis(1))
+    const context = yield* Fiber.join(building)
+    expect(yield* Effect.provide(active, context)).toEqual(ids("a"))
+    expect(yield* Effect.provide(mode, context)).toBe("BootstrapOnly")
+    expect(log.at("WARN")).toEqual([
+      {
+        level: "WARN",
+        message: expect.stringMatching(/^running without events \(BootstrapOnly\): /),
+        fields: { service: SERVICE }
+      }
+    ])
+  })
 
-  overEdges(manualOne)(
-    "relists without events, adds no warning, and becomes Live when Redis is back",
-    function* ({ events, manager, log }) {
-      const building = yield* Effect.forkScoped(build)
-      yield* events.awaitSubscription
+  overEdges(manualOne)("becomes Live when Redis is back", function* ({ events, manager, log }) {
+    const building = yield* Effect.forkScoped(build)
+    yield* events.awaitSubscription
+    yield* events.lose()
+    const context = yield* Fiber.join(building)
+    yield* Effect.gen(function* () {
+      yield* manager.add("b")
       yield* events.lose()
-      const context = yield* Fiber.join(building)
-      yield* Effect.gen(function* () {
-        yield* manager.add("b")
-        yield* events.lose()
-        yield* TestClock.adjust(Duration.seconds(72))
-        expect(yield* active).toEqual(ids("a", "b"))
-        expect(yield* mode).toBe("BootstrapOnly")
-        expect(log.at("WARN").length).toBe(1)
-        const changes = yield* recordChanges
-        yield* manager.add("c")
-        yield* events.subscribed
-        expect(yield* mode).toBe("Live")
-        expect(changes).toEqual(["+c"])
-      }).pipe(Effect.provide(context))
-    }
-  )
+      yield* TestClock.adjust(Duration.seconds(72))
+      expect(yield* active).toEqual(ids("a", "b"))
+      expect(yield* mode).toBe("BootstrapOnly")
+      expect(log.at("WARN").length).toBe(1)
+      const changes = yield* recordChanges
+      yield* manager.add("c")
+      yield* events.subscribed
+      expect(yield* mode).toBe("Live")
+      expect(changes).toEqual(["+c"])
+    }).pipe(Effect.provide(context))
+  })
 })
 
 describe("single-tenant mode", () => {

@@ -2,13 +2,12 @@
  * Each way to lose the subscription, on real servers: after the recovery the view has the changes
  * of the gap, readers received them as transitions, and the status showed the loss.
  */
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect } from "@effect/vitest"
 import type { RedisServer } from "@tenant-discovery/simulator"
 import { Effect, Fiber, Stream } from "effect"
 import { agrees, isLive } from "../wire/support.js"
 import {
   hasNative,
-  kind,
   long,
   makeServers,
   watch,
@@ -16,158 +15,120 @@ import {
   expectLoss,
   lastErrorText
 } from "./support.js"
+import { liveEach } from "../support/live.js"
 
-interface Fault {
-  readonly name: string
-  /** Whether only a native server supports it. */
-  readonly native?: boolean
-  /** Whether only a long run takes it: its recovery waits for a connect timeout. */
-  readonly long?: boolean
+const ACL = ["ACL", "SETUSER", "worker"] as const
+const CUT = /^ConnectionLost/
+const SILENT = /^HeartbeatTimedOut/
+const FLOOD = Array.from({ length: 400 }, () => "x".repeat(64 * 1024))
+
+type Step = (servers: Servers) => Effect.Effect<unknown, unknown>
+
+interface Needs {
+  /** `native`: only a native server supports it; `long`: its recovery waits for a connect timeout. */
+  readonly only?: "native" | "long"
   readonly redis?: RedisServer.RedisServerOptions
-  readonly user?: { readonly name: string; readonly password: string }
-  readonly strike: (servers: Servers) => Effect.Effect<unknown, unknown>
-  readonly mend: (servers: Servers) => Effect.Effect<unknown, unknown>
-  /** The last error of the status. */
-  readonly reason: RegExp
+  readonly variables?: Readonly<Record<string, string>>
 }
 
-const LOST = /^ConnectionLost/
-const SILENT = /^HeartbeatTimedOut/
+const resume: Step = ({ proxy }) => proxy.resume
 
-const MESSAGE = "x".repeat(64 * 1024)
-
-const faults: ReadonlyArray<Fault> = [
-  {
-    name: "a killed and restarted server",
-    strike: ({ redis }) => redis.kill,
-    mend: ({ redis }) => redis.start,
-    reason: /^ConnectionLost/
-  },
-  {
-    name: "CLIENT KILL",
-    strike: ({ redis }) => redis.command("CLIENT", "KILL", "TYPE", "pubsub"),
-    mend: () => Effect.void,
-    reason: /^ConnectionLost/
-  },
-  {
-    name: "a stopped and continued process",
-    strike: ({ redis }) => redis.stop,
-    mend: ({ redis }) => redis.continue,
-    reason: /^HeartbeatTimedOut/
-  },
-  {
-    name: "a refused and closed link",
-    strike: ({ proxy }) => proxy.cut,
-    mend: ({ proxy }) => proxy.resume,
-    reason: /^ConnectionLost/
-  },
-  {
-    name: "a link that drops all bytes",
-    strike: ({ proxy }) => proxy.blackhole(),
-    mend: ({ proxy }) => proxy.resume,
-    reason: /^HeartbeatTimedOut/
-  },
-  {
-    name: "an exceeded output buffer limit",
-    native: true,
-    redis: { nativeConfig: ["client-output-buffer-limit pubsub 1mb 512kb 1"] },
-    strike: ({ proxy, simulator }) =>
-      Effect.zipRight(
-        proxy.hold("toClient"),
-        simulator.publishRaw(
-          simulator.channel ?? "",
-          Array.from({ length: 400 }, () => MESSAGE)
-        )
-      ),
-    mend: ({ proxy }) => proxy.resume,
+/** The last error of the status matches `reason`. */
+const faults: ReadonlyArray<
+  readonly [name: string, strike: Step, mend: Step, reason: RegExp, needs?: Needs]
+> = [
+  ["a killed server", ({ redis }) => redis.kill, ({ redis }) => redis.start, CUT],
+  [
+    "CLIENT KILL",
+    ({ redis }) => redis.command("CLIENT", "KILL", "TYPE", "pubsub"),
+    () => Effect.void,
+    CUT
+  ],
+  ["a stopped process", ({ redis }) => redis.stop, ({ redis }) => redis.continue, SILENT],
+  ["a refused and closed link", ({ proxy }) => proxy.cut, resume, CUT],
+  ["a link that drops all bytes", ({ proxy }) => proxy.blackhole(), resume, SILENT],
+  ["a reset link", ({ proxy }) => proxy.reset, resume, CUT],
+  ["a link that ends in a message", ({ proxy }) => proxy.halve(40, "toClient"), resume, CUT],
+  ["a link that ends in a PING", ({ proxy }) => proxy.halve(5, "toServer"), resume, CUT],
+  ["a link held to the server", ({ proxy }) => proxy.hold("toServer"), resume, SILENT],
+  ["a link held from the server", ({ proxy }) => proxy.hold("toClient"), resume, SILENT],
+  [
+    "a link dead to the server",
+    ({ proxy }) => proxy.blackhole("toServer"),
+    resume,
+    SILENT,
+    { only: "long" }
+  ],
+  [
+    "a link dead from the server",
+    ({ proxy }) => proxy.blackhole("toClient"),
+    resume,
+    SILENT,
+    { only: "long" }
+  ],
+  [
+    "an exceeded output buffer limit",
+    ({ proxy, simulator }) =>
+      Effect.zipRight(proxy.hold("toClient"), simulator.publishRaw(simulator.channel ?? "", FLOOD)),
+    resume,
     // The server disconnects; a held link hides that until the heartbeat times out.
-    reason: /^(?:HeartbeatTimedOut|ConnectionLost)/
-  },
-  {
-    name: "a revoked and restored ACL of the channel",
-    native: true,
-    redis: {
-      setup: [["ACL", "SETUSER", "worker", "on", ">pw", "~*", "&tenant-events:*", "+@all"]]
-    },
-    user: { name: "worker", password: "pw" },
-    strike: ({ redis }) => redis.command("ACL", "SETUSER", "worker", "resetchannels"),
-    mend: ({ redis }) => redis.command("ACL", "SETUSER", "worker", "&tenant-events:*"),
-    reason: /^SubscribeFailed.*NOPERM/
-  },
-  ...(
-    [
-      ["a reset link", ({ proxy }) => proxy.reset, LOST],
-      ["a link that ends within a message", ({ proxy }) => proxy.halve(40, "toClient"), LOST],
-      ["a link that ends within a PING", ({ proxy }) => proxy.halve(5, "toServer"), LOST],
-      ["a link held to the server", ({ proxy }) => proxy.hold("toServer"), SILENT],
-      ["a link held from the server", ({ proxy }) => proxy.hold("toClient"), SILENT],
-      ["a link dead to the server", ({ proxy }) => proxy.blackhole("toServer"), SILENT],
-      ["a link dead from the server", ({ proxy }) => proxy.blackhole("toClient"), SILENT]
-    ] as const satisfies ReadonlyArray<readonly [string, Fault["strike"], RegExp]>
-  ).map(([name, strike, reason]): Fault => ({
-    name,
-    strike,
-    mend: ({ proxy }) => proxy.resume,
-    reason,
-    long: name.includes("dead")
-  }))
+    /^(?:HeartbeatTimedOut|ConnectionLost)/,
+    {
+      only: "native",
+      redis: { nativeConfig: ["client-output-buffer-limit pubsub 1mb 512kb 1"] }
+    }
+  ],
+  [
+    "a revoked ACL of the channel",
+    ({ redis }) => redis.command(...ACL, "resetchannels"),
+    ({ redis }) => redis.command(...ACL, "&tenant-events:*"),
+    /^SubscribeFailed.*NOPERM/,
+    {
+      only: "native",
+      redis: { setup: [[...ACL, "on", ">pw", "~*", "&tenant-events:*", "+@all"]] },
+      variables: { MULTI_TENANT_REDIS_USERNAME: "worker", MULTI_TENANT_REDIS_PASSWORD: "pw" }
+    }
+  ]
 ]
 
-const kindFor = (fault: Fault) => (fault.native === true ? "native" : kind)
-
-const taken = faults.filter((fault) => (!fault.native || hasNative) && (!fault.long || long))
+const taken = faults.filter(([, , , , { only } = {}]) =>
+  only === "native" ? hasNative : only === undefined || long
+)
 
 describe("closes the gap after", () => {
-  for (const fault of taken) {
-    it.scopedLive(fault.name, () =>
-      Effect.gen(function* () {
-        const servers = yield* makeServers({
-          redis: { ...fault.redis, kind: kindFor(fault) },
-          // No publication waits for a stopped server.
-          publishTimeoutMillis: 500
-        })
-        const { simulator } = servers
-        const { discovery, statuses, notified, verify } = yield* watch(
-          servers,
-          fault.user === undefined
-            ? {}
-            : {
-                variables: {
-                  MULTI_TENANT_REDIS_USERNAME: fault.user.name,
-                  MULTI_TENANT_REDIS_PASSWORD: fault.user.password
-                }
-              }
-        )
-        yield* isLive(discovery)
-        yield* agrees(simulator, discovery)
-        const [present] = yield* simulator.activeTenantIds()
+  liveEach(taken)("%s", function* ([, strike, mend, reason, { redis, variables = {} } = {}]) {
+    // No publication waits for a stopped server.
+    const servers = yield* makeServers({ redis: redis ?? {}, publishTimeoutMillis: 500 })
+    const { simulator } = servers
+    const { discovery, statuses, notified, verify } = yield* watch(servers, { variables })
+    yield* isLive(discovery)
+    yield* agrees(simulator, discovery)
+    const [present] = yield* simulator.activeTenantIds()
 
-        const failing = yield* discovery.status.changes.pipe(
-          Stream.takeUntil((status) => fault.reason.test(lastErrorText(status))),
-          Stream.runDrain,
-          Effect.fork
-        )
-        yield* Effect.yieldNow()
-        yield* fault.strike(servers)
-        yield* simulator.create({ id: "added-meanwhile" })
-        yield* simulator.suspend(present ?? "")
-        yield* Fiber.join(failing)
-        yield* fault.mend(servers)
-
-        yield* agrees(simulator, discovery)
-        yield* isLive(discovery)
-        // Events arrive again: no list is needed.
-        const lists = yield* simulator.listCalls
-        yield* simulator.create({ id: "added-afterwards" })
-        yield* agrees(simulator, discovery)
-        expect(yield* simulator.listCalls).toBe(lists)
-
-        yield* verify
-        expect(notified.slice(-3).toSorted()).toEqual(
-          [`Removed ${present}`, "Added added-afterwards", "Added added-meanwhile"].toSorted()
-        )
-        expectLoss(statuses, fault.reason)
-      })
+    const failing = yield* discovery.status.changes.pipe(
+      Stream.takeUntil((status) => reason.test(lastErrorText(status))),
+      Stream.runDrain,
+      Effect.fork
     )
-  }
+    yield* Effect.yieldNow()
+    yield* strike(servers)
+    yield* simulator.create({ id: "added-meanwhile" })
+    yield* simulator.suspend(present ?? "")
+    yield* Fiber.join(failing)
+    yield* mend(servers)
+
+    yield* agrees(simulator, discovery)
+    yield* isLive(discovery)
+    // Events arrive again: no list is needed.
+    const lists = yield* simulator.listCalls
+    yield* simulator.create({ id: "added-afterwards" })
+    yield* agrees(simulator, discovery)
+    expect(yield* simulator.listCalls).toBe(lists)
+
+    yield* verify
+    expect(notified.slice(-3).toSorted()).toEqual(
+      [`Removed ${present}`, "Added added-afterwards", "Added added-meanwhile"].toSorted()
+    )
+    expectLoss(statuses, reason)
+  })
 })

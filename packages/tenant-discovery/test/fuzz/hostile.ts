@@ -141,7 +141,7 @@ const quoted = (key: string, random: SeededRandom): string => {
   return `"${key.slice(0, at)}\\u${code}${key.slice(at + 1)}"`
 }
 
-const characters: Texts = ['"', ..."\\{}[]:,\u0000\u2028é0e ", "\ud800", "\udc00"]
+const characters: Texts = ['"', ...Array.from("\\{}[]:,\u0000\u2028é0e "), "\ud800", "\udc00"]
 
 /** Shorter than the secret, so that no change moves the secret to a field that is logged. */
 const LONGEST_SLICE = 12

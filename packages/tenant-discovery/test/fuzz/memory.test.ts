@@ -1,6 +1,5 @@
 /** What is kept of a text does not keep the text: a slice in V8 does. */
 import { describe, expect, it } from "@effect/vitest"
-import { Either } from "effect"
 import * as v8 from "node:v8"
 import { runInNewContext } from "node:vm"
 import { TenantId } from "../../src/index.js"
@@ -93,26 +92,23 @@ describe("memory that is kept", () => {
     expect(keptBy(receiveAll)).toBeLessThan(QUARTER)
   })
 
-  it("a tenant and its name keep no body", () => {
-    const read = (padding: string, index: number) =>
-      readList(
-        JSON.parse(
-          `[{"id":"tenant-${index}-of-some-length","name":"The name of ${index}","junk":"${padding}"},{"id":"${padding}"}]`
+  it.each<readonly [string, (padding: string, index: number) => unknown]>([
+    [
+      "a tenant and its name keep no body",
+      (padding, index) =>
+        readList(
+          JSON.parse(
+            `[{"id":"tenant-${index}-of-some-length","name":"The name of ${index}","junk":"${padding}"},{"id":"${padding}"}]`
+          )
         )
-      )
-    expect(Either.isRight(read("", 0))).toBe(true)
+    ],
+    [
+      "an excerpt keeps no body",
+      (padding) =>
+        [`{"key":"${padding}"}`, `<html>${padding}`].map((body) => excerptOf(body, "secret"))
+    ],
+    ["the message of a Redis error keeps no text of the server", redisMessage]
+  ])("%s", (_name, read) => {
     expect(keptBy(() => readMany(read))).toBeLessThan(FEW)
-  })
-
-  it("an excerpt keeps no body", () => {
-    const read = (padding: string) => [
-      excerptOf(`{"key":"${padding}"}`, "secret"),
-      excerptOf(`<html>${padding}`, "secret")
-    ]
-    expect(keptBy(() => readMany(read))).toBeLessThan(FEW)
-  })
-
-  it("the message of a Redis error keeps no text of the server", () => {
-    expect(keptBy(() => readMany(redisMessage))).toBeLessThan(FEW)
   })
 })

@@ -10,13 +10,13 @@ const other = JSON.stringify({
   payload: { service_name: "other" }
 })
 
+const make = (bufferMessages: number, bufferCharacters: number) =>
+  makeInputs(SERVICE, { bufferMessages, bufferCharacters })
+
 describe("overflow of the mailbox", () => {
   it.effect("drops messages, reports one loss, and drops no control input", () =>
     Effect.gen(function* () {
-      const { offer, sink, takeWaiting } = yield* makeInputs(SERVICE, {
-        bufferMessages: 2,
-        bufferCharacters: 1_000
-      })
+      const { offer, sink, takeWaiting } = yield* make(2, 1_000)
       sink.subscribed()
       for (let round = 0; round < 10; round++) {
         sink.message(ours)
@@ -26,11 +26,16 @@ describe("overflow of the mailbox", () => {
       offer({ _tag: "TimerFired" })
       expect(tagsOf(yield* takeWaiting)).toEqual([
         "Subscribed",
-        ...["Message", "Alive", "Message", "Alive"],
-        // The loss comes before the control inputs that follow it: their proof is void.
-        ...["Lost", "Subscribed"],
+        "Message",
+        "Alive",
+        "Message",
+        "Alive",
+        // The loss comes before the heartbeats after it: they prove nothing.
+        "Lost",
+        "Subscribed",
         ...Array.from({ length: 8 }, () => "Alive"),
-        ...["Lost", "TimerFired"]
+        "Lost",
+        "TimerFired"
       ])
       // There is room again.
       sink.message(ours)
@@ -40,10 +45,7 @@ describe("overflow of the mailbox", () => {
 
   it.effect("bounds the characters that wait", () =>
     Effect.gen(function* () {
-      const { sink, takeWaiting } = yield* makeInputs(SERVICE, {
-        bufferMessages: 1_000,
-        bufferCharacters: 2 * ours.length
-      })
+      const { sink, takeWaiting } = yield* make(1_000, 2 * ours.length)
       for (let round = 0; round < 10; round++) sink.message(ours)
       expect(tagsOf(yield* takeWaiting)).toEqual(["Message", "Message", "Lost", "Subscribed"])
     })
@@ -51,10 +53,7 @@ describe("overflow of the mailbox", () => {
 
   it.effect("counts the messages of other services and does not keep them", () =>
     Effect.gen(function* () {
-      const { sink, takeIgnored, takeWaiting } = yield* makeInputs(SERVICE, {
-        bufferMessages: 2,
-        bufferCharacters: 1_000
-      })
+      const { sink, takeIgnored, takeWaiting } = yield* make(2, 1_000)
       for (let round = 0; round < 100; round++) sink.message(other)
       expect(tagsOf(yield* takeWaiting)).toEqual([])
       expect([takeIgnored(), takeIgnored()]).toEqual([100, 0])
@@ -63,10 +62,7 @@ describe("overflow of the mailbox", () => {
 
   it.effect("hands out a burst in turns of at most 512, in the order of arrival", () =>
     Effect.gen(function* () {
-      const { sink, takeWaiting } = yield* makeInputs(SERVICE, {
-        bufferMessages: 65_536,
-        bufferCharacters: 1e9
-      })
+      const { sink, takeWaiting } = yield* make(65_536, 1e9)
       for (let n = 0; n < 65_536; n++) sink.message(`${ours}${n}`)
       const turns = yield* takeWaiting
       expect(Math.max(...turns.map((turn) => tagsOf([turn]).length))).toBe(512)

@@ -32,71 +32,66 @@ import {
 } from "./support/tenantDb.js"
 
 describe("use", () => {
-  scenario("concurrent first callers share one build", ({ factory, world }) =>
-    Effect.gen(function* () {
-      const gate = yield* Deferred.make<void>()
-      factory.build = () => Deferred.await(gate)
-      const users = yield* Effect.fork(
-        Effect.all(
-          Array.from({ length: 100 }, () => use(acme)),
-          { concurrency: "unbounded" }
-        )
+  scenario("concurrent first callers share one build", function* ({ factory, world }) {
+    const gate = yield* Deferred.make<void>()
+    factory.build = () => Deferred.await(gate)
+    const users = yield* Effect.fork(
+      Effect.all(
+        Array.from({ length: 100 }, () => use(acme)),
+        { concurrency: "unbounded" }
       )
-      yield* eventually(() => factory.alive === 1)
-      yield* Deferred.succeed(gate, undefined)
-      const got = yield* Fiber.join(users)
-      expect(factory.built.length).toBe(1)
-      expect(new Set(got.map(({ db }) => db)).size).toBe(1)
-      expect(world.callsFor(acme)).toBe(1)
-    })
-  )
+    )
+    yield* eventually(() => factory.alive === 1)
+    yield* Deferred.succeed(gate, undefined)
+    const got = yield* Fiber.join(users)
+    expect(factory.built.length).toBe(1)
+    expect(new Set(got.map(({ db }) => db)).size).toBe(1)
+    expect(world.callsFor(acme)).toBe(1)
+  })
 
-  scenario("current is the resource of the current tenant", () =>
-    Effect.gen(function* () {
-      const work = Effect.map(Db, ({ tenantId }) => tenantId)
-      for (const id of [acme, globex]) {
-        const forTenant = CurrentTenant.provide(id)
-        expect(yield* forTenant(Effect.provide(work, TenantDb.current))).toBe(id)
-        expect(yield* forTenant(TenantDb.provideCurrent(work))).toBe(id)
-      }
-    })
-  )
+  scenario("current is the resource of the current tenant", function* () {
+    const work = Effect.map(Db, ({ tenantId }) => tenantId)
+    for (const id of [acme, globex]) {
+      const forTenant = CurrentTenant.provide(id)
+      expect(yield* forTenant(Effect.provide(work, TenantDb.current))).toBe(id)
+      expect(yield* forTenant(TenantDb.provideCurrent(work))).toBe(id)
+    }
+  })
 
   scenario(
     "an unused resource is released after the idle timeout",
-    ({ factory }) =>
-      Effect.gen(function* () {
-        const first = yield* use(acme)
-        yield* TestClock.adjust("1 hour")
-        yield* first.release
-        yield* TestClock.adjust("59 seconds")
-        const second = yield* use(acme)
-        expect(second.db).toBe(first.db)
-        yield* TestClock.adjust("1 hour")
-        yield* second.release
-        yield* TestClock.adjust("59 seconds")
-        expect(factory.released).toEqual([])
-        yield* TestClock.adjust("1 second")
-        yield* eventually(() => factory.released.length === 1)
-        expect((yield* use(acme)).db).not.toBe(first.db)
-      }),
+    function* ({ factory }) {
+      const first = yield* use(acme)
+      yield* TestClock.adjust("1 hour")
+      yield* first.release
+      yield* TestClock.adjust("59 seconds")
+      const second = yield* use(acme)
+      expect(second.db).toBe(first.db)
+      yield* TestClock.adjust("1 hour")
+      yield* second.release
+      yield* TestClock.adjust("59 seconds")
+      expect(factory.released).toEqual([])
+      yield* TestClock.adjust("1 second")
+      yield* eventually(() => factory.released.length === 1)
+      expect((yield* use(acme)).db).not.toBe(first.db)
+    },
     { idleTimeout: "1 minute" }
   )
 
   scenario(
     "an idle timeout of 0 is never",
-    ({ factory }) =>
-      Effect.gen(function* () {
-        const db = yield* once(acme)
-        yield* TestClock.adjust("20 days")
-        expect((yield* use(acme)).db).toBe(db)
-        expect(factory.built.length).toBe(1)
-      }),
+    function* ({ factory }) {
+      const db = yield* once(acme)
+      yield* TestClock.adjust("20 days")
+      expect((yield* use(acme)).db).toBe(db)
+      expect(factory.built.length).toBe(1)
+    },
     { idleTimeout: 0 }
   )
 
-  scenario("an interrupted first caller does not stop the build for others", ({ factory }) =>
-    Effect.gen(function* () {
+  scenario(
+    "an interrupted first caller does not stop the build for others",
+    function* ({ factory }) {
       const gate = yield* Deferred.make<void>()
       factory.build = () => Deferred.await(gate)
       const first = yield* Effect.fork(use(acme))
@@ -106,51 +101,47 @@ describe("use", () => {
       yield* Deferred.succeed(gate, undefined)
       expect((yield* Fiber.join(second)).db.closed).toBe(false)
       expect(factory.built.length).toBe(1)
-    })
+    }
   )
 
-  scenario("a build sees nothing of its first caller", ({ factory }) =>
-    Effect.gen(function* () {
-      const seen: Array<unknown> = []
-      factory.build = () =>
-        Effect.gen(function* () {
-          seen.push(
-            HashMap.has(yield* FiberRef.get(FiberRef.currentLogAnnotations), "request"),
-            (yield* FiberRef.get(FiberRef.currentMinimumLogLevel)) === LogLevel.Trace,
-            (yield* Effect.context<never>()).unsafeMap.has(Request.key)
-          )
-          const span = yield* Effect.option(Effect.currentSpan)
-          seen.push(span._tag === "Some" && span.value.name === "request")
-        })
-      yield* TenantDb.provide(acme)(Db).pipe(
-        Effect.annotateLogs("request", "first"),
-        Effect.locally(FiberRef.currentMinimumLogLevel, LogLevel.Trace),
-        Effect.provideService(Request, "first"),
-        Effect.withSpan("request")
-      )
-      expect(seen).toEqual([false, false, false, false])
-    })
-  )
-
-  scenario("work under provide keeps its own scope, context and fiber refs", () =>
-    Effect.gen(function* () {
-      const ref = FiberRef.unsafeMake(0)
-      const order: Array<string> = []
-      const work = Effect.gen(function* () {
-        yield* Effect.addFinalizer(() => Effect.sync(() => order.push("finalizer")))
-        yield* FiberRef.set(ref, 1)
-        return yield* Request
+  scenario("a build sees nothing of its first caller", function* ({ factory }) {
+    const seen: Array<unknown> = []
+    factory.build = () =>
+      Effect.gen(function* () {
+        seen.push(
+          HashMap.has(yield* FiberRef.get(FiberRef.currentLogAnnotations), "request"),
+          (yield* FiberRef.get(FiberRef.currentMinimumLogLevel)) === LogLevel.Trace,
+          (yield* Effect.context<never>()).unsafeMap.has(Request.key)
+        )
+        const span = yield* Effect.option(Effect.currentSpan)
+        seen.push(span._tag === "Some" && span.value.name === "request")
       })
-      yield* Effect.scoped(
-        Effect.gen(function* () {
-          expect(yield* TenantDb.provide(acme)(work)).toBe("mine")
-          order.push("after provide")
-        })
-      ).pipe(Effect.provideService(Request, "mine"))
-      expect(order).toEqual(["after provide", "finalizer"])
-      expect(yield* FiberRef.get(ref)).toBe(1)
+    yield* TenantDb.provide(acme)(Db).pipe(
+      Effect.annotateLogs("request", "first"),
+      Effect.locally(FiberRef.currentMinimumLogLevel, LogLevel.Trace),
+      Effect.provideService(Request, "first"),
+      Effect.withSpan("request")
+    )
+    expect(seen).toEqual([false, false, false, false])
+  })
+
+  scenario("work under provide keeps its own scope, context and fiber refs", function* () {
+    const ref = FiberRef.unsafeMake(0)
+    const order: Array<string> = []
+    const work = Effect.gen(function* () {
+      yield* Effect.addFinalizer(() => Effect.sync(() => order.push("finalizer")))
+      yield* FiberRef.set(ref, 1)
+      return yield* Request
     })
-  )
+    yield* Effect.scoped(
+      Effect.gen(function* () {
+        expect(yield* TenantDb.provide(acme)(work)).toBe("mine")
+        order.push("after provide")
+      })
+    ).pipe(Effect.provideService(Request, "mine"))
+    expect(order).toEqual(["after provide", "finalizer"])
+    expect(yield* FiberRef.get(ref)).toBe(1)
+  })
 })
 
 class Request extends Context.Tag("test/Request")<Request, string>() {}
@@ -158,146 +149,140 @@ class Request extends Context.Tag("test/Request")<Request, string>() {}
 describe("the cap", () => {
   scenario(
     "the least recently used idle resource makes room",
-    ({ factory }) =>
-      Effect.gen(function* () {
-        const a = yield* once(acme)
-        yield* TestClock.adjust("1 second")
-        const b = yield* once(globex)
-        yield* TestClock.adjust("1 second")
-        yield* once(acme)
-        yield* use(initech)
-        expect(factory.released).toEqual([b])
-        expect(a.closed).toBe(false)
-        expect(factory.mostAlive).toBe(2)
-      }),
+    function* ({ factory }) {
+      const a = yield* once(acme)
+      yield* TestClock.adjust("1 second")
+      const b = yield* once(globex)
+      yield* TestClock.adjust("1 second")
+      yield* once(acme)
+      yield* use(initech)
+      expect(factory.released).toEqual([b])
+      expect(a.closed).toBe(false)
+      expect(factory.mostAlive).toBe(2)
+    },
     { maxTenants: 2 }
   )
 
   scenario(
     "tenants wait in order for a place",
-    ({ factory }) =>
-      Effect.gen(function* () {
-        const first = yield* use(acme)
-        const order: Array<TenantId> = []
-        const wait = (id: TenantId) =>
-          Effect.fork(
-            Effect.tap(use(id), ({ release }) => {
-              order.push(id)
-              return release
-            })
-          )
-        const second = yield* wait(globex)
-        yield* Effect.yieldNow()
-        const third = yield* wait(initech)
-        yield* Effect.yieldNow()
-        expect(factory.built.length).toBe(1)
-        yield* first.release
-        yield* Fiber.join(second)
-        yield* Fiber.join(third)
-        expect(order).toEqual([globex, initech])
-        expect(factory.mostAlive).toBe(1)
-      }),
+    function* ({ factory }) {
+      const first = yield* use(acme)
+      const order: Array<TenantId> = []
+      const wait = (id: TenantId) =>
+        Effect.fork(
+          Effect.tap(use(id), ({ release }) => {
+            order.push(id)
+            return release
+          })
+        )
+      const second = yield* wait(globex)
+      yield* Effect.yieldNow()
+      const third = yield* wait(initech)
+      yield* Effect.yieldNow()
+      expect(factory.built.length).toBe(1)
+      yield* first.release
+      yield* Fiber.join(second)
+      yield* Fiber.join(third)
+      expect(order).toEqual([globex, initech])
+      expect(factory.mostAlive).toBe(1)
+    },
     { maxTenants: 1 }
   )
 
   scenario(
     "a wait that times out is a typed error and leaves no place taken",
-    ({ factory }) =>
-      Effect.gen(function* () {
-        const first = yield* use(acme)
-        const waiting = yield* Effect.fork(Effect.flip(use(globex)))
-        yield* TestClock.adjust("10 seconds")
-        const error = yield* Fiber.join(waiting)
-        expect(error).toMatchObject({
-          _tag: "TenantPoolsExhausted",
-          tenantId: globex,
-          maxTenants: 1
-        })
-        expect(String(error)).toContain("raise the option maxTenants")
-        const interrupted = yield* Effect.fork(use(globex))
-        yield* Effect.yieldNow()
-        yield* Fiber.interrupt(interrupted)
-        yield* first.release
-        expect((yield* use(initech)).db.tenantId).toBe(initech)
-        expect(factory.mostAlive).toBe(1)
-      }),
+    function* ({ factory }) {
+      const first = yield* use(acme)
+      const waiting = yield* Effect.fork(Effect.flip(use(globex)))
+      yield* TestClock.adjust("10 seconds")
+      const error = yield* Fiber.join(waiting)
+      expect(error).toMatchObject({
+        _tag: "TenantPoolsExhausted",
+        tenantId: globex,
+        maxTenants: 1
+      })
+      expect(String(error)).toContain("raise the option maxTenants")
+      const interrupted = yield* Effect.fork(use(globex))
+      yield* Effect.yieldNow()
+      yield* Fiber.interrupt(interrupted)
+      yield* first.release
+      expect((yield* use(initech)).db.tenantId).toBe(initech)
+      expect(factory.mostAlive).toBe(1)
+    },
     { maxTenants: 1, acquireTimeout: "10 seconds" }
   )
 
   scenario(
     "callers that wait for one tenant share its resource",
-    ({ factory }) =>
-      Effect.gen(function* () {
-        const first = yield* use(acme)
-        const waiting = yield* Effect.fork(
-          Effect.all(
-            Array.from({ length: 10 }, () => use(globex)),
-            { concurrency: "unbounded" }
-          )
+    function* ({ factory }) {
+      const first = yield* use(acme)
+      const waiting = yield* Effect.fork(
+        Effect.all(
+          Array.from({ length: 10 }, () => use(globex)),
+          { concurrency: "unbounded" }
         )
-        yield* Effect.yieldNow()
-        yield* first.release
-        const got = yield* Fiber.join(waiting)
-        expect(new Set(got.map(({ db }) => db)).size).toBe(1)
-        expect(factory.mostAlive).toBe(1)
-      }),
+      )
+      yield* Effect.yieldNow()
+      yield* first.release
+      const got = yield* Fiber.join(waiting)
+      expect(new Set(got.map(({ db }) => db)).size).toBe(1)
+      expect(factory.mostAlive).toBe(1)
+    },
     { maxTenants: 1 }
   )
 
   scenario(
     "a place that a failing caller was given goes to the next tenant",
-    ({ factory, world }) =>
-      Effect.gen(function* () {
-        yield* once(globex)
-        const first = yield* use(acme)
-        const waiting = yield* Effect.fork(Effect.flip(use(globex)))
-        yield* Effect.yieldNow()
-        world.failure = (id) => (id === globex ? unavailable() : undefined)
-        yield* world.rotate(globex)
-        yield* first.release
-        expect(yield* Fiber.join(waiting)).toMatchObject({ _tag: "TenantManagerUnavailable" })
-        expect((yield* use(initech)).db.tenantId).toBe(initech)
-        expect(factory.mostAlive).toBe(1)
-      }),
+    function* ({ factory, world }) {
+      yield* once(globex)
+      const first = yield* use(acme)
+      const waiting = yield* Effect.fork(Effect.flip(use(globex)))
+      yield* Effect.yieldNow()
+      world.failure = (id) => (id === globex ? unavailable() : undefined)
+      yield* world.rotate(globex)
+      yield* first.release
+      expect(yield* Fiber.join(waiting)).toMatchObject({ _tag: "TenantManagerUnavailable" })
+      expect((yield* use(initech)).db.tenantId).toBe(initech)
+      expect(factory.mostAlive).toBe(1)
+    },
     { maxTenants: 1 }
   )
 
   scenario(
     "0 is no limit",
-    ({ factory }) =>
-      Effect.gen(function* () {
-        for (const id of [acme, globex, initech]) yield* use(id)
-        expect(factory.alive).toBe(3)
-      }),
+    function* ({ factory }) {
+      for (const id of [acme, globex, initech]) yield* use(id)
+      expect(factory.alive).toBe(3)
+    },
     { maxTenants: 0 }
   )
 
   scenario(
     "a tenant that flaps takes one place, and its next build waits for the close",
-    ({ factory, world }) =>
-      Effect.gen(function* () {
-        const gate = yield* Deferred.make<void>()
-        factory.release = () => Deferred.await(gate)
-        yield* once(acme)
-        for (let flap = 0; flap < 5; flap++) {
-          yield* world.remove(acme)
-          yield* world.add(acme)
-          yield* Effect.fork(use(acme))
-          yield* Effect.yieldNow()
-        }
-        yield* use(globex)
-        expect(factory.built.map(({ tenantId }) => tenantId)).toEqual([acme, globex])
-        yield* Deferred.succeed(gate, undefined)
-        yield* eventually(() => factory.built.length === 3)
-        expect(factory.mostAlive).toBe(2)
-      }),
+    function* ({ factory, world }) {
+      const gate = yield* Deferred.make<void>()
+      factory.release = () => Deferred.await(gate)
+      yield* once(acme)
+      for (let flap = 0; flap < 5; flap++) {
+        yield* world.remove(acme)
+        yield* world.add(acme)
+        yield* Effect.fork(use(acme))
+        yield* Effect.yieldNow()
+      }
+      yield* use(globex)
+      expect(factory.built.map(({ tenantId }) => tenantId)).toEqual([acme, globex])
+      yield* Deferred.succeed(gate, undefined)
+      yield* eventually(() => factory.built.length === 3)
+      expect(factory.mostAlive).toBe(2)
+    },
     { maxTenants: 2 }
   )
 })
 
 describe("builds", () => {
-  scenario("that fail are tried again by the next call after a growing backoff", ({ factory }) =>
-    Effect.gen(function* () {
+  scenario(
+    "that fail are tried again by the next call after a growing backoff",
+    function* ({ factory }) {
       let builds = 0
       factory.build = () => {
         builds++
@@ -315,33 +300,29 @@ describe("builds", () => {
       factory.build = () => Effect.void
       expect((yield* use(acme)).db.closed).toBe(false)
       yield* eventually(() => factory.alive === 1)
-    })
+    }
   )
 
-  scenario("delay no other tenant", ({ factory }) =>
-    Effect.gen(function* () {
-      factory.build = (id) => (id === acme ? Effect.never : Effect.void)
-      const stuck = yield* Effect.fork(use(acme))
-      yield* eventually(() => factory.alive === 1)
-      yield* use(globex)
-      yield* use(initech)
-      yield* Fiber.interrupt(stuck)
-    })
-  )
+  scenario("delay no other tenant", function* ({ factory }) {
+    factory.build = (id) => (id === acme ? Effect.never : Effect.void)
+    const stuck = yield* Effect.fork(use(acme))
+    yield* eventually(() => factory.alive === 1)
+    yield* use(globex)
+    yield* use(initech)
+    yield* Fiber.interrupt(stuck)
+  })
 
-  scenario("that fail are tried again at once after a rotation", ({ factory, world }) =>
-    Effect.gen(function* () {
-      factory.build = () => Effect.fail("password authentication failed")
-      yield* Effect.flip(use(acme))
-      factory.build = () => Effect.void
-      yield* world.rotate(acme)
-      expect((yield* use(acme)).db.password).toBe("acme#1")
-    })
-  )
+  scenario("that fail are tried again at once after a rotation", function* ({ factory, world }) {
+    factory.build = () => Effect.fail("password authentication failed")
+    yield* Effect.flip(use(acme))
+    factory.build = () => Effect.void
+    yield* world.rotate(acme)
+    expect((yield* use(acme)).db.password).toBe("acme#1")
+  })
 
-  scenario("that a rotation made fail are done again with the new settings", (subject) =>
-    Effect.gen(function* () {
-      const { factory, world } = subject
+  scenario(
+    "that a rotation made fail are done again with the new settings",
+    function* ({ factory, world }) {
       const gate = yield* Deferred.make<void, string>()
       factory.build = () => Deferred.await(gate)
       const user = yield* Effect.fork(use(acme))
@@ -351,57 +332,47 @@ describe("builds", () => {
       factory.build = () => Effect.void
       yield* Deferred.fail(gate, "password authentication failed")
       expect((yield* Fiber.join(user)).db.password).toBe("acme#1")
-    })
+    }
   )
 
-  scenario("end as a typed failure at the build timeout", ({ factory, logs }) =>
-    Effect.gen(function* () {
-      factory.build = () => Effect.never
-      const first = yield* Effect.fork(Effect.flip(use(acme)))
-      const second = yield* Effect.fork(Effect.timeout(use(acme), "5 seconds").pipe(Effect.flip))
-      yield* eventually(() => factory.alive === 1)
-      yield* TestClock.adjust("5 seconds")
-      expect(yield* Fiber.join(second)).toMatchObject({ _tag: "TimeoutException" })
-      yield* TestClock.adjust("25 seconds")
-      expect(yield* Fiber.join(first)).toMatchObject({
-        _tag: "TenantBuildTimedOut",
-        timeout: Duration.seconds(30)
-      })
-      yield* eventually(() => factory.alive === 0)
-      expect(logs.join()).toMatch(/build failed: .*acme was not built within 30s/)
-      factory.build = () => Effect.void
-      yield* TestClock.adjust("500 millis")
-      expect((yield* use(acme)).db.closed).toBe(false)
+  scenario("end as a typed failure at the build timeout", function* ({ factory, logs }) {
+    factory.build = () => Effect.never
+    const first = yield* Effect.fork(Effect.flip(use(acme)))
+    const second = yield* Effect.fork(Effect.timeout(use(acme), "5 seconds").pipe(Effect.flip))
+    yield* eventually(() => factory.alive === 1)
+    yield* TestClock.adjust("5 seconds")
+    expect(yield* Fiber.join(second)).toMatchObject({ _tag: "TimeoutException" })
+    yield* TestClock.adjust("25 seconds")
+    expect(yield* Fiber.join(first)).toMatchObject({
+      _tag: "TenantBuildTimedOut",
+      timeout: Duration.seconds(30)
     })
-  )
+    yield* eventually(() => factory.alive === 0)
+    expect(logs.join()).toMatch(/build failed: .*acme was not built within 30s/)
+    factory.build = () => Effect.void
+    yield* TestClock.adjust("500 millis")
+    expect((yield* use(acme)).db.closed).toBe(false)
+  })
 
   scenario(
     "that ignore their interruption are reported and keep their place until they end",
-    ({ factory, logs }) =>
-      Effect.gen(function* () {
-        const gate = yield* Deferred.make<void>()
-        factory.build = (id) =>
-          id === acme ? Effect.uninterruptible(Deferred.await(gate)) : Effect.void
-        const first = yield* Effect.fork(Effect.flip(use(acme)))
-        yield* eventually(() => factory.alive === 1)
-        yield* TestClock.adjust("30 seconds")
-        expect(yield* Fiber.join(first)).toMatchObject({ _tag: "TenantBuildTimedOut" })
-        const waiting = yield* Effect.fork(Effect.flip(use(globex)))
-        yield* TestClock.adjust("1 minute")
-        expect(yield* Fiber.join(waiting)).toMatchObject({ _tag: "TenantPoolsExhausted" })
-        expect(logs.join()).toMatch(/a build ignores its interruption for 10s.*acme/)
-        yield* Deferred.succeed(gate, undefined)
-        yield* eventually(() => factory.alive === 0)
-        yield* use(globex)
-      }),
+    function* ({ factory, logs }) {
+      const gate = yield* Deferred.make<void>()
+      factory.build = (id) =>
+        id === acme ? Effect.uninterruptible(Deferred.await(gate)) : Effect.void
+      const first = yield* Effect.fork(Effect.flip(use(acme)))
+      yield* eventually(() => factory.alive === 1)
+      yield* TestClock.adjust("30 seconds")
+      expect(yield* Fiber.join(first)).toMatchObject({ _tag: "TenantBuildTimedOut" })
+      const waiting = yield* Effect.fork(Effect.flip(use(globex)))
+      yield* TestClock.adjust("1 minute")
+      expect(yield* Fiber.join(waiting)).toMatchObject({ _tag: "TenantPoolsExhausted" })
+      expect(logs.join()).toMatch(/a build ignores its interruption for 10s.*acme/)
+      yield* Deferred.succeed(gate, undefined)
+      yield* eventually(() => factory.alive === 0)
+      yield* use(globex)
+    },
     { maxTenants: 1 }
-  )
-
-  scenario("fail with the error of the connection settings", ({ world }) =>
-    Effect.gen(function* () {
-      world.failure = unavailable
-      expect(yield* Effect.flip(use(acme))).toMatchObject({ _tag: "TenantManagerUnavailable" })
-    })
   )
 })
 

@@ -15,6 +15,7 @@ import {
   LogLevel,
   Redacted,
   Scope,
+  Struct,
   TestClock,
   TestContext
 } from "effect"
@@ -80,54 +81,31 @@ class TenantDb extends TenantLayers.Service<TenantDb>()("test/TenantDb", {
     )
 }) {}
 
-type Step =
-  | { readonly _tag: "Use"; readonly id: TenantId; readonly millis: number }
-  | { readonly _tag: "Rotate" | "Leave" | "Join" | "Invalidate"; readonly id: TenantId }
-  | { readonly _tag: "Interrupt"; readonly nth: number }
-  | { readonly _tag: "Wait"; readonly millis: number }
-  | { readonly _tag: "Fail" | "Recover" }
+const acts = {
+  Use: 10,
+  Rotate: 2,
+  Leave: 1,
+  Join: 1,
+  Invalidate: 1,
+  Interrupt: 2,
+  Wait: 4,
+  Fail: 1,
+  Recover: 1
+} as const
 
-const id = fc.constantFrom(...ids)
-const steps: fc.Arbitrary<ReadonlyArray<Step>> = fc.array(
-  fc.oneof(
-    {
-      weight: 10,
-      arbitrary: fc.record({
-        _tag: fc.constant("Use" as const),
-        id,
-        millis: fc.constantFrom(0, 5, 100, 3000, 20_000, 100_000)
-      })
-    },
-    {
-      weight: 5,
-      arbitrary: fc.record({
-        _tag: fc.constantFrom(
-          "Rotate" as const,
-          "Leave" as const,
-          "Join" as const,
-          "Invalidate" as const
-        ),
-        id
-      })
-    },
-    {
-      weight: 2,
-      arbitrary: fc.record({ _tag: fc.constant("Interrupt" as const), nth: fc.nat(10) })
-    },
-    {
-      weight: 4,
-      arbitrary: fc.record({
-        _tag: fc.constant("Wait" as const),
-        millis: fc.constantFrom(0, 1, 10, 30, 500, 5000, 30_000, 61_000)
-      })
-    },
-    {
-      weight: 1,
-      arbitrary: fc.record({ _tag: fc.constantFrom("Fail" as const, "Recover" as const) })
-    }
-  ),
+const steps = fc.array(
+  fc.record({
+    act: fc.oneof(
+      ...Struct.entries(acts).map(([act, weight]) => ({ weight, arbitrary: fc.constant(act) }))
+    ),
+    id: fc.constantFrom(...ids),
+    nth: fc.nat(10),
+    work: fc.constantFrom(0, 5, 100, 3000, 20_000, 100_000),
+    wait: fc.constantFrom(0, 1, 10, 30, 500, 5000, 30_000, 61_000)
+  }),
   { minLength: 1, maxLength: 40 }
 )
+type Step = typeof steps extends fc.Arbitrary<Array<infer Each>> ? Each : never
 
 const run = (maxTenants: number, steps: ReadonlyArray<Step>) =>
   Effect.gen(function* () {
@@ -148,14 +126,14 @@ const run = (maxTenants: number, steps: ReadonlyArray<Step>) =>
 
     const take = (step: Step) =>
       Effect.gen(function* () {
-        switch (step._tag) {
+        switch (step.act) {
           case "Use": {
             const from = rotated.get(step.id) ?? 0
             const work = Effect.gen(function* () {
               const db = yield* DbTag
               expect(db.releases).toBe(0)
               expect(db.rotation).toBeGreaterThanOrEqual(from)
-              yield* Effect.sleep(step.millis)
+              yield* Effect.sleep(step.work)
             })
             return void users.push(yield* Effect.fork(Effect.exit(TenantDb.provide(step.id)(work))))
           }
@@ -177,7 +155,7 @@ const run = (maxTenants: number, steps: ReadonlyArray<Step>) =>
             return
           }
           case "Wait":
-            return yield* TestClock.adjust(step.millis)
+            return yield* TestClock.adjust(step.wait)
           case "Fail":
             ledger.failing = true
             return

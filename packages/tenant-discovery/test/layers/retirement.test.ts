@@ -1,9 +1,9 @@
 /** Rotation, removal and return of a tenant, and what happens to the users of its resource. */
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Deferred, Effect, Exit, Fiber, Layer, TestClock } from "effect"
+import { Effect, Exit, Fiber, Layer, TestClock } from "effect"
 import { ResourceHolder } from "../../src/internal/layers/resourceHolder.js"
 import { TenantConnections } from "../../src/TenantConnections.js"
-import * as TenantLayers from "../../src/TenantLayers.js"
+import * as TenantWorker from "../../src/TenantWorker.js"
 import { eventually } from "../connections/support/eventually.js"
 import { unavailable, World } from "../connections/support/world.js"
 import {
@@ -11,11 +11,13 @@ import {
   AdjustableDb,
   Db,
   Factory,
-  forever,
   globex,
+  IsolatedDb,
   once,
   scenario,
+  start,
   TenantDb,
+  Transaction,
   use,
   useOf
 } from "./support/tenantDb.js"
@@ -24,9 +26,9 @@ const errorOf = (exit: Exit.Exit<unknown, unknown>): unknown =>
   Exit.isFailure(exit) && exit.cause._tag === "Fail" ? exit.cause.error : exit
 
 describe("rotation", () => {
-  scenario("the next user gets a new resource; holders finish with the old one", (subject) =>
-    Effect.gen(function* () {
-      const { factory, world } = subject
+  scenario(
+    "the next user gets a new resource; holders finish with the old one",
+    function* ({ factory, world }) {
       const before = yield* use(acme)
       yield* world.rotate(acme)
       const after = yield* use(acme)
@@ -37,20 +39,19 @@ describe("rotation", () => {
       expect(after.db.closed).toBe(false)
       expect((yield* use(acme)).db).toBe(after.db)
       expect(factory.built.length).toBe(2)
-    })
+    }
   )
 
-  scenario("an idle resource is released when the new settings are loaded", ({ world }) =>
-    Effect.gen(function* () {
-      const db = yield* once(acme)
-      yield* world.rotate(acme)
-      yield* TestClock.adjust("5 seconds")
-      yield* eventually(() => db.closed)
-    })
-  )
+  scenario("an idle resource is released when the new settings are loaded", function* ({ world }) {
+    const db = yield* once(acme)
+    yield* world.rotate(acme)
+    yield* TestClock.adjust("5 seconds")
+    yield* eventually(() => db.closed)
+  })
 
-  scenario("settings that turn out to be the same keep the resource", ({ factory, world }) =>
-    Effect.gen(function* () {
+  scenario(
+    "settings that turn out to be the same keep the resource",
+    function* ({ factory, world }) {
       const before = yield* use(acme)
       yield* world.publish("tenant.cache.invalidate", acme)
       yield* TestClock.adjust("5 seconds")
@@ -58,86 +59,78 @@ describe("rotation", () => {
       yield* TestClock.adjust("1 minute")
       expect((yield* use(acme)).db).toBe(before.db)
       expect(factory.built.length).toBe(1)
-    })
+    }
   )
 
-  scenario("work under provide is interrupted after the grace, with a typed error", (subject) =>
-    Effect.gen(function* () {
-      const { factory, world } = subject
+  scenario(
+    "work under provide is interrupted after the grace, with a typed error",
+    function* ({ factory, world }) {
       const order: Array<string> = []
       factory.release = () => Effect.sync(() => void order.push("released"))
-      const work = Effect.onInterrupt(
-        forever(() => order.push("started")),
-        () => Effect.sync(() => order.push("interrupted"))
+      const running = yield* start(
+        acme,
+        Effect.onInterrupt(Effect.never, () => Effect.sync(() => order.push("interrupted")))
       )
-      const running = yield* Effect.fork(TenantDb.provide(acme)(work))
-      yield* eventually(() => order.length === 1)
       yield* world.rotate(acme)
       yield* TestClock.adjust("29 seconds")
-      expect(order).toEqual(["started"])
+      expect(order).toEqual([])
       yield* TestClock.adjust("6 seconds")
       expect(errorOf(yield* Fiber.await(running))).toMatchObject({ _tag: "TenantResourceReplaced" })
-      yield* eventually(() => order.length === 3)
-      expect(order).toEqual(["started", "interrupted", "released"])
-    })
+      yield* eventually(() => order.length === 2)
+      expect(order).toEqual(["interrupted", "released"])
+    }
   )
 
   scenario(
     "a use that cannot be interrupted keeps its resource until the close timeout, with a warning",
-    (subject) =>
-      Effect.gen(function* () {
-        const { logs, world } = subject
-        const before = yield* use(acme)
-        yield* world.rotate(acme)
-        yield* use(acme)
-        yield* TestClock.adjust("39 seconds")
-        expect(before.db.closed).toBe(false)
-        yield* TestClock.adjust("1 second")
-        yield* eventually(() => before.db.closed)
-        expect(logs.join()).toMatch(/closing a resource with 1 uses open.*acme/)
-      })
+    function* ({ logs, world }) {
+      const before = yield* use(acme)
+      yield* world.rotate(acme)
+      yield* use(acme)
+      yield* TestClock.adjust("39 seconds")
+      expect(before.db.closed).toBe(false)
+      yield* TestClock.adjust("1 second")
+      yield* eventually(() => before.db.closed)
+      expect(logs.join()).toMatch(/closing a resource with 1 uses open.*acme/)
+    }
   )
 
   scenario(
     "during the grace a tenant has two resources in its one place",
-    ({ factory, world }) =>
-      Effect.gen(function* () {
-        const first = yield* use(acme)
-        yield* world.rotate(acme)
-        const second = yield* use(acme)
-        yield* world.rotate(acme)
-        const third = yield* Effect.fork(use(acme))
-        yield* Effect.yieldNow()
-        expect(factory.alive).toBe(2)
-        yield* first.release
-        expect((yield* Fiber.join(third)).db.password).toBe("acme#2")
-        expect([first.db.closed, second.db.closed]).toEqual([true, false])
-        expect(factory.mostAlive).toBe(2)
-      }),
+    function* ({ factory, world }) {
+      const first = yield* use(acme)
+      yield* world.rotate(acme)
+      const second = yield* use(acme)
+      yield* world.rotate(acme)
+      const third = yield* Effect.fork(use(acme))
+      yield* Effect.yieldNow()
+      expect(factory.alive).toBe(2)
+      yield* first.release
+      expect((yield* Fiber.join(third)).db.password).toBe("acme#2")
+      expect([first.db.closed, second.db.closed]).toEqual([true, false])
+      expect(factory.mostAlive).toBe(2)
+    },
     { maxTenants: 1 }
   )
 
-  scenario("holders go on while the new settings cannot be loaded", ({ world }) =>
-    Effect.gen(function* () {
-      const before = yield* use(acme)
-      world.failure = unavailable
-      yield* world.rotate(acme)
-      yield* TestClock.adjust("10 minutes")
-      expect(before.db.closed).toBe(false)
-      expect(yield* Effect.flip(use(acme))).toMatchObject({ _tag: "TenantManagerUnavailable" })
-    })
-  )
+  scenario("holders go on while the new settings cannot be loaded", function* ({ world }) {
+    const before = yield* use(acme)
+    world.failure = unavailable
+    yield* world.rotate(acme)
+    yield* TestClock.adjust("10 minutes")
+    expect(before.db.closed).toBe(false)
+    expect(yield* Effect.flip(use(acme))).toMatchObject({ _tag: "TenantManagerUnavailable" })
+  })
 
-  scenario("invalidate replaces the resource by hand", () =>
-    Effect.gen(function* () {
-      const before = yield* use(acme)
-      yield* TenantDb.invalidate(acme)
-      expect((yield* use(acme)).db).not.toBe(before.db)
-    })
-  )
+  scenario("invalidate replaces the resource by hand", function* () {
+    const before = yield* use(acme)
+    yield* TenantDb.invalidate(acme)
+    expect((yield* use(acme)).db).not.toBe(before.db)
+  })
 
-  scenario("limits alone are applied in place where the service can", ({ factory, world }) =>
-    Effect.gen(function* () {
+  scenario(
+    "limits alone are applied in place where the service can",
+    function* ({ factory, world }) {
       const adjustable = yield* useOf(AdjustableDb.get(acme))
       const fixed = yield* use(acme)
       world.limits = { maxOpenConns: 7 }
@@ -153,54 +146,70 @@ describe("rotation", () => {
       const replaced = yield* useOf(AdjustableDb.get(acme))
       expect(replaced.db).not.toBe(adjustable.db)
       expect(replaced.db.maxOpenConns).toBe(8)
-    })
+    }
+  )
+})
+
+describe("in the run of a worker", () => {
+  scenario(
+    "a rotation restarts work under provide, which is no failure",
+    function* ({ factory, world }) {
+      const passwords: Array<string> = []
+      const run = TenantDb.provideCurrent(
+        Effect.zipRight(
+          Effect.map(Db, ({ password }) => passwords.push(password)),
+          Effect.never
+        )
+      )
+      const worker = TenantWorker.perTenant({
+        name: "restarted",
+        onConnectionsChanged: "keep",
+        run
+      })
+      yield* Effect.gen(function* () {
+        yield* eventually(() => passwords.length === 3)
+        yield* world.rotate(acme)
+        // The jitter of the reload, then the grace.
+        yield* TestClock.adjust("35 seconds")
+        yield* eventually(() => passwords.length === 4)
+        expect(passwords.at(-1)).toBe("acme#1")
+        yield* eventually(() => factory.released.length === 1)
+        const status = (yield* TenantWorker.status("restarted")).get(acme)
+        expect(status).toMatchObject({ state: "Running", restarts: 1, lastFailure: undefined })
+      }).pipe(Effect.provide(worker))
+    }
   )
 })
 
 describe("removal", () => {
-  scenario("ends new use at once and releases an idle resource", ({ world }) =>
-    Effect.gen(function* () {
-      const db = yield* once(acme)
-      yield* world.remove(acme)
-      expect(yield* Effect.flip(use(acme))).toMatchObject({
-        _tag: "TenantNotActive",
-        tenantId: acme
-      })
-      yield* eventually(() => db.closed)
+  scenario("ends new use at once and releases an idle resource", function* ({ world }) {
+    const db = yield* once(acme)
+    yield* world.remove(acme)
+    expect(yield* Effect.flip(use(acme))).toMatchObject({
+      _tag: "TenantNotActive",
+      tenantId: acme
     })
-  )
+    yield* eventually(() => db.closed)
+  })
 
-  scenario("lets holders finish within the grace", ({ world }) =>
-    Effect.gen(function* () {
-      const holder = yield* use(acme)
-      yield* world.remove(acme)
-      yield* TestClock.adjust("29 seconds")
-      expect(holder.db.closed).toBe(false)
-      yield* holder.release
-      yield* eventually(() => holder.db.closed)
-    })
-  )
-
-  scenario("interrupts holders after the grace, then releases", ({ factory, world }) =>
-    Effect.gen(function* () {
-      const order: Array<string> = []
-      factory.release = () => Effect.sync(() => void order.push("released"))
-      const work = Effect.onInterrupt(
-        forever(() => undefined),
-        () => Effect.sync(() => order.push("interrupted"))
-      )
-      const byProvide = yield* Effect.fork(TenantDb.provide(acme)(work))
-      const byLayer = yield* Effect.fork(Effect.provide(work, TenantDb.get(acme)))
-      yield* eventually(() => factory.built.length === 1)
-      yield* Effect.yieldNow()
-      yield* world.remove(acme)
-      yield* TestClock.adjust("30 seconds")
-      expect(errorOf(yield* Fiber.await(byProvide))).toMatchObject({ _tag: "TenantNotActive" })
-      expect(Exit.isInterrupted(yield* Fiber.await(byLayer))).toBe(true)
-      yield* eventually(() => order.length === 3)
-      expect(order).toEqual(["interrupted", "interrupted", "released"])
-    })
-  )
+  scenario("interrupts holders after the grace, then releases", function* ({ factory, world }) {
+    const order: Array<string> = []
+    factory.release = () => Effect.sync(() => void order.push("released"))
+    const work = Effect.onInterrupt(Effect.never, () =>
+      Effect.sync(() => order.push("interrupted"))
+    )
+    const byProvide = yield* start(acme, work)
+    const byLayer = yield* Effect.fork(Effect.provide(work, TenantDb.get(acme)))
+    yield* Effect.yieldNow()
+    yield* world.remove(acme)
+    yield* TestClock.adjust("29 seconds")
+    expect(order).toEqual([])
+    yield* TestClock.adjust("1 second")
+    expect(errorOf(yield* Fiber.await(byProvide))).toMatchObject({ _tag: "TenantNotActive" })
+    expect(Exit.isInterrupted(yield* Fiber.await(byLayer))).toBe(true)
+    yield* eventually(() => order.length === 3)
+    expect(order).toEqual(["interrupted", "interrupted", "released"])
+  })
 
   const merged: ReadonlyArray<readonly [string, Layer.Layer<Db, unknown, TenantDb>]> = [
     ["merged", Layer.mergeAll(Layer.empty, TenantDb.get(acme), Layer.empty)],
@@ -208,14 +217,12 @@ describe("removal", () => {
     ["fresh", Layer.fresh(TenantDb.get(acme))]
   ]
   for (const [name, layer] of merged) {
-    scenario(`interrupts the run of a worker whose layers are ${name}`, ({ factory, world }) =>
-      Effect.gen(function* () {
+    scenario(
+      `interrupts the run of a worker whose layers are ${name}`,
+      function* ({ factory, world }) {
         const run = yield* Effect.fork(
           Effect.withFiberRuntime<never, unknown, TenantDb>((fiber) =>
-            Effect.provide(
-              forever(() => undefined),
-              layer
-            ).pipe(
+            Effect.provide(Effect.never, layer).pipe(
               Effect.provideService(ResourceHolder, {
                 revoke: Effect.asVoid(Fiber.interruptFork(fiber))
               })
@@ -228,57 +235,34 @@ describe("removal", () => {
         yield* TestClock.adjust("30 seconds")
         expect(Exit.isInterrupted(yield* Fiber.await(run))).toBe(true)
         yield* eventually(() => factory.released.length === 1)
-      })
+      }
     )
   }
 
-  scenario("takes the resource from work that does not stop, with a warning", (subject) =>
-    Effect.gen(function* () {
-      const { factory, logs, world } = subject
-      const gate = yield* Deferred.make<void>()
-      const work = yield* Effect.fork(
-        TenantDb.provide(acme)(Effect.uninterruptible(Deferred.await(gate)))
-      )
-      yield* eventually(() => factory.built.length === 1)
-      yield* Effect.yieldNow()
-      yield* world.remove(acme)
-      yield* TestClock.adjust("39 seconds")
-      expect(factory.released.length).toBe(0)
-      yield* TestClock.adjust("1 second")
-      yield* eventually(() => factory.released.length === 1)
-      expect(logs.join()).toMatch(/closing a resource with 1 uses open.*acme/)
-      yield* Deferred.succeed(gate, undefined)
-      yield* Fiber.await(work)
-    })
-  )
-
-  scenario("ends a build", ({ factory, world }) =>
-    Effect.gen(function* () {
-      factory.build = () => Effect.never
-      const waiting = yield* Effect.fork(Effect.flip(use(acme)))
-      yield* eventually(() => factory.alive === 1)
-      yield* world.remove(acme)
-      expect(yield* Fiber.join(waiting)).toMatchObject({ _tag: "TenantNotActive" })
-      yield* eventually(() => factory.alive === 0)
-    })
-  )
+  scenario("ends a build", function* ({ factory, world }) {
+    factory.build = () => Effect.never
+    const waiting = yield* Effect.fork(Effect.flip(use(acme)))
+    yield* eventually(() => factory.alive === 1)
+    yield* world.remove(acme)
+    expect(yield* Fiber.join(waiting)).toMatchObject({ _tag: "TenantNotActive" })
+    yield* eventually(() => factory.alive === 0)
+  })
 
   scenario(
     "ends the wait for a place",
-    ({ world }) =>
-      Effect.gen(function* () {
-        yield* use(acme)
-        const waiting = yield* Effect.fork(Effect.flip(use(globex)))
-        yield* Effect.yieldNow()
-        yield* world.remove(globex)
-        expect(yield* Fiber.join(waiting)).toMatchObject({ _tag: "TenantNotActive" })
-      }),
+    function* ({ world }) {
+      yield* use(acme)
+      const waiting = yield* Effect.fork(Effect.flip(use(globex)))
+      yield* Effect.yieldNow()
+      yield* world.remove(globex)
+      expect(yield* Fiber.join(waiting)).toMatchObject({ _tag: "TenantNotActive" })
+    },
     { maxTenants: 1 }
   )
 
-  scenario("that hangs is left behind with a warning, and the tenant builds again", (subject) =>
-    Effect.gen(function* () {
-      const { factory, logs, world } = subject
+  scenario(
+    "that hangs is left behind with a warning, and the tenant builds again",
+    function* ({ factory, logs, world }) {
       factory.release = () => Effect.never
       yield* once(acme)
       yield* world.remove(acme)
@@ -287,7 +271,7 @@ describe("removal", () => {
       yield* TestClock.adjust("10 seconds")
       expect((yield* Fiber.join(next)).db.closed).toBe(false)
       expect(logs.join()).toMatch(/finalizers of a resource did not end within 10s.*acme/)
-    })
+    }
   )
 })
 
@@ -319,11 +303,10 @@ describe("graces", () => {
 })
 
 describe("a tenant that comes back within the grace", () => {
-  scenario("keeps its resource and its work, with the same settings", ({ factory, world }) =>
-    Effect.gen(function* () {
-      const work = yield* Effect.fork(TenantDb.provide(acme)(forever(() => undefined)))
-      yield* eventually(() => factory.built.length === 1)
-      yield* Effect.yieldNow()
+  scenario(
+    "keeps its resource and its work, with the same settings",
+    function* ({ factory, world }) {
+      const work = yield* start(acme, Effect.never)
       yield* world.remove(acme)
       yield* TestClock.adjust("20 seconds")
       yield* world.add(acme)
@@ -331,48 +314,31 @@ describe("a tenant that comes back within the grace", () => {
       yield* TestClock.adjust("10 minutes")
       expect(factory.built[0]?.closed).toBe(false)
       yield* Fiber.interrupt(work)
-    })
+    }
   )
 
-  scenario("keeps its work while the settings cannot be loaded", ({ factory, world }) =>
-    Effect.gen(function* () {
-      const work = yield* Effect.fork(TenantDb.provide(acme)(forever(() => undefined)))
-      yield* eventually(() => factory.built.length === 1)
-      yield* Effect.yieldNow()
-      world.failure = unavailable
-      yield* world.remove(acme)
-      yield* world.add(acme)
-      yield* TestClock.adjust("5 minutes")
-      expect(factory.built[0]?.closed).toBe(false)
-      yield* world.remove(acme)
-      yield* TestClock.adjust("1 minute")
-      expect(errorOf(yield* Fiber.await(work))).toMatchObject({ _tag: "TenantNotActive" })
-    })
-  )
+  scenario("keeps its work while the settings cannot be loaded", function* ({ factory, world }) {
+    const work = yield* start(acme, Effect.never)
+    world.failure = unavailable
+    yield* world.remove(acme)
+    yield* world.add(acme)
+    yield* TestClock.adjust("5 minutes")
+    expect(factory.built[0]?.closed).toBe(false)
+    yield* world.remove(acme)
+    yield* TestClock.adjust("1 minute")
+    expect(errorOf(yield* Fiber.await(work))).toMatchObject({ _tag: "TenantNotActive" })
+  })
 
-  scenario("gets a new resource with other settings, and the old work ends", (subject) =>
-    Effect.gen(function* () {
-      const { factory, world } = subject
-      const work = yield* Effect.fork(TenantDb.provide(acme)(forever(() => undefined)))
-      yield* eventually(() => factory.built.length === 1)
-      yield* Effect.yieldNow()
-      yield* world.remove(acme)
-      world.rotations.set(acme, 5)
-      yield* world.add(acme)
-      expect((yield* use(acme)).db.password).toBe("acme#5")
-      yield* TestClock.adjust("30 seconds")
-      expect(errorOf(yield* Fiber.await(work))).toMatchObject({ _tag: "TenantResourceReplaced" })
-    })
-  )
+  scenario("gets a new resource with other settings, and the old work ends", function* ({ world }) {
+    const work = yield* start(acme, Effect.never)
+    yield* world.remove(acme)
+    world.rotations.set(acme, 5)
+    yield* world.add(acme)
+    expect((yield* use(acme)).db.password).toBe("acme#5")
+    yield* TestClock.adjust("30 seconds")
+    expect(errorOf(yield* Fiber.await(work))).toMatchObject({ _tag: "TenantResourceReplaced" })
+  })
 })
-
-class Transaction extends Context.Tag("test/Transaction")<Transaction, string>() {}
-
-class IsolatedDb extends TenantLayers.Service<IsolatedDb>()("test/IsolatedDb", {
-  lookup: (_, { id }) =>
-    Layer.succeed(Db, { tenantId: id, password: "", maxOpenConns: 0, closed: false }),
-  isolate: [Transaction]
-}) {}
 
 describe("isolation", () => {
   const transactionOf = Effect.map(Effect.serviceOption(Transaction), (found) =>
@@ -380,41 +346,37 @@ describe("isolation", () => {
   )
   const seen = Effect.all([Effect.map(Db, ({ tenantId }) => tenantId), transactionOf])
 
-  scenario("provide takes another resource's transaction out of the context", () =>
-    Effect.gen(function* () {
-      const inner = Effect.all([
-        seen,
-        IsolatedDb.provide(globex)(seen),
-        IsolatedDb.provide(acme)(seen),
-        IsolatedDb.provide(globex)(IsolatedDb.provide(acme)(seen))
-      ])
-      const found = yield* IsolatedDb.provide(acme)(
-        Effect.provideService(inner, Transaction, "of acme")
-      )
-      expect(found).toEqual([
-        [acme, "of acme"],
-        [globex, undefined],
-        [acme, "of acme"],
-        [acme, undefined]
-      ])
-      // A transaction of no tenant's resource does not cross either.
-      const outside = Effect.provideService(IsolatedDb.provide(acme)(seen), Transaction, "of admin")
-      expect(yield* outside).toEqual([acme, undefined])
-    }).pipe(Effect.provide(IsolatedDb.layer()))
-  )
+  scenario("provide takes another resource's transaction out of the context", function* () {
+    const inner = Effect.all([
+      seen,
+      IsolatedDb.provide(globex)(seen),
+      IsolatedDb.provide(acme)(seen),
+      IsolatedDb.provide(globex)(IsolatedDb.provide(acme)(seen))
+    ])
+    const found = yield* IsolatedDb.provide(acme)(
+      Effect.provideService(inner, Transaction, "of acme")
+    )
+    expect(found).toEqual([
+      [acme, "of acme"],
+      [globex, undefined],
+      [acme, "of acme"],
+      [acme, undefined]
+    ])
+    // A transaction of no tenant's resource does not cross either.
+    const outside = Effect.provideService(IsolatedDb.provide(acme)(seen), Transaction, "of admin")
+    expect(yield* outside).toEqual([acme, undefined])
+  })
 
-  scenario("a layer refuses another resource's transaction", () =>
-    Effect.gen(function* () {
-      const inner = Effect.all([
-        Effect.provide(seen, IsolatedDb.get(acme)),
-        Effect.flip(Effect.provide(seen, IsolatedDb.get(globex)))
-      ])
-      const [same, error] = yield* Effect.provide(
-        Effect.provideService(inner, Transaction, "of acme"),
-        IsolatedDb.get(acme)
-      )
-      expect(same).toEqual([acme, "of acme"])
-      expect(error).toMatchObject({ _tag: "TenantNotIsolated", service: "test/Transaction" })
-    }).pipe(Effect.provide(IsolatedDb.layer()))
-  )
+  scenario("a layer refuses another resource's transaction", function* () {
+    const inner = Effect.all([
+      Effect.provide(seen, IsolatedDb.get(acme)),
+      Effect.flip(Effect.provide(seen, IsolatedDb.get(globex)))
+    ])
+    const [same, error] = yield* Effect.provide(
+      Effect.provideService(inner, Transaction, "of acme"),
+      IsolatedDb.get(acme)
+    )
+    expect(same).toEqual([acme, "of acme"])
+    expect(error).toMatchObject({ _tag: "TenantNotIsolated", service: "test/Transaction" })
+  })
 })

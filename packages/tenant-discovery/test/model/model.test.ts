@@ -12,7 +12,7 @@ describe("every law holds", () => {
     expect(violationOf(story)).toBeUndefined()
   })
 
-  const timeout = 60_000 + runs * 200
+  const timeout = 60_000 + runs * 600
   it(`in ${runs} random histories (MODEL_SEED=${seed})`, { timeout }, async () => {
     const report = await findViolation(runs, seed)
     expect(report, report).toBeUndefined()

@@ -15,6 +15,7 @@ import {
   subscribed,
   versions
 } from "./support.js"
+import { live } from "../support/live.js"
 
 /** A subscription in its own scope. */
 const inScope = (redis: RedisTenantEvents.RedisSource) =>
@@ -27,101 +28,91 @@ const inScope = (redis: RedisTenantEvents.RedisSource) =>
 const sockets = () => activeResources("TCPSocketWrap")
 
 describe.each(versions)("closing, with %s", (version) => {
-  it.scopedLive("leaves no connection, and the sink receives nothing more", () =>
-    Effect.gen(function* () {
-      const server = yield* RedisServer.make({ kind })
-      const { recorder, close } = yield* inScope(connection(version, server))
-      yield* recorder.seen("Alive")
-      yield* close
-      const received = recorder.signals.length
-      yield* eventually(
-        "nobody is subscribed",
-        server.command("PUBSUB", "NUMSUB", channelName).pipe(
-          Effect.map((reply) => String(reply).endsWith(",0")),
-          Effect.orDie
-        )
+  live("leaves no connection, and the sink receives nothing more", function* () {
+    const server = yield* RedisServer.make({ kind })
+    const { recorder, close } = yield* inScope(connection(version, server))
+    yield* recorder.seen("Alive")
+    yield* close
+    const received = recorder.signals.length
+    yield* eventually(
+      "nobody is subscribed",
+      server.command("PUBSUB", "NUMSUB", channelName).pipe(
+        Effect.map((reply) => String(reply).endsWith(",0")),
+        Effect.orDie
       )
-      yield* server.command("PUBLISH", channelName, "too late")
-      expect(recorder.signals.length).toBe(received)
-    })
-  )
+    )
+    yield* server.command("PUBLISH", channelName, "too late")
+    expect(recorder.signals.length).toBe(received)
+  })
 
-  it.scopedLive("does not wait for a server that hangs", () =>
-    Effect.gen(function* () {
-      const server = yield* RedisServer.make({ kind })
-      const before = sockets()
-      const { recorder, close } = yield* inScope(connection(version, server))
-      yield* recorder.seen("Subscribed")
-      yield* server.stop
-      yield* close
-      yield* eventually(
-        "its socket is closed",
-        Effect.sync(() => sockets() <= before)
-      )
-      expect(recorder.tags).toEqual(["Subscribed"])
-      yield* server.continue
-    })
-  )
+  live("does not wait for a server that hangs", function* () {
+    const server = yield* RedisServer.make({ kind })
+    const before = sockets()
+    const { recorder, close } = yield* inScope(connection(version, server))
+    yield* recorder.seen("Subscribed")
+    yield* server.stop
+    yield* close
+    yield* eventually(
+      "its socket is closed",
+      Effect.sync(() => sockets() <= before)
+    )
+    expect(recorder.tags).toEqual(["Subscribed"])
+    yield* server.continue
+  })
 
-  it.scopedLive("ends an attempt in progress, and a wait for the next one", () =>
-    Effect.gen(function* () {
-      const server = yield* RedisServer.make({ kind })
-      const proxy = yield* FaultProxy.make(server)
-      yield* proxy.hold()
-      const connecting = yield* inScope(connection(version, proxy))
-      yield* eventually("it connects", proxy.accepted.pipe(Effect.map((n) => n === 1)))
-      yield* connecting.close
-      expect(connecting.recorder.signals).toEqual([])
-      yield* proxy.cut
-      const waiting = yield* inScope(connection(version, proxy))
-      yield* waiting.recorder.seen("Lost")
-      yield* waiting.close
-      expect(waiting.recorder.tags).toEqual(["Lost"])
-    })
-  )
+  live("ends an attempt in progress, and a wait for the next one", function* () {
+    const server = yield* RedisServer.make({ kind })
+    const proxy = yield* FaultProxy.make(server)
+    yield* proxy.hold()
+    const connecting = yield* inScope(connection(version, proxy))
+    yield* eventually("it connects", proxy.accepted.pipe(Effect.map((n) => n === 1)))
+    yield* connecting.close
+    expect(connecting.recorder.signals).toEqual([])
+    yield* proxy.cut
+    const waiting = yield* inScope(connection(version, proxy))
+    yield* waiting.recorder.seen("Lost")
+    yield* waiting.close
+    expect(waiting.recorder.tags).toEqual(["Lost"])
+  })
 
-  it.scopedLive("completes when an uninterruptible region subscribed", () =>
-    Effect.gen(function* () {
-      const server = yield* RedisServer.make({ kind })
-      const scope = yield* Scope.make()
-      const recorder = yield* Effect.uninterruptible(
-        subscribed(connection(version, server)).pipe(Scope.extend(scope))
-      )
-      yield* recorder.seen("Subscribed")
-      yield* Scope.close(scope, Exit.void).pipe(Effect.timeout("2 seconds"))
-    })
-  )
+  live("completes when an uninterruptible region subscribed", function* () {
+    const server = yield* RedisServer.make({ kind })
+    const scope = yield* Scope.make()
+    const recorder = yield* Effect.uninterruptible(
+      subscribed(connection(version, server)).pipe(Scope.extend(scope))
+    )
+    yield* recorder.seen("Subscribed")
+    yield* Scope.close(scope, Exit.void).pipe(Effect.timeout("2 seconds"))
+  })
 
-  it.scopedLive("leaves no socket and no timer after 200 subscriptions", () =>
-    Effect.gen(function* () {
-      const server = yield* RedisServer.make({ kind })
-      const once = (n: number) =>
-        Effect.gen(function* () {
-          const { recorder, close } = yield* inScope(connection(version, server))
-          // Each is closed at another stage.
-          if (n % 4 === 1) yield* Effect.yieldNow()
-          if (n % 4 === 2) yield* recorder.seen("Subscribed")
-          if (n % 4 === 3) yield* recorder.seen("Alive")
-          yield* close
-        })
-      yield* once(3)
-      const before = { sockets: sockets(), timers: activeResources("Timeout") }
-      yield* Effect.forEach(
-        Array.from({ length: 200 }, (_, n) => n),
-        once,
-        { concurrency: 10 }
-      )
-      yield* eventually(
-        "no socket remains",
-        Effect.sync(() => sockets() <= before.sockets)
-      )
-      yield* eventually(
-        "no timer remains",
-        // This wait has up to two.
-        Effect.sync(() => activeResources("Timeout") <= before.timers + 2)
-      )
-    })
-  )
+  live("leaves no socket and no timer after 200 subscriptions", function* () {
+    const server = yield* RedisServer.make({ kind })
+    const once = (n: number) =>
+      Effect.gen(function* () {
+        const { recorder, close } = yield* inScope(connection(version, server))
+        // Each is closed at another stage.
+        if (n % 4 === 1) yield* Effect.yieldNow()
+        if (n % 4 === 2) yield* recorder.seen("Subscribed")
+        if (n % 4 === 3) yield* recorder.seen("Alive")
+        yield* close
+      })
+    yield* once(3)
+    const before = { sockets: sockets(), timers: activeResources("Timeout") }
+    yield* Effect.forEach(
+      Array.from({ length: 200 }, (_, n) => n),
+      once,
+      { concurrency: 10 }
+    )
+    yield* eventually(
+      "no socket remains",
+      Effect.sync(() => sockets() <= before.sockets)
+    )
+    yield* eventually(
+      "no timer remains",
+      // This wait has up to two.
+      Effect.sync(() => activeResources("Timeout") <= before.timers + 2)
+    )
+  })
 })
 
 describe("secrets", () => {

@@ -1,6 +1,6 @@
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect } from "@effect/vitest"
 import { RedisServer, TestCertificates } from "@tenant-discovery/simulator"
-import { Effect, Redacted } from "effect"
+import { Redacted } from "effect"
 import type { RedisConnection } from "tenant-discovery/RedisTenantEvents"
 import {
   channelName,
@@ -12,81 +12,78 @@ import {
   subscribed,
   versions
 } from "./support.js"
+import { live, liveEach } from "../support/live.js"
 
 const SECRET = "correct-horse-battery"
 const WRONG = "wrong-horse-battery"
 
 describe.each(matrix)("credentials on a $kind server with $version", ({ kind, version }) => {
-  it.scopedLive(
+  live(
     "reports a wrong password without showing it, and subscribes once it is right",
-    () =>
-      Effect.gen(function* () {
-        const server = yield* RedisServer.make({ kind, password: SECRET })
-        const recorder = yield* subscribed(
-          connection(version, {
-            host: server.host,
-            port: server.port,
-            password: Redacted.make(WRONG)
-          })
-        )
-        yield* recorder.seen("Lost")
-        expect(recorder.causes[0]?._tag).toBe("ConnectFailed")
-        expect(recorder.causes[0]?.message).toMatch(/WRONGPASS.*redis\.password/)
-        expect(JSON.stringify(recorder.causes)).not.toContain(WRONG)
-        yield* server.command("CONFIG", "SET", "requirepass", WRONG)
-        yield* recorder.seen("Subscribed")
-        expect(recorder.tags).toEqual(["Lost", "Subscribed"])
-      })
-  )
-
-  it.scopedLive("reports a missing password", () =>
-    Effect.gen(function* () {
+    function* () {
       const server = yield* RedisServer.make({ kind, password: SECRET })
       const recorder = yield* subscribed(
-        connection(version, { host: server.host, port: server.port })
+        connection(version, {
+          host: server.host,
+          port: server.port,
+          password: Redacted.make(WRONG)
+        })
       )
       yield* recorder.seen("Lost")
       expect(recorder.causes[0]?._tag).toBe("ConnectFailed")
-      expect(recorder.causes[0]?.message).toMatch(/NOAUTH.*requires a password/)
-    })
+      expect(recorder.causes[0]?.message).toMatch(/WRONGPASS.*redis\.password/)
+      expect(JSON.stringify(recorder.causes)).not.toContain(WRONG)
+      yield* server.command("CONFIG", "SET", "requirepass", WRONG)
+      yield* recorder.seen("Subscribed")
+      expect(recorder.tags).toEqual(["Lost", "Subscribed"])
+    }
   )
 
-  it.scopedLive(
+  live("reports a missing password", function* () {
+    const server = yield* RedisServer.make({ kind, password: SECRET })
+    const recorder = yield* subscribed(
+      connection(version, { host: server.host, port: server.port })
+    )
+    yield* recorder.seen("Lost")
+    expect(recorder.causes[0]?._tag).toBe("ConnectFailed")
+    expect(recorder.causes[0]?.message).toMatch(/NOAUTH.*requires a password/)
+  })
+
+  live(
     "reports a user without permission for the channel, and subscribes once it is granted",
-    () =>
-      Effect.gen(function* () {
-        const acl = ["ACL", "SETUSER", "worker", "on", `>${SECRET}`, "resetchannels", "-@all"]
-        const server = yield* RedisServer.make({
-          kind,
-          setup: [[...acl, "+subscribe", "+psubscribe", "+ping", "+hello", "+auth"]]
-        })
-        const recorder = yield* subscribed(
-          connection(version, {
-            host: server.host,
-            port: server.port,
-            username: "worker",
-            password: Redacted.make(SECRET)
-          })
-        )
-        yield* recorder.seen("Lost")
-        expect(recorder.causes[0]?._tag).toBe("SubscribeFailed")
-        expect(recorder.causes[0]?.message).toContain("NOPERM")
-        expect(recorder.causes[0]?.message).toContain(channelName)
-        yield* server.command("ACL", "SETUSER", "worker", `&${channelName}`)
-        yield* recorder.seen("Subscribed")
-        // Revoking the permission cuts the connection; then the refused SUBSCRIBE is reported.
-        yield* server.command("ACL", "SETUSER", "worker", "resetchannels")
-        yield* recorder.seen("Lost", 3)
-        yield* server.command("ACL", "SETUSER", "worker", `&${channelName}`)
-        yield* recorder.seen("Subscribed", 2)
-        expect(recorder.tags).toEqual(["Lost", "Subscribed", "Lost", "Subscribed"])
-        expect(recorder.causes.map(({ _tag }) => _tag)).toEqual([
-          "SubscribeFailed",
-          "ConnectionLost",
-          "SubscribeFailed"
-        ])
-        expect(JSON.stringify(recorder.causes)).not.toContain(SECRET)
+    function* () {
+      const acl = ["ACL", "SETUSER", "worker", "on", `>${SECRET}`, "resetchannels", "-@all"]
+      const server = yield* RedisServer.make({
+        kind,
+        setup: [[...acl, "+subscribe", "+psubscribe", "+ping", "+hello", "+auth"]]
       })
+      const recorder = yield* subscribed(
+        connection(version, {
+          host: server.host,
+          port: server.port,
+          username: "worker",
+          password: Redacted.make(SECRET)
+        })
+      )
+      yield* recorder.seen("Lost")
+      expect(recorder.causes[0]?._tag).toBe("SubscribeFailed")
+      expect(recorder.causes[0]?.message).toContain("NOPERM")
+      expect(recorder.causes[0]?.message).toContain(channelName)
+      yield* server.command("ACL", "SETUSER", "worker", `&${channelName}`)
+      yield* recorder.seen("Subscribed")
+      // Revoking the permission cuts the connection; then the refused SUBSCRIBE is reported.
+      yield* server.command("ACL", "SETUSER", "worker", "resetchannels")
+      yield* recorder.seen("Lost", 3)
+      yield* server.command("ACL", "SETUSER", "worker", `&${channelName}`)
+      yield* recorder.seen("Subscribed", 2)
+      expect(recorder.tags).toEqual(["Lost", "Subscribed", "Lost", "Subscribed"])
+      expect(recorder.causes.map(({ _tag }) => _tag)).toEqual([
+        "SubscribeFailed",
+        "ConnectionLost",
+        "SubscribeFailed"
+      ])
+      expect(JSON.stringify(recorder.causes)).not.toContain(SECRET)
+    }
   )
 })
 
@@ -97,132 +94,112 @@ describe.each(kinds)("TLS on a %s server", (kind) => {
     host = "localhost"
   ): RedisConnection => ({ host, port: server.tls?.port ?? 0, tls })
 
-  it.scopedLive("subscribes when the CA matches", () =>
-    Effect.gen(function* () {
-      const server = yield* RedisServer.make({ kind, tls: true })
-      const recorder = yield* subscribed(over(server, { ca: TestCertificates.ca }))
-      yield* recorder.seen("Alive")
-      yield* server.command("PUBLISH", channelName, "over TLS")
-      yield* recorder.seen("Messages")
-      expect(recorder.messages).toEqual(["over TLS"])
-    })
-  )
+  live("subscribes when the CA matches", function* () {
+    const server = yield* RedisServer.make({ kind, tls: true })
+    const recorder = yield* subscribed(over(server, { ca: TestCertificates.ca }))
+    yield* recorder.seen("Alive")
+    yield* server.command("PUBLISH", channelName, "over TLS")
+    yield* recorder.seen("Messages")
+    expect(recorder.messages).toEqual(["over TLS"])
+  })
 
-  it.scopedLive.each([
+  liveEach([
     ["an unrelated CA", { ca: TestCertificates.unrelatedCa }],
     ["the roots of Node", {}]
-  ] as const)("names the CA when only %s is trusted", ([, tls]) =>
-    Effect.gen(function* () {
-      const server = yield* RedisServer.make({ kind, tls: true })
-      const recorder = yield* subscribed(over(server, tls))
-      yield* recorder.seen("Lost")
-      expect(recorder.causes[0]?._tag).toBe("ConnectFailed")
-      expect(recorder.causes[0]?.message).toContain("check redis.tls.ca")
-    })
-  )
+  ] as const)("names the CA when only %s is trusted", function* ([, tls]) {
+    const server = yield* RedisServer.make({ kind, tls: true })
+    const recorder = yield* subscribed(over(server, tls))
+    yield* recorder.seen("Lost")
+    expect(recorder.causes[0]?._tag).toBe("ConnectFailed")
+    expect(recorder.causes[0]?.message).toContain("check redis.tls.ca")
+  })
 
-  it.scopedLive("reports a certificate for another name", () =>
-    Effect.gen(function* () {
-      const server = yield* RedisServer.make({ kind, tls: TestCertificates.wrongName })
-      const recorder = yield* subscribed(over(server, { ca: TestCertificates.ca }))
-      yield* recorder.seen("Lost")
-      expect(recorder.causes[0]?._tag).toBe("ConnectFailed")
-      expect(recorder.causes[0]?.message).toContain("certificate is for another name")
-    })
-  )
+  live("reports a certificate for another name", function* () {
+    const server = yield* RedisServer.make({ kind, tls: TestCertificates.wrongName })
+    const recorder = yield* subscribed(over(server, { ca: TestCertificates.ca }))
+    yield* recorder.seen("Lost")
+    expect(recorder.causes[0]?._tag).toBe("ConnectFailed")
+    expect(recorder.causes[0]?.message).toContain("certificate is for another name")
+  })
 
-  it.scopedLive("suggests TLS when a plain client meets a TLS server", () =>
-    Effect.gen(function* () {
-      const server = yield* RedisServer.make({ kind, tls: true })
-      const recorder = yield* subscribed(over(server, false))
-      yield* recorder.seen("Lost")
-      expect(recorder.causes[0]?._tag).toBe("ConnectFailed")
-      expect(recorder.causes[0]?.message).toContain("set redis.tls")
-    })
-  )
+  live("suggests TLS when a plain client meets a TLS server", function* () {
+    const server = yield* RedisServer.make({ kind, tls: true })
+    const recorder = yield* subscribed(over(server, false))
+    yield* recorder.seen("Lost")
+    expect(recorder.causes[0]?._tag).toBe("ConnectFailed")
+    expect(recorder.causes[0]?.message).toContain("set redis.tls")
+  })
 
-  it.scopedLive("suggests no TLS when a TLS client meets a plain server", () =>
-    Effect.gen(function* () {
-      const server = yield* RedisServer.make({ kind })
-      const recorder = yield* subscribed(
-        { host: server.host, port: server.port, tls: {} },
-        { connectTimeout: "500 millis" }
-      )
-      yield* recorder.seen("Lost")
-      expect(recorder.causes[0]?._tag).toBe("ConnectFailed")
-      expect(recorder.causes[0]?.message).toContain("leave out redis.tls")
-    })
-  )
+  live("suggests no TLS when a TLS client meets a plain server", function* () {
+    const server = yield* RedisServer.make({ kind })
+    const recorder = yield* subscribed(
+      { host: server.host, port: server.port, tls: {} },
+      { connectTimeout: "500 millis" }
+    )
+    yield* recorder.seen("Lost")
+    expect(recorder.causes[0]?._tag).toBe("ConnectFailed")
+    expect(recorder.causes[0]?.message).toContain("leave out redis.tls")
+  })
 })
 
 describe("naming", () => {
-  it.scopedLive("names environment variables for a program that is configured by them", () =>
-    Effect.gen(function* () {
-      const server = yield* RedisServer.make({ kind, password: SECRET })
-      const recorder = yield* subscribed(
-        { host: server.host, port: server.port },
-        { naming: "environment" }
-      )
-      yield* recorder.lostWith(/check MULTI_TENANT_REDIS_USERNAME and MULTI_TENANT_REDIS_PASSWORD/)
-    })
-  )
+  live("names environment variables for a program that is configured by them", function* () {
+    const server = yield* RedisServer.make({ kind, password: SECRET })
+    const recorder = yield* subscribed(
+      { host: server.host, port: server.port },
+      { naming: "environment" }
+    )
+    yield* recorder.lostWith(/check MULTI_TENANT_REDIS_USERNAME and MULTI_TENANT_REDIS_PASSWORD/)
+  })
 })
 
 describe.each(versions)("a server that is not Redis, with %s", (version) => {
-  it.scopedLive.each([
+  liveEach([
     ["HTTP", "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"],
     ["garbage", "\u0007\u0007 nonsense \u0000\r\n"],
     ["a TLS alert", "\u0015\u0003\u0001\u0000\u0002\u0002\u0046"]
-  ] as const)("%s is a failed attempt", ([, answer]) =>
-    Effect.gen(function* () {
-      const server = yield* fakeServer((socket) => socket.write(answer))
-      const recorder = yield* subscribed(connection(version, server), {
-        connectTimeout: "400 millis"
-      })
-      yield* recorder.seen("Lost")
-      expect(recorder.causes[0]?._tag).toBe("ConnectFailed")
-      expect(recorder.tags).toEqual(["Lost"])
+  ] as const)("%s is a failed attempt", function* ([, answer]) {
+    const server = yield* fakeServer((socket) => socket.write(answer))
+    const recorder = yield* subscribed(connection(version, server), {
+      connectTimeout: "400 millis"
     })
-  )
+    yield* recorder.seen("Lost")
+    expect(recorder.causes[0]?._tag).toBe("ConnectFailed")
+    expect(recorder.tags).toEqual(["Lost"])
+  })
 
-  it.scopedLive("removes the arguments of AUTH that a server repeats", () =>
-    Effect.gen(function* () {
-      const server = yield* fakeServer((socket) =>
-        socket.end(
-          `-ERR unknown command 'AUTH', with args beginning with: 'worker' '${SECRET}'\r\n`.repeat(
-            4
-          )
-        )
+  live("removes the arguments of AUTH that a server repeats", function* () {
+    const server = yield* fakeServer((socket) =>
+      socket.end(
+        `-ERR unknown command 'AUTH', with args beginning with: 'worker' '${SECRET}'\r\n`.repeat(4)
       )
-      const recorder = yield* subscribed(
-        connection(version, { ...server, username: "worker", password: Redacted.make(SECRET) })
-      )
-      yield* recorder.seen("Lost")
-      expect(recorder.causes[0]?.message).toContain("unknown command 'AUTH'")
-      expect(JSON.stringify(recorder.causes)).not.toContain(SECRET)
-    })
-  )
+    )
+    const recorder = yield* subscribed(
+      connection(version, { ...server, username: "worker", password: Redacted.make(SECRET) })
+    )
+    yield* recorder.seen("Lost")
+    expect(recorder.causes[0]?.message).toContain("unknown command 'AUTH'")
+    expect(JSON.stringify(recorder.causes)).not.toContain(SECRET)
+  })
 })
 
 describe("a sink that throws", () => {
-  it.scopedLive("loses its subscription, which starts again", () =>
-    Effect.gen(function* () {
-      const server = yield* RedisServer.make({ kind })
-      let thrown = 0
-      const recorder = yield* subscribed({ host: server.host, port: server.port }, {}, (raw) => {
-        if (raw !== "bad") return
-        thrown++
-        throw new Error("a defect of the receiver")
-      })
-      yield* recorder.seen("Subscribed")
-      yield* server.command("PUBLISH", channelName, "bad")
-      yield* recorder.seen("Lost")
-      yield* recorder.seen("Subscribed", 2)
-      yield* server.command("PUBLISH", channelName, "good")
-      yield* recorder.seen("Messages")
-      expect(thrown).toBe(1)
-      expect(recorder.messages).toEqual(["good"])
-      expect(recorder.tags).toEqual(["Subscribed", "Lost", "Subscribed", "Messages"])
+  live("loses its subscription, which starts again", function* () {
+    const server = yield* RedisServer.make({ kind })
+    let thrown = 0
+    const recorder = yield* subscribed({ host: server.host, port: server.port }, {}, (raw) => {
+      if (raw !== "bad") return
+      thrown++
+      throw new Error("a defect of the receiver")
     })
-  )
+    yield* recorder.seen("Subscribed")
+    yield* server.command("PUBLISH", channelName, "bad")
+    yield* recorder.seen("Lost")
+    yield* recorder.seen("Subscribed", 2)
+    yield* server.command("PUBLISH", channelName, "good")
+    yield* recorder.seen("Messages")
+    expect(thrown).toBe(1)
+    expect(recorder.messages).toEqual(["good"])
+    expect(recorder.tags).toEqual(["Subscribed", "Lost", "Subscribed", "Messages"])
+  })
 })

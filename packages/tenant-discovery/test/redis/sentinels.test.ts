@@ -1,5 +1,5 @@
 /** A master that real sentinels name: dead and silent sentinels, a failover, the close. */
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect } from "@effect/vitest"
 import { RedisServer } from "@tenant-discovery/simulator"
 import { Effect, Exit, Redacted, Scope } from "effect"
 import { Redis } from "ioredis"
@@ -20,6 +20,7 @@ import {
   quick,
   subscribed
 } from "./support.js"
+import { live } from "../support/live.js"
 
 const NAME = "events"
 const SECRET = "sentinel-horse"
@@ -114,66 +115,65 @@ const sources = (
 if (!hasNative) console.warn("Left out: tests on real sentinels; redis-server is missing")
 
 describe.runIf(hasNative)("real sentinels", () => {
-  it.scopedLive(
+  live(
     "a dead and a silent one are passed, and a failover is followed",
-    () =>
-      Effect.gen(function* () {
-        const master = yield* RedisServer.make({ kind: "native" })
-        const replica = yield* RedisServer.make({
-          kind: "native",
-          nativeConfig: [`replicaof ${master.host} ${master.port}`]
-        })
-        const all = yield* Effect.all([
-          makeSentinel(master),
-          makeSentinel(master),
-          makeSentinel(master)
-        ])
-        const [dead, silent, well] = all
-        for (const sentinel of all) {
-          yield* eventually(
-            "each sentinel knows the others and the replica",
-            Effect.all([
-              sentinel.command("SENTINEL", "SENTINELS", NAME),
-              sentinel.command("SENTINEL", "REPLICAS", NAME)
-            ]).pipe(
-              Effect.map(
-                ([others, replicas]) =>
-                  Array.isArray(others) &&
-                  others.length === 2 &&
-                  JSON.stringify(replicas).includes(`"${replica.port}"`)
-              )
+    function* () {
+      const master = yield* RedisServer.make({ kind: "native" })
+      const replica = yield* RedisServer.make({
+        kind: "native",
+        nativeConfig: [`replicaof ${master.host} ${master.port}`]
+      })
+      const all = yield* Effect.all([
+        makeSentinel(master),
+        makeSentinel(master),
+        makeSentinel(master)
+      ])
+      const [dead, silent, well] = all
+      for (const sentinel of all) {
+        yield* eventually(
+          "each sentinel knows the others and the replica",
+          Effect.all([
+            sentinel.command("SENTINEL", "SENTINELS", NAME),
+            sentinel.command("SENTINEL", "REPLICAS", NAME)
+          ]).pipe(
+            Effect.map(
+              ([others, replicas]) =>
+                Array.isArray(others) &&
+                others.length === 2 &&
+                JSON.stringify(replicas).includes(`"${replica.port}"`)
             )
           )
-        }
-        yield* dead.signal("SIGKILL")
-        yield* silent.signal("SIGSTOP")
-        const recorders = yield* Effect.forEach(sources(all), (source) =>
-          subscribed(source, { connectTimeout: "5 seconds" })
         )
-        for (const recorder of recorders) yield* recorder.seen("Subscribed")
-        yield* master.command("PUBLISH", channelName, "from the master")
-        for (const recorder of recorders) {
-          yield* recorder.seen("Messages")
-          expect(recorder.tags).toEqual(["Subscribed", "Messages"])
-        }
-        // A sentinel that was stopped does not vote for 30 s: the dead one returns instead.
-        yield* dead.start
-        yield* master.kill
-        yield* eventually(
-          "the replica is promoted",
-          Effect.map(well.command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME), (address) =>
-            String(address).endsWith(`,${replica.port}`)
-          ),
-          "40 seconds"
-        )
-        for (const recorder of recorders) yield* recorder.seen("Subscribed", 2)
-        yield* replica.command("PUBLISH", channelName, "from the promoted replica")
-        for (const recorder of recorders) {
-          yield* recorder.seen("Messages", 2)
-          expect(recorder.causes[0]?._tag).toBe("ConnectionLost")
-          expect(JSON.stringify(recorder.causes)).not.toContain(SECRET)
-        }
-      }),
+      }
+      yield* dead.signal("SIGKILL")
+      yield* silent.signal("SIGSTOP")
+      const recorders = yield* Effect.forEach(sources(all), (source) =>
+        subscribed(source, { connectTimeout: "5 seconds" })
+      )
+      for (const recorder of recorders) yield* recorder.seen("Subscribed")
+      yield* master.command("PUBLISH", channelName, "from the master")
+      for (const recorder of recorders) {
+        yield* recorder.seen("Messages")
+        expect(recorder.tags).toEqual(["Subscribed", "Messages"])
+      }
+      // A sentinel that was stopped does not vote for 30 s: the dead one returns instead.
+      yield* dead.start
+      yield* master.kill
+      yield* eventually(
+        "the replica is promoted",
+        Effect.map(well.command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME), (address) =>
+          String(address).endsWith(`,${replica.port}`)
+        ),
+        "40 seconds"
+      )
+      for (const recorder of recorders) yield* recorder.seen("Subscribed", 2)
+      yield* replica.command("PUBLISH", channelName, "from the promoted replica")
+      for (const recorder of recorders) {
+        yield* recorder.seen("Messages", 2)
+        expect(recorder.causes[0]?._tag).toBe("ConnectionLost")
+        expect(JSON.stringify(recorder.causes)).not.toContain(SECRET)
+      }
+    },
     120_000
   )
 })
@@ -181,48 +181,44 @@ describe.runIf(hasNative)("real sentinels", () => {
 describe("sentinels that do not answer", () => {
   const sockets = () => activeResources("TCPSocketWrap")
 
-  it.scopedLive("leave no socket 2.5 s after the close", () =>
-    Effect.gen(function* () {
-      // Its kernel accepts connections; nothing answers, not even the end of a connection.
-      const silent = yield* RedisServer.make({ kind })
-      yield* silent.stop
-      const before = sockets()
-      const scope = yield* Scope.make()
-      for (const source of sources([silent, silent])) {
-        const asking = sockets()
-        yield* subscribed(source).pipe(Scope.extend(scope))
-        yield* eventually(
-          "the sentinel is asked",
-          Effect.sync(() => sockets() > asking)
-        )
-      }
-      yield* Scope.close(scope, Exit.void).pipe(Effect.timeout("500 millis"))
+  live("leave no socket 2.5 s after the close", function* () {
+    // Its kernel accepts connections; nothing answers, not even the end of a connection.
+    const silent = yield* RedisServer.make({ kind })
+    yield* silent.stop
+    const before = sockets()
+    const scope = yield* Scope.make()
+    for (const source of sources([silent, silent])) {
+      const asking = sockets()
+      yield* subscribed(source).pipe(Scope.extend(scope))
       yield* eventually(
-        "no socket remains",
-        Effect.sync(() => sockets() <= before)
-      ).pipe(Effect.timeout("2600 millis"))
-    })
-  )
+        "the sentinel is asked",
+        Effect.sync(() => sockets() > asking)
+      )
+    }
+    yield* Scope.close(scope, Exit.void).pipe(Effect.timeout("500 millis"))
+    yield* eventually(
+      "no socket remains",
+      Effect.sync(() => sockets() <= before)
+    ).pipe(Effect.timeout("2600 millis"))
+  })
 
-  it.scopedLive("are reported, and each attempt starts at the next one", () =>
-    Effect.gen(function* () {
-      const asked: Array<string> = []
-      const sentinel = (name: string) =>
-        fakeServer((socket) => {
-          asked.push(name)
-          socket.destroy()
-        })
-      const sentinels = [yield* sentinel("a"), yield* sentinel("b"), yield* sentinel("c")]
-      const recorder = yield* subscribed({ sentinels, name: NAME }, { backoff: quick.backoff })
-      yield* eventually(
-        "three attempts",
-        Effect.sync(() => asked.length >= 9)
-      )
-      expect(asked.slice(0, 9).join("")).toBe("abcbcacab")
-      expect(recorder.causes[0]?._tag).toBe("ConnectFailed")
-      expect(recorder.causes[0]?.message).toMatch(
-        /Redis master "events" .*All sentinels are unreachable.*check redis\.sentinels/
-      )
-    })
-  )
+  live("are reported, and each attempt starts at the next one", function* () {
+    const asked: Array<string> = []
+    const sentinel = (name: string) =>
+      fakeServer((socket) => {
+        asked.push(name)
+        socket.destroy()
+      })
+    const sentinels = [yield* sentinel("a"), yield* sentinel("b"), yield* sentinel("c")]
+    const recorder = yield* subscribed({ sentinels, name: NAME }, { backoff: quick.backoff })
+    yield* eventually(
+      "three attempts",
+      Effect.sync(() => asked.length >= 9)
+    )
+    expect(asked.slice(0, 9).join("")).toBe("abcbcacab")
+    expect(recorder.causes[0]?._tag).toBe("ConnectFailed")
+    expect(recorder.causes[0]?.message).toMatch(
+      /Redis master "events" .*All sentinels are unreachable.*check redis\.sentinels/
+    )
+  })
 })

@@ -1,5 +1,5 @@
 /** What the option `redis` accepts beside one address. */
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect } from "@effect/vitest"
 import { RedisServer } from "@tenant-discovery/simulator"
 import { Data, Effect, Exit, Redacted } from "effect"
 import { Cluster, Redis } from "ioredis"
@@ -13,6 +13,7 @@ import type {
   SubscriberConnection
 } from "tenant-discovery/RedisTenantEvents"
 import { channelName, eventually, fakeServer, hasNative, kind, subscribed } from "./support.js"
+import { live, liveEach } from "../support/live.js"
 
 interface ClientOptions {
   readonly host: string
@@ -56,62 +57,59 @@ const owned = <A extends { disconnect(): void; on(event: "error", f: () => void)
   )
 
 describe.each(clients)("a Redis instance of $version", ({ client: make }) => {
-  it.scopedLive("is duplicated, and stays usable for other commands", () =>
-    Effect.gen(function* () {
-      const server = yield* RedisServer.make({ kind, password: "horse" })
-      const { host, port } = server
-      // Options that suit an application and would break a subscriber.
-      const client = yield* owned(() =>
-        make({
-          host,
-          port,
-          password: "horse",
-          keyPrefix: "app:",
-          commandTimeout: 5000,
-          enableAutoPipelining: true,
-          reconnectOnError: () => true
-        })
-      )
-      yield* Effect.promise(() => client.set("key", "value"))
-      const recorder = yield* subscribed(client)
-      yield* recorder.seen("Alive", 2)
-      yield* server.command("CLIENT", "KILL", "TYPE", "pubsub")
-      yield* recorder.seen("Subscribed", 2)
-      yield* server.command("PUBLISH", channelName, "once")
-      yield* recorder.seen("Messages")
-      yield* recorder.seen("Alive", recorder.count("Alive") + 2)
-      expect(recorder.messages).toEqual(["once"])
-      expect(client.mode).toBe("normal")
-      expect(client.listenerCount("message")).toBe(0)
-      expect(yield* Effect.promise(() => client.get("key"))).toBe("value")
-    })
-  )
+  live("is duplicated, and stays usable for other commands", function* () {
+    const server = yield* RedisServer.make({ kind, password: "horse" })
+    const { host, port } = server
+    // Options that suit an application and would break a subscriber.
+    const client = yield* owned(() =>
+      make({
+        host,
+        port,
+        password: "horse",
+        keyPrefix: "app:",
+        commandTimeout: 5000,
+        enableAutoPipelining: true,
+        reconnectOnError: () => true
+      })
+    )
+    yield* Effect.promise(() => client.set("key", "value"))
+    const recorder = yield* subscribed(client)
+    yield* recorder.seen("Alive", 2)
+    yield* server.command("CLIENT", "KILL", "TYPE", "pubsub")
+    yield* recorder.seen("Subscribed", 2)
+    yield* server.command("PUBLISH", channelName, "once")
+    yield* recorder.seen("Messages")
+    yield* recorder.seen("Alive", recorder.count("Alive") + 2)
+    expect(recorder.messages).toEqual(["once"])
+    expect(client.mode).toBe("normal")
+    expect(client.listenerCount("message")).toBe(0)
+    expect(yield* Effect.promise(() => client.get("key"))).toBe("value")
+  })
 })
 
 describe.each(clients)("a function, with $version", ({ client: make }) => {
-  it.scopedLive("gives each attempt a connection", () =>
-    Effect.gen(function* () {
-      const server = yield* RedisServer.make({ kind })
-      const { host, port } = server
-      const recorder = yield* subscribed(
-        // One that would reconnect by itself gets one session all the same.
-        () => make({ host, port, lazyConnect: true, retryStrategy: () => 1 })
-      )
-      yield* recorder.seen("Subscribed")
-      yield* server.command("CLIENT", "KILL", "TYPE", "pubsub")
-      yield* recorder.seen("Subscribed", 2)
-      yield* server.command("PUBLISH", channelName, "once")
-      yield* recorder.seen("Messages")
-      yield* recorder.seen("Alive", recorder.count("Alive") + 2)
-      expect(recorder.messages).toEqual(["once"])
-    })
-  )
+  live("gives each attempt a connection", function* () {
+    const server = yield* RedisServer.make({ kind })
+    const { host, port } = server
+    const recorder = yield* subscribed(
+      // One that would reconnect by itself gets one session all the same.
+      () => make({ host, port, lazyConnect: true, retryStrategy: () => 1 })
+    )
+    yield* recorder.seen("Subscribed")
+    yield* server.command("CLIENT", "KILL", "TYPE", "pubsub")
+    yield* recorder.seen("Subscribed", 2)
+    yield* server.command("PUBLISH", channelName, "once")
+    yield* recorder.seen("Messages")
+    yield* recorder.seen("Alive", recorder.count("Alive") + 2)
+    expect(recorder.messages).toEqual(["once"])
+  })
 
-  it.scopedLive.each([
+  liveEach([
     ["the program's client while it connects", false, /option "redis": .*same one twice/],
     ["the program's client before it connects", true, /option "redis": .*same one twice/]
-  ] as const)("that returns %s is refused, and the client stays usable", ([, lazyConnect, text]) =>
-    Effect.gen(function* () {
+  ] as const)(
+    "that returns %s is refused, and the client stays usable",
+    function* ([, lazyConnect, text]) {
       const { host, port } = yield* RedisServer.make({ kind })
       const shared = yield* owned(() => make({ host, port, lazyConnect }))
       const exit = yield* Effect.exit(subscribed(() => shared))
@@ -119,126 +117,112 @@ describe.each(clients)("a function, with $version", ({ client: make }) => {
       expect(yield* Effect.promise(() => shared.ping())).toBe("PONG")
       expect(shared.mode).toBe("normal")
       expect(shared.listenerCount("message")).toBe(0)
-    })
+    }
   )
 
-  it.scopedLive("that returns clients in use is refused", () =>
-    Effect.gen(function* () {
-      const { host, port } = yield* RedisServer.make({ kind })
-      const pool = [
-        yield* owned(() => make({ host, port })),
-        yield* owned(() => make({ host, port }))
-      ]
-      let calls = 0
-      const exit = yield* Effect.exit(subscribed(() => pool[calls++ % 2] ?? make({ host, port })))
-      expect(Exit.isFailure(exit) && String(exit.cause)).toMatch(/lazyConnect: true.*"connecting"/)
-    })
-  )
+  live("that returns clients in use is refused", function* () {
+    const { host, port } = yield* RedisServer.make({ kind })
+    const pool = [
+      yield* owned(() => make({ host, port })),
+      yield* owned(() => make({ host, port }))
+    ]
+    let calls = 0
+    const exit = yield* Effect.exit(subscribed(() => pool[calls++ % 2] ?? make({ host, port })))
+    expect(Exit.isFailure(exit) && String(exit.cause)).toMatch(/lazyConnect: true.*"connecting"/)
+  })
 
-  it.scopedLive("that later returns a used connection loses the subscription and says why", () =>
-    Effect.gen(function* () {
-      const server = yield* RedisServer.make({ kind })
-      const { host, port } = server
-      const third = make({ host, port, lazyConnect: true })
-      let calls = 0
-      const recorder = yield* subscribed(() =>
-        calls++ < 2 ? make({ host, port, lazyConnect: true }) : third
-      )
-      yield* recorder.seen("Subscribed")
-      yield* server.command("CLIENT", "KILL", "TYPE", "pubsub")
-      yield* recorder.lostWith(/must return a new connection.*"(?:end|reconnecting)"/)
-    })
-  )
+  live("that later returns a used connection loses the subscription and says why", function* () {
+    const server = yield* RedisServer.make({ kind })
+    const { host, port } = server
+    const third = make({ host, port, lazyConnect: true })
+    let calls = 0
+    const recorder = yield* subscribed(() =>
+      calls++ < 2 ? make({ host, port, lazyConnect: true }) : third
+    )
+    yield* recorder.seen("Subscribed")
+    yield* server.command("CLIENT", "KILL", "TYPE", "pubsub")
+    yield* recorder.lostWith(/must return a new connection.*"(?:end|reconnecting)"/)
+  })
 })
 
 describe("a function that throws", () => {
-  it.scopedLive("is a failed attempt", () =>
-    Effect.gen(function* () {
-      const recorder = yield* subscribed(() => {
-        throw new Error("no such service")
-      })
-      yield* recorder.seen("Lost")
-      expect(recorder.causes[0]).toEqual({
-        _tag: "ConnectFailed",
-        message: "cannot connect to Redis: no such service"
-      })
+  live("is a failed attempt", function* () {
+    const recorder = yield* subscribed(() => {
+      throw new Error("no such service")
     })
-  )
+    yield* recorder.seen("Lost")
+    expect(recorder.causes[0]).toEqual({
+      _tag: "ConnectFailed",
+      message: "cannot connect to Redis: no such service"
+    })
+  })
 })
 
 class TokenExpired extends Data.TaggedError("TokenExpired")<{ readonly message: string }> {}
 
 describe("a password that is an effect", () => {
-  it.scopedLive("is read at each connection", () =>
-    Effect.gen(function* () {
-      const server = yield* RedisServer.make({ kind, password: "first" })
-      let current = "first"
-      let reads = 0
-      const recorder = yield* subscribed({
-        host: server.host,
-        port: server.port,
-        password: Effect.sync(() => {
-          reads++
-          return Redacted.make(current)
-        })
+  live("is read at each connection", function* () {
+    const server = yield* RedisServer.make({ kind, password: "first" })
+    let current = "first"
+    let reads = 0
+    const recorder = yield* subscribed({
+      host: server.host,
+      port: server.port,
+      password: Effect.sync(() => {
+        reads++
+        return Redacted.make(current)
       })
-      yield* recorder.seen("Subscribed")
-      expect(reads).toBe(1)
-      yield* server.command("CONFIG", "SET", "requirepass", "second")
-      current = "second"
-      yield* server
-        .command("CLIENT", "KILL", "TYPE", "pubsub")
-        .pipe(Effect.orElse(() => Effect.void))
-      const admin = yield* owned(
-        () => new Redis({ host: server.host, port: server.port, password: "second" })
-      )
-      yield* Effect.promise(() => admin.call("CLIENT", "KILL", "TYPE", "pubsub"))
-      yield* recorder.seen("Subscribed", 2)
-      expect(reads).toBe(2)
     })
-  )
+    yield* recorder.seen("Subscribed")
+    expect(reads).toBe(1)
+    yield* server.command("CONFIG", "SET", "requirepass", "second")
+    current = "second"
+    yield* server.command("CLIENT", "KILL", "TYPE", "pubsub").pipe(Effect.orElse(() => Effect.void))
+    const admin = yield* owned(
+      () => new Redis({ host: server.host, port: server.port, password: "second" })
+    )
+    yield* Effect.promise(() => admin.call("CLIENT", "KILL", "TYPE", "pubsub"))
+    yield* recorder.seen("Subscribed", 2)
+    expect(reads).toBe(2)
+  })
 
-  it.scopedLive("that fails, or never ends, is a failed attempt with its reason", () =>
-    Effect.gen(function* () {
-      const server = yield* RedisServer.make({ kind, password: "horse" })
-      let read: Effect.Effect<Redacted.Redacted, TokenExpired> = new TokenExpired({
-        message: "the token expired"
-      })
-      const recorder = yield* subscribed(
-        { host: server.host, port: server.port, password: Effect.suspend(() => read) },
-        { connectTimeout: "300 millis" }
-      )
-      yield* recorder.lostWith(/password could not be read: the token expired/)
-      read = Effect.uninterruptible(Effect.never)
-      yield* recorder.lostWith(/password was not read within 300ms/)
-      read = Effect.succeed(Redacted.make("horse"))
-      yield* recorder.seen("Subscribed")
-      expect(recorder.causes.map(({ _tag }) => _tag)).toEqual(["ConnectFailed", "ConnectFailed"])
-      expect(JSON.stringify(recorder.causes)).not.toContain("horse")
+  live("that fails, or never ends, is a failed attempt with its reason", function* () {
+    const server = yield* RedisServer.make({ kind, password: "horse" })
+    let read: Effect.Effect<Redacted.Redacted, TokenExpired> = new TokenExpired({
+      message: "the token expired"
     })
-  )
+    const recorder = yield* subscribed(
+      { host: server.host, port: server.port, password: Effect.suspend(() => read) },
+      { connectTimeout: "300 millis" }
+    )
+    yield* recorder.lostWith(/password could not be read: the token expired/)
+    read = Effect.uninterruptible(Effect.never)
+    yield* recorder.lostWith(/password was not read within 300ms/)
+    read = Effect.succeed(Redacted.make("horse"))
+    yield* recorder.seen("Subscribed")
+    expect(recorder.causes.map(({ _tag }) => _tag)).toEqual(["ConnectFailed", "ConnectFailed"])
+    expect(JSON.stringify(recorder.causes)).not.toContain("horse")
+  })
 })
 
 describe("a list of cluster nodes", () => {
-  it.scopedLive("is tried in rotation", () =>
-    Effect.gen(function* () {
-      const asked: Array<string> = []
-      const node = (name: string) =>
-        fakeServer((socket) => {
-          asked.push(name)
-          socket.destroy()
-        })
-      const cluster = [yield* node("a"), yield* node("b"), yield* node("c")]
-      const recorder = yield* subscribed({ cluster })
-      yield* eventually(
-        "six attempts",
-        Effect.sync(() => asked.length >= 6)
-      )
-      expect(asked.slice(0, 6).join("")).toBe("abcabc")
-      // The reason names the node, so each is reported.
-      expect(recorder.causes[1]?.message).toContain(`127.0.0.1:${cluster[1]?.port}`)
-    })
-  )
+  live("is tried in rotation", function* () {
+    const asked: Array<string> = []
+    const node = (name: string) =>
+      fakeServer((socket) => {
+        asked.push(name)
+        socket.destroy()
+      })
+    const cluster = [yield* node("a"), yield* node("b"), yield* node("c")]
+    const recorder = yield* subscribed({ cluster })
+    yield* eventually(
+      "six attempts",
+      Effect.sync(() => asked.length >= 6)
+    )
+    expect(asked.slice(0, 6).join("")).toBe("abcabc")
+    // The reason names the node, so each is reported.
+    expect(recorder.causes[1]?.message).toContain(`127.0.0.1:${cluster[1]?.port}`)
+  })
 })
 
 /** Three real nodes that know each other. */
@@ -300,22 +284,18 @@ describe.runIf(hasNative)("a real cluster", () => {
       expect(recorder.causes[0]?._tag).toBe("ConnectionLost")
     })
 
-  it.scopedLive("by a list of its nodes", () =>
-    Effect.gen(function* () {
-      const nodes = yield* makeCluster
-      yield* survives(nodes, { cluster: nodes.map(({ host, port }) => ({ host, port })) })
-    })
-  )
+  live("by a list of its nodes", function* () {
+    const nodes = yield* makeCluster
+    yield* survives(nodes, { cluster: nodes.map(({ host, port }) => ({ host, port })) })
+  })
 
-  it.scopedLive.each(clients)("by a Cluster instance of $version", ({ ClusterClient }) =>
-    Effect.gen(function* () {
-      const nodes = yield* makeCluster
-      const cluster = yield* owned(
-        () => new ClusterClient(nodes.map(({ host, port }) => ({ host, port })))
-      )
-      yield* Effect.promise(() => cluster.set("key", "value"))
-      yield* survives(nodes, cluster)
-      expect(cluster.listenerCount("message")).toBe(0)
-    })
-  )
+  liveEach(clients)("by a Cluster instance of $version", function* ({ ClusterClient }) {
+    const nodes = yield* makeCluster
+    const cluster = yield* owned(
+      () => new ClusterClient(nodes.map(({ host, port }) => ({ host, port })))
+    )
+    yield* Effect.promise(() => cluster.set("key", "value"))
+    yield* survives(nodes, cluster)
+    expect(cluster.listenerCount("message")).toBe(0)
+  })
 })

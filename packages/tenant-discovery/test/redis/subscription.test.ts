@@ -13,6 +13,7 @@ import {
   subscribed,
   versions
 } from "./support.js"
+import { live, liveEach } from "../support/live.js"
 
 describe("channelFor", () => {
   it("names the environment's channel, or the pattern of all", () => {
@@ -29,237 +30,211 @@ describe("channelFor", () => {
 })
 
 describe.each(matrix)("a subscription on a $kind server with $version", ({ kind, version }) => {
-  it.scopedLive("delivers its channel's messages in order, and no others", () =>
-    Effect.gen(function* () {
-      const server = yield* RedisServer.make({ kind })
-      const recorder = yield* subscribed(connection(version, server))
-      yield* recorder.seen("Subscribed")
-      yield* server.command("PUBLISH", "tenant-events:other:", "not for us")
-      const sent = ["", "é\u2028\u{1f600}", "\r\n", "x".repeat(200_000), "last"]
-      for (const message of sent) yield* server.command("PUBLISH", channelName, message)
-      yield* recorder.seen("Messages", sent.length)
-      expect(recorder.messages).toEqual(sent)
-      expect(recorder.tags[0]).toBe("Subscribed")
-    })
-  )
+  live("delivers its channel's messages in order, and no others", function* () {
+    const server = yield* RedisServer.make({ kind })
+    const recorder = yield* subscribed(connection(version, server))
+    yield* recorder.seen("Subscribed")
+    yield* server.command("PUBLISH", "tenant-events:other:", "not for us")
+    const sent = ["", "é\u2028\u{1f600}", "\r\n", "x".repeat(200_000), "last"]
+    for (const message of sent) yield* server.command("PUBLISH", channelName, message)
+    yield* recorder.seen("Messages", sent.length)
+    expect(recorder.messages).toEqual(sent)
+    expect(recorder.tags[0]).toBe("Subscribed")
+  })
 
-  it.scopedLive("by pattern delivers the messages of every matching channel", () =>
-    Effect.gen(function* () {
-      const server = yield* RedisServer.make({ kind })
-      const recorder = yield* subscribed(connection(version, server), {
-        channel: channelFor(undefined)
-      })
-      yield* recorder.seen("Subscribed")
-      yield* server.command("PUBLISH", "tenant-events:t-1", "one")
-      yield* server.command("PUBLISH", "tenant-events:prod:", "two")
-      yield* server.command("PUBLISH", "else:prod:", "three")
-      yield* recorder.seen("Messages", 2)
-      expect(recorder.messages).toEqual(["one", "two"])
+  live("by pattern delivers the messages of every matching channel", function* () {
+    const server = yield* RedisServer.make({ kind })
+    const recorder = yield* subscribed(connection(version, server), {
+      channel: channelFor(undefined)
     })
-  )
+    yield* recorder.seen("Subscribed")
+    yield* server.command("PUBLISH", "tenant-events:t-1", "one")
+    yield* server.command("PUBLISH", "tenant-events:prod:", "two")
+    yield* server.command("PUBLISH", "else:prod:", "three")
+    yield* recorder.seen("Messages", 2)
+    expect(recorder.messages).toEqual(["one", "two"])
+  })
 
-  it.scopedLive("reports each answered heartbeat with the time when it was sent", () =>
-    Effect.gen(function* () {
-      const server = yield* RedisServer.make({ kind })
-      const recorder = yield* subscribed(connection(version, server))
-      yield* recorder.seen("Alive", 3)
-      const sent = recorder.signals.flatMap((s) => (s._tag === "Alive" ? [s.sentAt] : []))
-      expect(sent).toEqual([...sent].sort((a, b) => (a < b ? -1 : 1)))
-      expect(recorder.tags).toEqual(["Subscribed"])
-    })
-  )
+  live("reports each answered heartbeat with the time when it was sent", function* () {
+    const server = yield* RedisServer.make({ kind })
+    const recorder = yield* subscribed(connection(version, server))
+    yield* recorder.seen("Alive", 3)
+    const sent = recorder.signals.flatMap((s) => (s._tag === "Alive" ? [s.sentAt] : []))
+    expect(sent).toEqual([...sent].sort((a, b) => (a < b ? -1 : 1)))
+    expect(recorder.tags).toEqual(["Subscribed"])
+  })
 
-  it.scopedLive("reports one loss for a server that is down at the start, then subscribes", () =>
-    Effect.gen(function* () {
-      const server = yield* RedisServer.make({ kind })
-      yield* server.kill
-      const recorder = yield* subscribed(connection(version, server))
-      yield* recorder.seen("Lost")
-      expect(recorder.causes[0]?._tag).toBe("ConnectFailed")
-      expect(recorder.causes[0]?.message).toContain("ECONNREFUSED")
-      yield* server.start
-      yield* recorder.seen("Subscribed")
-      expect(recorder.tags).toEqual(["Lost", "Subscribed"])
-    })
-  )
+  live("reports one loss for a server that is down at the start, then subscribes", function* () {
+    const server = yield* RedisServer.make({ kind })
+    yield* server.kill
+    const recorder = yield* subscribed(connection(version, server))
+    yield* recorder.seen("Lost")
+    expect(recorder.causes[0]?._tag).toBe("ConnectFailed")
+    expect(recorder.causes[0]?.message).toContain("ECONNREFUSED")
+    yield* server.start
+    yield* recorder.seen("Subscribed")
+    expect(recorder.tags).toEqual(["Lost", "Subscribed"])
+  })
 
-  it.scopedLive("resubscribes after the server was killed and started again", () =>
-    Effect.gen(function* () {
-      const server = yield* RedisServer.make({ kind })
-      const recorder = yield* subscribed(connection(version, server))
-      yield* recorder.seen("Subscribed")
-      yield* server.kill
-      // The loss, then the reason that prevents a new subscription: once, whatever the attempts.
-      yield* recorder.seen("Lost", 2)
-      yield* server.start
-      yield* recorder.seen("Subscribed", 2)
-      yield* server.command("PUBLISH", channelName, "again")
-      yield* recorder.seen("Messages")
-      expect(recorder.tags).toEqual(["Subscribed", "Lost", "Subscribed", "Messages"])
-      expect(recorder.causes.map(({ _tag }) => _tag)).toEqual(["ConnectionLost", "ConnectFailed"])
-    })
-  )
+  live("resubscribes after the server was killed and started again", function* () {
+    const server = yield* RedisServer.make({ kind })
+    const recorder = yield* subscribed(connection(version, server))
+    yield* recorder.seen("Subscribed")
+    yield* server.kill
+    // The loss, then the reason that prevents a new subscription: once, whatever the attempts.
+    yield* recorder.seen("Lost", 2)
+    yield* server.start
+    yield* recorder.seen("Subscribed", 2)
+    yield* server.command("PUBLISH", channelName, "again")
+    yield* recorder.seen("Messages")
+    expect(recorder.tags).toEqual(["Subscribed", "Lost", "Subscribed", "Messages"])
+    expect(recorder.causes.map(({ _tag }) => _tag)).toEqual(["ConnectionLost", "ConnectFailed"])
+  })
 
-  it.scopedLive("resubscribes after each CLIENT KILL", () =>
-    Effect.gen(function* () {
-      const server = yield* RedisServer.make({ kind })
-      const recorder = yield* subscribed(connection(version, server))
-      for (const n of [1, 2, 3]) {
-        yield* recorder.seen("Subscribed", n)
-        yield* server.command("CLIENT", "KILL", "TYPE", "pubsub")
-        yield* recorder.seen("Lost", n)
-      }
-      yield* recorder.seen("Subscribed", 4)
-      expect(recorder.causes.map((cause) => cause._tag)).toEqual(
-        Array.from({ length: 3 }, () => "ConnectionLost")
-      )
-    })
-  )
+  live("resubscribes after each CLIENT KILL", function* () {
+    const server = yield* RedisServer.make({ kind })
+    const recorder = yield* subscribed(connection(version, server))
+    for (const n of [1, 2, 3]) {
+      yield* recorder.seen("Subscribed", n)
+      yield* server.command("CLIENT", "KILL", "TYPE", "pubsub")
+      yield* recorder.seen("Lost", n)
+    }
+    yield* recorder.seen("Subscribed", 4)
+    expect(recorder.causes.map((cause) => cause._tag)).toEqual(
+      Array.from({ length: 3 }, () => "ConnectionLost")
+    )
+  })
 
-  it.scopedLive("detects a server that hangs by its heartbeat, and resubscribes", () =>
-    Effect.gen(function* () {
-      const server = yield* RedisServer.make({ kind })
-      const recorder = yield* subscribed(connection(version, server))
-      yield* recorder.seen("Subscribed")
-      yield* server.stop
-      yield* recorder.seen("Lost")
-      expect(recorder.causes[0]?._tag).toBe("HeartbeatTimedOut")
-      yield* server.continue
-      yield* recorder.seen("Subscribed", 2)
-      expect(recorder.tags).toEqual(["Subscribed", "Lost", "Subscribed"])
-    })
-  )
+  live("detects a server that hangs by its heartbeat, and resubscribes", function* () {
+    const server = yield* RedisServer.make({ kind })
+    const recorder = yield* subscribed(connection(version, server))
+    yield* recorder.seen("Subscribed")
+    yield* server.stop
+    yield* recorder.seen("Lost")
+    expect(recorder.causes[0]?._tag).toBe("HeartbeatTimedOut")
+    yield* server.continue
+    yield* recorder.seen("Subscribed", 2)
+    expect(recorder.tags).toEqual(["Subscribed", "Lost", "Subscribed"])
+  })
 
-  it.scopedLive("abandons a connection that is accepted and never answered", () =>
-    Effect.gen(function* () {
-      const server = yield* RedisServer.make({ kind })
-      yield* server.stop
-      const recorder = yield* subscribed(connection(version, server), {
-        connectTimeout: "300 millis"
-      })
-      yield* recorder.seen("Lost")
-      expect(recorder.causes[0]?._tag).toBe("ConnectFailed")
-      expect(recorder.causes[0]?.message).toContain("within 300ms")
-      yield* server.continue
-      yield* recorder.seen("Subscribed")
+  live("abandons a connection that is accepted and never answered", function* () {
+    const server = yield* RedisServer.make({ kind })
+    yield* server.stop
+    const recorder = yield* subscribed(connection(version, server), {
+      connectTimeout: "300 millis"
     })
-  )
+    yield* recorder.seen("Lost")
+    expect(recorder.causes[0]?._tag).toBe("ConnectFailed")
+    expect(recorder.causes[0]?.message).toContain("within 300ms")
+    yield* server.continue
+    yield* recorder.seen("Subscribed")
+  })
 
-  it.scopedLive("detects a link that drops everything, and one that is reset", () =>
-    Effect.gen(function* () {
-      const server = yield* RedisServer.make({ kind })
-      const proxy = yield* FaultProxy.make(server)
-      const recorder = yield* subscribed(connection(version, proxy))
-      yield* recorder.seen("Subscribed")
-      yield* proxy.blackhole()
-      yield* recorder.seen("Lost")
-      expect(recorder.causes[0]?._tag).toBe("HeartbeatTimedOut")
-      yield* proxy.resume
-      yield* recorder.seen("Subscribed", 2)
-      yield* proxy.reset
-      yield* recorder.seen("Subscribed", 3)
-      expect(recorder.causes.at(-1)?._tag).toBe("ConnectionLost")
-    })
-  )
+  live("detects a link that drops everything, and one that is reset", function* () {
+    const server = yield* RedisServer.make({ kind })
+    const proxy = yield* FaultProxy.make(server)
+    const recorder = yield* subscribed(connection(version, proxy))
+    yield* recorder.seen("Subscribed")
+    yield* proxy.blackhole()
+    yield* recorder.seen("Lost")
+    expect(recorder.causes[0]?._tag).toBe("HeartbeatTimedOut")
+    yield* proxy.resume
+    yield* recorder.seen("Subscribed", 2)
+    yield* proxy.reset
+    yield* recorder.seen("Subscribed", 3)
+    expect(recorder.causes.at(-1)?._tag).toBe("ConnectionLost")
+  })
 })
 
 describe.each(versions)("a heartbeat with %s", (version) => {
-  it.scopedLive("does not time out because the program blocked the event loop", () =>
-    Effect.gen(function* () {
-      const subscribers = new Set<net.Socket>()
-      // Answers a heartbeat at once, then keeps the event loop busy past the time limit.
-      const server = yield* fakeServer((socket, data) => {
-        for (const [, , name = ""] of data.toString().matchAll(/\*(\d+)\r\n\$\d+\r\n(\w+)/g)) {
-          const command = name.toLowerCase()
-          if (command === "subscribe") {
-            subscribers.add(socket)
-            const text = `$9\r\nsubscribe\r\n$${channelName.length}\r\n${channelName}`
-            socket.write(`*3\r\n${text}\r\n:1\r\n`)
-          } else if (command === "ping" && subscribers.has(socket)) {
-            socket.write("*2\r\n$4\r\npong\r\n$0\r\n\r\n")
-            const until = Date.now() + 300
-            while (Date.now() < until);
-          } else {
-            socket.write(
-              { ping: "+PONG\r\n", client: "+OK\r\n" }[command] ?? "-ERR unknown command HELLO\r\n"
-            )
-          }
+  live("does not time out because the program blocked the event loop", function* () {
+    const subscribers = new Set<net.Socket>()
+    // Answers a heartbeat at once, then keeps the event loop busy past the time limit.
+    const server = yield* fakeServer((socket, data) => {
+      for (const [, , name = ""] of data.toString().matchAll(/\*(\d+)\r\n\$\d+\r\n(\w+)/g)) {
+        const command = name.toLowerCase()
+        if (command === "subscribe") {
+          subscribers.add(socket)
+          const text = `$9\r\nsubscribe\r\n$${channelName.length}\r\n${channelName}`
+          socket.write(`*3\r\n${text}\r\n:1\r\n`)
+        } else if (command === "ping" && subscribers.has(socket)) {
+          socket.write("*2\r\n$4\r\npong\r\n$0\r\n\r\n")
+          const until = Date.now() + 300
+          while (Date.now() < until);
+        } else {
+          socket.write(
+            { ping: "+PONG\r\n", client: "+OK\r\n" }[command] ?? "-ERR unknown command HELLO\r\n"
+          )
         }
-      })
-      const recorder = yield* subscribed(connection(version, server), {
-        heartbeatTimeout: "100 millis"
-      })
-      yield* recorder.seen("Alive", 5)
-      expect(recorder.tags).toEqual(["Subscribed"])
+      }
     })
-  )
+    const recorder = yield* subscribed(connection(version, server), {
+      heartbeatTimeout: "100 millis"
+    })
+    yield* recorder.seen("Alive", 5)
+    expect(recorder.tags).toEqual(["Subscribed"])
+  })
 
-  it.scopedLive("that is refused for lack of permission counts as answered", () =>
-    Effect.gen(function* () {
-      const commands = ["-@all", "+subscribe", "+hello", "+auth"]
-      const server = yield* RedisServer.make({
-        kind,
-        setup: [["ACL", "SETUSER", "default", "resetchannels", `&${channelName}`, ...commands]]
-      })
-      const recorder = yield* subscribed(connection(version, server))
-      yield* recorder.seen("Alive", 3)
-      expect(recorder.tags).toEqual(["Subscribed"])
+  live("that is refused for lack of permission counts as answered", function* () {
+    const commands = ["-@all", "+subscribe", "+hello", "+auth"]
+    const server = yield* RedisServer.make({
+      kind,
+      setup: [["ACL", "SETUSER", "default", "resetchannels", `&${channelName}`, ...commands]]
     })
-  )
+    const recorder = yield* subscribed(connection(version, server))
+    yield* recorder.seen("Alive", 3)
+    expect(recorder.tags).toEqual(["Subscribed"])
+  })
 
-  it.scopedLive("that a loading server refuses prevents the subscription", () =>
-    Effect.gen(function* () {
-      const loading = "-LOADING Redis is loading the dataset in memory\r\n"
-      const server = yield* fakeServer((socket, data) => {
-        for (const _ of data.toString("latin1").matchAll(/\*\d+\r\n/g)) socket.write(loading)
-      })
-      const recorder = yield* subscribed(connection(version, server))
-      yield* recorder.lostWith(/LOADING.*still loading/)
-      expect(recorder.causes[0]?._tag).toBe("ConnectFailed")
-      expect(recorder.tags).toEqual(["Lost"])
+  live("that a loading server refuses prevents the subscription", function* () {
+    const loading = "-LOADING Redis is loading the dataset in memory\r\n"
+    const server = yield* fakeServer((socket, data) => {
+      for (const _ of data.toString("latin1").matchAll(/\*\d+\r\n/g)) socket.write(loading)
     })
-  )
+    const recorder = yield* subscribed(connection(version, server))
+    yield* recorder.lostWith(/LOADING.*still loading/)
+    expect(recorder.causes[0]?._tag).toBe("ConnectFailed")
+    expect(recorder.tags).toEqual(["Lost"])
+  })
 })
 
 describe.runIf(hasNative)("on a native server", () => {
-  it.scopedLive.each(versions)(
+  liveEach(versions)(
     "a replica that lost its master is lost until it has one, with %s",
-    (version) =>
-      Effect.gen(function* () {
-        const server = yield* RedisServer.make({
-          kind: "native",
-          nativeConfig: ["replica-serve-stale-data no"]
-        })
-        const recorder = yield* subscribed(connection(version, server))
-        yield* recorder.seen("Alive")
-        yield* server.command("REPLICAOF", "127.0.0.1", 1)
-        yield* recorder.lostWith(/cannot connect.*MASTERDOWN.*lost its master/)
-        expect(recorder.causes.map(({ _tag }) => _tag)).toEqual(["ConnectionLost", "ConnectFailed"])
-        expect(recorder.causes[0]?.message).toContain("MASTERDOWN")
-        yield* server.command("REPLICAOF", "NO", "ONE")
-        yield* recorder.seen("Subscribed", 2)
-        expect(recorder.tags).toEqual(["Subscribed", "Lost", "Subscribed"])
+    function* (version) {
+      const server = yield* RedisServer.make({
+        kind: "native",
+        nativeConfig: ["replica-serve-stale-data no"]
       })
+      const recorder = yield* subscribed(connection(version, server))
+      yield* recorder.seen("Alive")
+      yield* server.command("REPLICAOF", "127.0.0.1", 1)
+      yield* recorder.lostWith(/cannot connect.*MASTERDOWN.*lost its master/)
+      expect(recorder.causes.map(({ _tag }) => _tag)).toEqual(["ConnectionLost", "ConnectFailed"])
+      expect(recorder.causes[0]?.message).toContain("MASTERDOWN")
+      yield* server.command("REPLICAOF", "NO", "ONE")
+      yield* recorder.seen("Subscribed", 2)
+      expect(recorder.tags).toEqual(["Subscribed", "Lost", "Subscribed"])
+    }
   )
 
-  it.scopedLive.each(versions)(
+  liveEach(versions)(
     "a subscriber that is disconnected for reading too slowly resubscribes, with %s",
-    (version) =>
-      Effect.gen(function* () {
-        const server = yield* RedisServer.make({ kind: "native" })
-        yield* server.command("CONFIG", "SET", "client-output-buffer-limit", "pubsub 65536 0 0")
-        const proxy = yield* FaultProxy.make(server)
-        const recorder = yield* subscribed(connection(version, proxy), {
-          heartbeatTimeout: "10 seconds"
-        })
-        yield* recorder.seen("Subscribed")
-        yield* proxy.hold("toClient")
-        const big = "x".repeat(1_000_000)
-        yield* server.command("PUBLISH", channelName, big).pipe(Effect.repeatN(30))
-        yield* proxy.resume
-        yield* recorder.seen("Subscribed", 2)
-        expect(recorder.causes[0]?._tag).toBe("ConnectionLost")
-        expect(recorder.count("Messages")).toBeLessThan(31)
+    function* (version) {
+      const server = yield* RedisServer.make({ kind: "native" })
+      yield* server.command("CONFIG", "SET", "client-output-buffer-limit", "pubsub 65536 0 0")
+      const proxy = yield* FaultProxy.make(server)
+      const recorder = yield* subscribed(connection(version, proxy), {
+        heartbeatTimeout: "10 seconds"
       })
+      yield* recorder.seen("Subscribed")
+      yield* proxy.hold("toClient")
+      const big = "x".repeat(1_000_000)
+      yield* server.command("PUBLISH", channelName, big).pipe(Effect.repeatN(30))
+      yield* proxy.resume
+      yield* recorder.seen("Subscribed", 2)
+      expect(recorder.causes[0]?._tag).toBe("ConnectionLost")
+      expect(recorder.count("Messages")).toBeLessThan(31)
+    }
   )
 })

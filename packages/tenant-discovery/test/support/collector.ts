@@ -1,8 +1,8 @@
-/** All that comes out of a program: its logs as every logger writes them, its spans, and what is put in. */
+/** Collects what a program shows: its logs as each logger writes them, its spans, and values. */
 import { Cause, Effect, Logger, LogLevel, Tracer } from "effect"
 import { inspect } from "node:util"
 
-/** Everything that a value shows of itself, one way or another. */
+/** The texts under which a value can become visible. */
 export const shown = (value: unknown, depth = 12): string =>
   [
     inspect(value, { depth, showHidden: true, getters: true, maxStringLength: Infinity }),
@@ -15,13 +15,13 @@ export const shown = (value: unknown, depth = 12): string =>
   ].join("\n")
 
 export interface Collector {
-  /** The effect, with every line that it logs and every span that it makes collected. */
+  /** The effect, with its log lines and spans collected. */
   readonly observed: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   readonly add: (value: unknown) => Effect.Effect<void>
   readonly spans: ReadonlyArray<Tracer.Span>
-  /** What was logged and put in so far, as texts. */
+  /** The log lines and the added values so far, as texts. */
   readonly texts: ReadonlyArray<string>
-  /** The same with the spans. */
+  /** `texts` and the spans. */
   readonly all: () => ReadonlyArray<string>
 }
 

@@ -10,6 +10,7 @@ import { provider } from "../config/subject.js"
 import { eventually } from "../node/support.js"
 import { hasNative } from "../redis/support.js"
 import { isLive, makeWorld, quick, startProgram } from "./support.js"
+import { live } from "../support/live.js"
 
 /** `LONG_TESTS=1` runs ten thousand of each. */
 const long = process.env["LONG_TESTS"] === "1"
@@ -33,63 +34,59 @@ const withinTwoSeconds = (close: Effect.Effect<void>) =>
   Effect.map(Effect.timeoutOption(close, "2 seconds"), Option.isSome)
 
 describe("closing", () => {
-  it.scopedLive(
+  live(
     "ends within two seconds while Redis is stopped, and the IDs can still be read",
-    () =>
-      Effect.gen(function* () {
-        const { redis, variables } = yield* makeWorld({ redis: { kind } })
-        const { close, discovery } = yield* startProgram(variables)
-        yield* isLive(discovery)
-        yield* redis.stop
-        expect(yield* withinTwoSeconds(close)).toBe(true)
-        expect(yield* discovery.activeTenantIds).toHaveLength(8)
-        expect((yield* discovery.status.get).mode).toBe("BootstrapOnly")
-        expect((yield* Effect.flip(discovery.refresh))._tag).toBe("TenantManagerUnavailable")
-      })
-  )
-
-  it.scopedLive("ends within two seconds while it connects", () =>
-    Effect.gen(function* () {
-      const { proxy, variables } = yield* makeWorld({ redis: { kind } })
-      yield* proxy.hold()
-      const scope = yield* Scope.make()
-      const building = yield* Effect.fork(
-        Layer.buildWithScope(layerConfigWith(quick), scope).pipe(
-          Effect.withConfigProvider(provider(variables))
-        )
-      )
-      yield* eventually(proxy.connections, (count) => count > 0)
-      const close = Effect.zipRight(Fiber.interrupt(building), Scope.close(scope, Exit.void))
+    function* () {
+      const { redis, variables } = yield* makeWorld({ redis: { kind } })
+      const { close, discovery } = yield* startProgram(variables)
+      yield* isLive(discovery)
+      yield* redis.stop
       expect(yield* withinTwoSeconds(close)).toBe(true)
-      // A held connection does not read its end.
-      yield* proxy.resume
-      yield* eventually(proxy.connections, (count) => count === 0)
-    })
+      expect(yield* discovery.activeTenantIds).toHaveLength(8)
+      expect((yield* discovery.status.get).mode).toBe("BootstrapOnly")
+      expect((yield* Effect.flip(discovery.refresh))._tag).toBe("TenantManagerUnavailable")
+    }
   )
 
-  it.scopedLive(
+  live("ends within two seconds while it connects", function* () {
+    const { proxy, variables } = yield* makeWorld({ redis: { kind } })
+    yield* proxy.hold()
+    const scope = yield* Scope.make()
+    const building = yield* Effect.fork(
+      Layer.buildWithScope(layerConfigWith(quick), scope).pipe(
+        Effect.withConfigProvider(provider(variables))
+      )
+    )
+    yield* eventually(proxy.connections, (count) => count > 0)
+    const close = Effect.zipRight(Fiber.interrupt(building), Scope.close(scope, Exit.void))
+    expect(yield* withinTwoSeconds(close)).toBe(true)
+    // A held connection does not read its end.
+    yield* proxy.resume
+    yield* eventually(proxy.connections, (count) => count === 0)
+  })
+
+  live(
     `leaves no socket and no timer, ${REAL} times on real servers`,
-    () =>
-      Effect.gen(function* () {
-        const { redis, simulator, variables } = yield* makeWorld({ redis: { kind } })
-        const once = Effect.scoped(
-          Effect.gen(function* () {
-            const { discovery } = yield* startProgram(variables)
-            expect(yield* discovery.activeTenantIds).toHaveLength(8)
-          })
-        )
-        yield* once
-        const before = yield* resources
-        yield* Effect.repeatN(once, REAL - 1)
-        expect(yield* simulator.listCalls).toBe(REAL + 1)
-        yield* eventually(
-          resources,
-          ({ sockets, timers }) => sockets <= before.sockets && timers <= before.timers
-        )
-        yield* eventually(redis.command("CLIENT", "LIST"), (clients) => {
-          return !String(clients).includes("name=tenant-discovery")
+    function* () {
+      const { redis, simulator, variables } = yield* makeWorld({ redis: { kind } })
+      const once = Effect.scoped(
+        Effect.gen(function* () {
+          const { discovery } = yield* startProgram(variables)
+          expect(yield* discovery.activeTenantIds).toHaveLength(8)
         })
-      }),
+      )
+      yield* once
+      const before = yield* resources
+      yield* Effect.repeatN(once, REAL - 1)
+      expect(yield* simulator.listCalls).toBe(REAL + 1)
+      yield* eventually(
+        resources,
+        ({ sockets, timers }) => sockets <= before.sockets && timers <= before.timers
+      )
+      yield* eventually(redis.command("CLIENT", "LIST"), (clients) => {
+        return !String(clients).includes("name=tenant-discovery")
+      })
+    },
     TIMEOUT
   )
 

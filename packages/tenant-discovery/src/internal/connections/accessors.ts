@@ -1,7 +1,7 @@
 /**
  * How a program reads a tenant's settings.
  */
-import { Data, Either } from "effect"
+import { Data, Either, Predicate, Record } from "effect"
 import type { TenantId } from "../../Tenant.js"
 import type {
   ConnectionSettings,
@@ -32,6 +32,8 @@ export type InModule<A, Module = string> = A & { readonly module: Module }
 /** A connection to a database, with the limits for its pool. */
 export type Database<A> = InModule<A> & { readonly connectionSettings: ConnectionSettings }
 
+type Found<A> = Either.Either<A, TenantConnectionNotConfigured>
+
 /**
  * How a tenant's data is kept apart: in a database of its own, in a schema of a shared
  * one, or in a way that the raw `isolationMode` names.
@@ -57,174 +59,120 @@ export interface Connections {
    * The module's PostgreSQL; without a module, the first in the order of the names that has
    * one. Fails where `isolationMode` is `schema` and no schema is named.
    */
-  readonly postgresql: (
-    module?: string
-  ) => Either.Either<Database<PostgresqlSettings>, TenantConnectionNotConfigured>
+  readonly postgresql: (module?: string) => Found<Database<PostgresqlSettings>>
   /** The replica, or the primary where there is none. Otherwise as `postgresql`. */
-  readonly postgresqlReplica: (
-    module?: string
-  ) => Either.Either<Database<PostgresqlSettings>, TenantConnectionNotConfigured>
-  readonly mongodb: (
-    module?: string
-  ) => Either.Either<Database<MongodbSettings>, TenantConnectionNotConfigured>
+  readonly postgresqlReplica: (module?: string) => Found<Database<PostgresqlSettings>>
+  readonly mongodb: (module?: string) => Found<Database<MongodbSettings>>
   /** The module's RabbitMQ; where it has none or none is named, the tenant's own, then the first in the order of the names. */
-  readonly rabbitmq: (
-    module?: string
-  ) => Either.Either<InModule<RabbitmqSettings, string | undefined>, TenantConnectionNotConfigured>
-  readonly kafka: (
-    module?: string
-  ) => Either.Either<InModule<KafkaSettings>, TenantConnectionNotConfigured>
+  readonly rabbitmq: (module?: string) => Found<InModule<RabbitmqSettings, string | undefined>>
+  readonly kafka: (module?: string) => Found<InModule<KafkaSettings>>
   /** The limits for a module's pools: the module's win over the tenant's, which win over the program's. */
   readonly connectionSettings: (module?: string) => ConnectionSettings
 }
 
-const limits = ["maxOpenConns", "maxIdleConns"] as const
+/** A limit of 0 counts as absent. */
+const given = ({
+  maxIdleConns = 0,
+  maxOpenConns = 0,
+  statementTimeout
+}: ConnectionSettings = {}): ConnectionSettings => ({
+  ...(maxOpenConns > 0 && { maxOpenConns }),
+  ...(maxIdleConns > 0 && { maxIdleConns }),
+  ...(statementTimeout !== undefined && { statementTimeout })
+})
 
-/** Each field from the first level that has it. A limit of 0 counts as absent. */
-const merged = (levels: ReadonlyArray<ConnectionSettings | undefined>): ConnectionSettings => {
-  const found: { -readonly [Key in keyof ConnectionSettings]: ConnectionSettings[Key] } = {}
-  for (const level of levels) {
-    for (const key of limits) {
-      const value = level?.[key]
-      if (found[key] === undefined && value !== undefined && value > 0) found[key] = value
-    }
-    if (found.statementTimeout === undefined && level?.statementTimeout !== undefined) {
-      found.statementTimeout = level.statementTimeout
-    }
-  }
-  return found
+const isolationOf = (mode = ""): Isolation => {
+  if (mode === "schema") return "schema"
+  return ["", "isolated", "database"].includes(mode) ? "database" : "other"
 }
 
-const isolationOf = (mode: string | undefined): Isolation => {
-  switch (mode ?? "") {
-    case "":
-    case "isolated":
-    case "database":
-      return "database"
-    case "schema":
-      return "schema"
-    default:
-      return "other"
-  }
-}
-
-type Modules<Module> = Readonly<Record<string, Module>> | undefined
-
-/** The fields of a module that may answer, in order of preference; a module that is its own field has an empty name. */
-type Fields<Module, A> = ReadonlyArray<
-  readonly [name: string, pick: (module: Module) => A | undefined]
->
-
-export const makeConnections = (options: {
-  readonly tenantId: TenantId
-  readonly settings: TenantSettings
-  readonly revision: number
-  readonly loadedAt: number
-  readonly stale: boolean
-  readonly defaults: ConnectionSettings | undefined
-}): Connections => {
-  const { settings, tenantId } = options
-  const { databases, messaging, rabbitmq, streaming, unreadable = [] } = settings
+export const makeConnections = (
+  base: Pick<Connections, "tenantId" | "settings" | "revision" | "loadedAt" | "stale">,
+  defaults?: ConnectionSettings
+): Connections => {
+  const { settings, tenantId } = base
+  const { databases = {}, messaging, streaming = {}, unreadable = [] } = settings
+  const rabbitmqs = Record.map(settings.rabbitmq ?? {}, (rabbitmq) => ({ rabbitmq }))
   const isolation = isolationOf(settings.isolationMode)
 
   const notConfigured = (
     kind: ConnectionKind,
     module: string | undefined,
-    detail: { readonly reason: string } | { readonly known: ReadonlyArray<string> }
+    reason: string | undefined,
+    known: ReadonlyArray<string> = []
   ) => {
     const where = module === undefined ? "any module" : `module ${JSON.stringify(module)}`
-    const reason = "reason" in detail ? detail.reason : undefined
-    const known = "known" in detail ? detail.known : []
     const modules = known.length === 0 ? "no module has it" : `modules: ${known.join(", ")}`
-    return new TenantConnectionNotConfigured({
-      tenantId,
-      kind,
-      module,
-      reason,
-      message: `tenant ${tenantId} has no ${reason === undefined ? "" : "usable "}${kind} in ${where}; ${reason ?? modules}`
-    })
+    const message = `tenant ${tenantId} has no ${reason === undefined ? "" : "usable "}${kind} in ${where}; ${reason ?? modules}`
+    return new TenantConnectionNotConfigured({ tenantId, kind, module, reason, message })
   }
 
   const faultAt = (...place: ReadonlyArray<string>): string | undefined =>
-    unreadable.find(({ part }) => part.every((key, index) => key === (place[index] ?? key)))
-      ?.message
+    unreadable.find(({ part }) => part.every((key, index) => key === place[index]))?.message
 
-  /** From the module, or from the first in the order of the names that has it. */
-  const lookUp = <Module, A>(
+  /** From the module, or the first in the order of the names that has it; of its fields the first that it has. */
+  const find = <Module extends object, Field extends keyof Module & string>(
     kind: ConnectionKind,
     root: "databases" | "rabbitmq" | "streaming",
-    modules: Modules<Module>,
-    module: string | undefined,
-    fields: Fields<Module, A>
-  ): Either.Either<InModule<A>, TenantConnectionNotConfigured> => {
+    modules: Readonly<Record<string, Module>>,
+    fields: ReadonlyArray<Field>,
+    module: string | undefined
+  ): Found<InModule<NonNullable<Module[Field]>>> => {
     const faulty = unreadable.flatMap(({ part }) => (part[0] === root ? part.slice(1, 2) : []))
-    const names = [...new Set([...Object.keys(modules ?? {}), ...faulty])].sort()
-    const known: Array<string> = []
-    for (const name of names) {
-      const entry =
-        modules !== undefined && Object.hasOwn(modules, name) ? modules[name] : undefined
-      for (const [field, pick] of fields) {
-        const reason = faultAt(root, name, ...(field === "" ? [] : [field]))
-        const value = entry === undefined ? undefined : pick(entry)
-        if (reason === undefined && value === undefined) continue
-        known.push(name)
-        if (module !== undefined && module !== name) break
-        return reason === undefined && value !== undefined
-          ? Either.right({ ...value, module: name })
-          : Either.left(notConfigured(kind, name, { reason: reason ?? "" }))
-      }
-    }
-    return Either.left(notConfigured(kind, module, { known }))
+    const names = [...new Set([...Object.keys(modules), ...faulty])].sort()
+    const candidates = names.flatMap((name) => {
+      const found = fields.flatMap(
+        (field): ReadonlyArray<Found<InModule<NonNullable<Module[Field]>>>> => {
+          const reason = faultAt(root, name, field)
+          if (reason !== undefined) return [Either.left(notConfigured(kind, name, reason))]
+          const value = Object.hasOwn(modules, name) ? modules[name]?.[field] : undefined
+          return Predicate.isNotNullable(value) ? [Either.right({ ...value, module: name })] : []
+        }
+      )
+      return found.slice(0, 1).map((first) => ({ name, first }))
+    })
+    const known = candidates.map(({ name }) => name)
+    return (
+      candidates.find(({ name }) => module === undefined || module === name)?.first ??
+      Either.left(notConfigured(kind, module, undefined, known))
+    )
   }
 
-  const connectionSettings = (module?: string) =>
-    merged([
-      module !== undefined && databases !== undefined && Object.hasOwn(databases, module)
-        ? databases[module]?.connectionSettings
-        : undefined,
-      settings.connectionSettings,
-      options.defaults
-    ])
-
-  type Module = NonNullable<typeof databases>[string]
-  const database = <A>(
-    kind: ConnectionKind,
+  const connectionSettings = (module = ""): ConnectionSettings => ({
+    ...given(defaults),
+    ...given(settings.connectionSettings),
+    ...given(Object.hasOwn(databases, module) ? databases[module]?.connectionSettings : undefined)
+  })
+  const withLimits = <A extends { readonly module: string }>(found: A) => ({
+    ...found,
+    connectionSettings: connectionSettings(found.module)
+  })
+  const postgresql = (
     module: string | undefined,
-    fields: Fields<Module, A>
-  ): Either.Either<Database<A>, TenantConnectionNotConfigured> =>
-    Either.map(lookUp(kind, "databases", databases, module, fields), (found) => ({
-      ...found,
-      connectionSettings: connectionSettings(found.module)
-    }))
-
-  const primary = ["postgresql", (it: Module) => it.postgresql] as const
-  const replica = ["postgresqlReplica", (it: Module) => it.postgresqlReplica] as const
-  const postgresql = (module: string | undefined, fields: Fields<Module, PostgresqlSettings>) =>
-    Either.filterOrLeft(
-      database("postgresql", module, fields),
-      ({ schema = "" }) => isolation !== "schema" || schema !== "",
-      (found) =>
-        notConfigured("postgresql", found.module, {
-          reason: "isolationMode is schema, and the settings name no schema"
-        })
+    ...fields: ReadonlyArray<"postgresql" | "postgresqlReplica">
+  ) =>
+    find("postgresql", "databases", databases, fields, module).pipe(
+      Either.map(withLimits),
+      Either.filterOrLeft(
+        ({ schema = "" }) => isolation !== "schema" || schema !== "",
+        (found) =>
+          notConfigured(
+            "postgresql",
+            found.module,
+            "isolationMode is schema, and the settings name no schema"
+          )
+      )
     )
-  const ofModule = (module: string | undefined) =>
-    lookUp<RabbitmqSettings, RabbitmqSettings>("rabbitmq", "rabbitmq", rabbitmq, module, [
-      ["", (it) => it]
-    ])
 
   return {
-    tenantId,
-    settings,
-    revision: options.revision,
-    loadedAt: options.loadedAt,
-    stale: options.stale,
+    ...base,
     isolation,
-    postgresql: (module) => postgresql(module, [primary]),
-    postgresqlReplica: (module) => postgresql(module, [replica, primary]),
-    mongodb: (module) => database("mongodb", module, [["mongodb", (it) => it.mongodb]]),
+    postgresql: (module) => postgresql(module, "postgresql"),
+    postgresqlReplica: (module) => postgresql(module, "postgresqlReplica", "postgresql"),
+    mongodb: (module) =>
+      Either.map(find("mongodb", "databases", databases, ["mongodb"], module), withLimits),
     rabbitmq: (module) => {
-      const found = ofModule(module)
+      const found = find("rabbitmq", "rabbitmq", rabbitmqs, ["rabbitmq"], module)
       if (module !== undefined && (Either.isRight(found) || found.left.reason !== undefined)) {
         return found
       }
@@ -232,12 +180,9 @@ export const makeConnections = (options: {
         return Either.right({ ...messaging.rabbitmq, module: undefined })
       }
       const reason = faultAt("messaging", "rabbitmq")
-      return reason === undefined
-        ? found
-        : Either.left(notConfigured("rabbitmq", module, { reason }))
+      return reason === undefined ? found : Either.left(notConfigured("rabbitmq", module, reason))
     },
-    kafka: (module) =>
-      lookUp("kafka", "streaming", streaming, module, [["kafka", (it) => it.kafka]]),
+    kafka: (module) => find("kafka", "streaming", streaming, ["kafka"], module),
     connectionSettings
   }
 }

@@ -3,32 +3,12 @@
  */
 import { Option, type ParseResult, SchemaAST } from "effect"
 
-/** The body without fields that are null or undefined, at any depth. */
-export const dropNulls = (value: unknown): unknown => {
-  if (Array.isArray(value)) return value.map(dropNulls)
-  if (typeof value !== "object" || value === null) return value
-  return Object.fromEntries(
-    Object.entries(value)
-      .filter(([, field]) => field !== null && field !== undefined)
-      .map(([key, field]) => [key, dropNulls(field)])
-  )
-}
-
-/** The value without the field at `path`; the same value where there is no such field. */
-export const without = (value: unknown, path: ReadonlyArray<PropertyKey>): unknown => {
-  const [key, ...rest] = path
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return value
-  const fields = Object.entries(value)
-  return Object.fromEntries(
-    rest.length === 0
-      ? fields.filter(([name]) => name !== key)
-      : fields.map(([name, field]) => [name, name === key ? without(field, rest) : field])
-  )
-}
+type Path = ReadonlyArray<PropertyKey>
 
 export interface BodyIssue {
-  readonly path: ReadonlyArray<PropertyKey>
-  readonly expected: string
+  readonly path: Path
+  /** `databases.onboarding.postgresql.port: expected a number`. */
+  readonly message: string
 }
 
 const MAX_KEY = 64
@@ -40,9 +20,10 @@ const step = (key: PropertyKey): string => {
   return /^[A-Za-z0-9_-]+$/.test(short) ? `.${short}` : `[${JSON.stringify(short)}]`
 }
 
-/** `databases.onboarding.postgresql.port: expected a number`. */
-export const describeIssue = ({ expected, path }: BodyIssue): string =>
-  `${path.length === 0 ? "the body" : path.map(step).join("").replace(/^\./, "")}: ${expected}`
+const issueAt = (path: Path, problem: string): ReadonlyArray<BodyIssue> => {
+  const place = path.length === 0 ? "the body" : path.map(step).join("").replace(/^\./, "")
+  return [{ path, message: `${place}: ${problem}` }]
+}
 
 const NAMES: Readonly<Record<string, string>> = {
   StringKeyword: "text",
@@ -55,16 +36,14 @@ const NAMES: Readonly<Record<string, string>> = {
 /** A refinement's own description names its bounds, not the value. */
 const describe = (ast: SchemaAST.AST): string => {
   if (ast._tag === "Transformation") return describe(ast.from)
-  if (ast._tag === "Refinement") {
-    return Option.getOrElse(SchemaAST.getDescriptionAnnotation(ast), () => describe(ast.from))
-  }
-  return NAMES[ast._tag] ?? "another type"
+  if (ast._tag !== "Refinement") return NAMES[ast._tag] ?? "another type"
+  return Option.getOrElse(SchemaAST.getDescriptionAnnotation(ast), () => describe(ast.from))
 }
 
-/** All issues. A generated message quotes the value, so only a message of the schema's own is used. */
+/** All issues. A generated message quotes the value, so none is used. */
 export const bodyIssues = (
   issue: ParseResult.ParseIssue,
-  path: ReadonlyArray<PropertyKey> = []
+  path: Path = []
 ): ReadonlyArray<BodyIssue> => {
   switch (issue._tag) {
     case "Pointer":
@@ -73,17 +52,18 @@ export const bodyIssues = (
       const inner = "_tag" in issue.issues ? [issue.issues] : issue.issues
       return inner.flatMap((each) => bodyIssues(each, path))
     }
-    case "Transformation":
     case "Refinement":
-      return issue._tag === "Refinement" && issue.kind === "Predicate"
-        ? [{ path, expected: `expected ${describe(issue.ast)}` }]
+      return issue.kind === "Predicate"
+        ? issueAt(path, `expected ${describe(issue.ast)}`)
         : bodyIssues(issue.issue, path)
+    case "Transformation":
+      return bodyIssues(issue.issue, path)
     case "Missing":
-      return [{ path, expected: "missing" }]
+      return issueAt(path, "missing")
     case "Unexpected":
     case "Forbidden":
-      return [{ path, expected: "not expected here" }]
+      return issueAt(path, "not expected here")
     case "Type":
-      return [{ path, expected: issue.message ?? `expected ${describe(issue.ast)}` }]
+      return issueAt(path, `expected ${describe(issue.ast)}`)
   }
 }

@@ -8,20 +8,10 @@ import type { TenantChange } from "../../TenantChange.js"
 import type { TenantManagerError } from "../../TenantManagerError.js"
 import type { Moment } from "../moment.js"
 import { type Connections, makeConnections } from "./accessors.js"
-import { type ConnectionSettings, sameSettings, type TenantSettings } from "./connectionSchema.js"
+import type { ConnectionOptions } from "./connectionOptions.js"
+import { sameSettings, type TenantSettings } from "./connectionSchema.js"
 
-/** Durations in milliseconds. */
-export interface CacheSettings {
-  readonly ttl: number
-  /** 0: nothing stale is answered. */
-  readonly staleFor: number
-  readonly failureTtl: number
-  readonly inUseFor: number
-  readonly defaults: ConnectionSettings | undefined
-}
-
-export type Load = Deferred.Deferred<Connections, TenantManagerError>
-export type Answer = Either.Either<Connections, TenantManagerError>
+type Answer = Either.Either<Connections, TenantManagerError>
 
 /**
  * - `Current`: nothing says that they changed.
@@ -39,48 +29,34 @@ interface Last {
   validity: Validity
 }
 
-export interface Entry {
+class Entry {
   last: Last | undefined
   failure: { readonly error: TenantManagerError; readonly until: number } | undefined
-  loading: Load | undefined
-  /** Grows with every change that makes a load in flight out of date. */
-  generation: number
-  lastRead: number
-  holders: number
+  loading: Deferred.Deferred<Connections, TenantManagerError> | undefined
+  lastRead = Number.NEGATIVE_INFINITY
+  holders = 0
   /** The view's revision for which this tenant has caused a relist. */
   relistedAt: number | undefined
+  /** Grows with every change that makes a load in flight out of date. */
+  generation = 0
 }
-
-/** The answer is about the tenant itself. */
-const isRefusal = (error: TenantManagerError): boolean =>
-  error._tag === "TenantManagerSuspended" ||
-  error._tag === "TenantManagerNotFound" ||
-  error._tag === "TenantManagerAccessDenied"
 
 /** The tenant manager says that a tenant is not active. It may end at any moment, so it is not cached. */
 export const saysInactive = (error: TenantManagerError): boolean =>
   error._tag === "TenantManagerSuspended" || error._tag === "TenantManagerNotFound"
 
+/** The answer is about the tenant itself. */
+const isRefusal = (error: TenantManagerError): boolean =>
+  saysInactive(error) || error._tag === "TenantManagerAccessDenied"
+
 export class SettingsCache {
   private readonly entries = new Map<TenantId, Entry>()
   private revisions = 0
 
-  constructor(private readonly settings: CacheSettings) {}
-
-  find(id: TenantId): Entry | undefined {
-    return this.entries.get(id)
-  }
+  constructor(private readonly settings: ConnectionOptions) {}
 
   entry(id: TenantId): Entry {
-    const entry: Entry = this.entries.get(id) ?? {
-      last: undefined,
-      failure: undefined,
-      loading: undefined,
-      generation: 0,
-      lastRead: Number.NEGATIVE_INFINITY,
-      holders: 0,
-      relistedAt: undefined
-    }
+    const entry = this.entries.get(id) ?? new Entry()
     this.entries.set(id, entry)
     return entry
   }
@@ -103,11 +79,11 @@ export class SettingsCache {
   /** The answer after a failed request: the last settings, marked as stale, or the failure. */
   afterFailure(id: TenantId, error: TenantManagerError, now: Moment): Answer {
     const last = this.entries.get(id)?.last
-    const { staleFor, ttl } = this.settings
+    const { staleFor, staleWhileError, ttl } = this.settings
     return last === undefined ||
       last.validity === "Outdated" ||
       isRefusal(error) ||
-      staleFor === 0 ||
+      !staleWhileError ||
       now.mono - last.at >= ttl + staleFor
       ? Either.left(error)
       : Either.right({ ...last.connections, stale: true })
@@ -131,14 +107,11 @@ export class SettingsCache {
     const entry = this.entry(id)
     const { last } = entry
     const differs = last === undefined || !sameSettings(last.connections.settings, settings)
-    const connections = makeConnections({
-      tenantId: id,
-      settings,
-      revision: differs ? ++this.revisions : last.connections.revision,
-      loadedAt: now.wall,
-      stale: false,
-      defaults: this.settings.defaults
-    })
+    const revision = differs ? ++this.revisions : last.connections.revision
+    const connections = makeConnections(
+      { tenantId: id, settings, revision, loadedAt: now.wall, stale: false },
+      this.settings.connectionSettings
+    )
     const reloaded = last !== undefined && (differs || last.validity !== "Current")
     entry.loading = undefined
     entry.failure = undefined
@@ -159,53 +132,32 @@ export class SettingsCache {
     if (!active) this.drop(id, entry)
   }
 
-  /** Ends all; returns the loads that nothing else ends. */
-  close(): ReadonlyArray<Load> {
-    const loads = [...this.entries.values()].flatMap(({ loading }) => loading ?? [])
-    this.entries.clear()
-    return loads
-  }
-
   release(id: TenantId): void {
-    const entry = this.entries.get(id)
-    if (entry === undefined) return
+    const entry = this.entry(id)
     entry.holders--
     if (entry.last === undefined || entry.last.validity === "Outdated") this.drop(id, entry)
   }
 
   /** Applies changes. Returns the tenants to reload: those in use. */
   changed(changes: ReadonlyArray<TenantChange>, now: Moment): ReadonlyArray<TenantId> {
-    const reload: Array<TenantId> = []
-    for (const { _tag, tenant } of changes) {
-      const entry = this.entries.get(tenant.id)
-      if (entry === undefined) continue
-      entry.generation++
-      entry.failure = undefined
-      if (entry.last !== undefined) {
-        if (_tag !== "Updated") entry.last.validity = "Outdated"
-        else if (entry.last.validity === "Current") entry.last.validity = "Suspect"
-      }
+    return changes.flatMap(({ _tag, tenant: { id } }) => {
+      const entry = this.entries.get(id)
+      if (entry === undefined) return []
+      const isReloaded = this.invalidate(entry, _tag === "Updated" ? "Suspect" : "Outdated", now)
       // Settings with a holder stay: a tenant that comes back with the same ones keeps its revision.
-      if (_tag === "Removed") this.drop(tenant.id, entry)
-      else if (entry.last !== undefined && this.isInUse(entry, now)) reload.push(tenant.id)
-    }
-    return reload
+      if (_tag !== "Removed") return isReloaded ? [id] : []
+      this.drop(id, entry)
+      return []
+    })
   }
 
   /** Events may have been missed: suspects what is in use and drops the rest. Returns the former. */
   suspectAll(now: Moment): ReadonlyArray<TenantId> {
-    const reload: Array<TenantId> = []
-    for (const [id, entry] of this.entries) {
-      entry.generation++
-      entry.failure = undefined
-      if (entry.last === undefined) continue
-      if (!this.isInUse(entry, now)) this.drop(id, entry)
-      else {
-        if (entry.last.validity === "Current") entry.last.validity = "Suspect"
-        reload.push(id)
-      }
-    }
-    return reload
+    return [...this.entries].flatMap(([id, entry]) => {
+      if (this.invalidate(entry, "Suspect", now)) return [id]
+      if (entry.last !== undefined) this.drop(id, entry)
+      return []
+    })
   }
 
   /** The tenants in use whose settings are older than half of `interval`. */
@@ -217,6 +169,16 @@ export class SettingsCache {
         ? [id]
         : []
     )
+  }
+
+  /** Makes the settings, and a load in flight, out of date. Answers whether there are some, in use. */
+  private invalidate(entry: Entry, validity: "Suspect" | "Outdated", now: Moment): boolean {
+    entry.generation++
+    entry.failure = undefined
+    const { last } = entry
+    if (last === undefined) return false
+    if (last.validity !== "Outdated") last.validity = validity
+    return this.isInUse(entry, now)
   }
 
   private isInUse(entry: Entry, now: Moment): boolean {

@@ -3,8 +3,8 @@
  * those of the wire. Unknown fields are dropped. `null` means absent: Go encodes a nil
  * slice, map or pointer so.
  */
-import { Duration, Effect, Either, ParseResult, Schema, Struct } from "effect"
-import { bodyIssues, describeIssue, dropNulls, without } from "./bodyIssue.js"
+import { Duration, Effect, Either, ParseResult, Record, Schema, Struct } from "effect"
+import { bodyIssues } from "./bodyIssue.js"
 
 const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
 
@@ -33,20 +33,17 @@ const parseTimeout = (input: unknown): Duration.Duration | undefined => {
   return amount === undefined ? undefined : Duration.millis(Number(amount) * (UNITS[unit] ?? 1))
 }
 
-const StatementTimeout = Schema.transformOrFail(
-  Schema.Unknown,
+const StatementTimeout = Schema.transform(
+  Schema.Unknown.pipe(
+    Schema.filter((input) => input === "" || parseTimeout(input) !== undefined, {
+      description: "a duration such as 30s"
+    })
+  ),
   Schema.UndefinedOr(Schema.DurationFromSelf),
   {
     strict: true,
-    decode: (input, _, ast) => {
-      if (input === "") return ParseResult.succeed(undefined)
-      const parsed = parseTimeout(input)
-      return parsed === undefined
-        ? ParseResult.fail(new ParseResult.Type(ast, input, "expected a duration such as 30s"))
-        : ParseResult.succeed(parsed)
-    },
-    encode: (duration) =>
-      ParseResult.succeed(duration === undefined ? "" : `${Duration.toMillis(duration)}ms`)
+    decode: parseTimeout,
+    encode: (duration) => (duration === undefined ? "" : `${Duration.toMillis(duration)}ms`)
   }
 )
 
@@ -162,16 +159,9 @@ export const sameSettings: (a: TenantSettings, b: TenantSettings) => boolean = S
 
 /** Whether two answers differ in nothing but the limits of pools. */
 export const sameExceptLimits = (a: TenantSettings, b: TenantSettings): boolean => {
-  const modules = (settings: TenantSettings) =>
-    Object.fromEntries(
-      Object.entries(settings.databases ?? {}).map(([name, module]) => [
-        name,
-        Struct.omit(module, "connectionSettings")
-      ])
-    )
   const bare = (settings: TenantSettings) => ({
     ...Struct.omit(settings, "connectionSettings"),
-    databases: modules(settings)
+    databases: Record.map(settings.databases ?? {}, Struct.omit("connectionSettings"))
   })
   return sameSettings(bare(a), bare(b))
 }
@@ -179,21 +169,12 @@ export const sameExceptLimits = (a: TenantSettings, b: TenantSettings): boolean 
 /** The smallest part around `path` that is decoded for itself; `undefined` where the whole answer depends on it. */
 const partOf = (path: ReadonlyArray<PropertyKey>): ReadonlyArray<string> | undefined => {
   const keys = path.map(String)
-  const [root, , kind] = keys
-  switch (root) {
-    case undefined:
-    case "id":
-    case "isolationMode":
-      return undefined
-    case "databases":
-    case "streaming":
-      return keys.length < 2 ? undefined : keys.slice(0, kind === "connectionSettings" ? 4 : 3)
-    case "messaging":
-    case "rabbitmq":
-      return keys.length < 2 ? undefined : keys.slice(0, 2)
-    default:
-      return keys.slice(0, 2)
-  }
+  const [root = "", , kind] = keys
+  if (["", "id", "isolationMode"].includes(root)) return undefined
+  if (!["databases", "streaming", "messaging", "rabbitmq"].includes(root)) return keys.slice(0, 2)
+  if (keys.length < 2) return undefined
+  if (root === "messaging" || root === "rabbitmq") return keys.slice(0, 2)
+  return keys.slice(0, kind === "connectionSettings" ? 4 : 3)
 }
 
 const decode = ParseResult.decodeUnknownEither(TenantSettings, { errors: "all" })
@@ -202,22 +183,42 @@ const decode = ParseResult.decodeUnknownEither(TenantSettings, { errors: "all" }
 const decodeParts = (
   body: unknown,
   unreadable: ReadonlyArray<UnreadablePart>
-): Either.Either<TenantSettings, string> =>
-  Either.match(decode(body), {
-    onRight: (settings) =>
-      Either.right(unreadable.length === 0 ? settings : { ...settings, unreadable }),
-    onLeft: (error) => {
-      const found = new Map<string, UnreadablePart>()
-      for (const issue of bodyIssues(error)) {
-        const part = partOf(issue.path)
-        const message = describeIssue(issue)
-        if (part === undefined) return Either.left(message)
-        if (!found.has(part.join())) found.set(part.join(), { part, message })
-      }
-      const rest = [...found.values()].reduce((left, { part }) => without(left, part), body)
-      return decodeParts(rest, [...unreadable, ...found.values()])
-    }
-  })
+): Either.Either<TenantSettings, string> => {
+  const decoded = decode(body)
+  if (Either.isRight(decoded)) {
+    return Either.right(unreadable.length === 0 ? decoded.right : { ...decoded.right, unreadable })
+  }
+  const found = new Map<string, UnreadablePart>()
+  for (const { message, path } of bodyIssues(decoded.left)) {
+    const part = partOf(path)
+    if (part === undefined) return Either.left(message)
+    if (!found.has(part.join())) found.set(part.join(), { part, message })
+  }
+  const rest = [...found.values()].reduce((left, { part }) => without(left, part), body)
+  return decodeParts(rest, [...unreadable, ...found.values()])
+}
+
+/** The body without fields that are null or undefined, at any depth. */
+const dropNulls = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(dropNulls)
+  if (typeof value !== "object" || value === null) return value
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, field]) => field !== null && field !== undefined)
+      .map(([key, field]) => [key, dropNulls(field)])
+  )
+}
+/** The value without the field at `path`; the same value where there is no such field. */
+const without = (value: unknown, path: ReadonlyArray<PropertyKey>): unknown => {
+  const [key, ...rest] = path
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value
+  const fields = Object.entries(value)
+  return Object.fromEntries(
+    rest.length === 0
+      ? fields.filter(([name]) => name !== key)
+      : fields.map(([name, field]) => [name, name === key ? without(field, rest) : field])
+  )
+}
 
 /**
  * The settings in a parsed body. Each module and kind is decoded for itself; a bad one is

@@ -1,7 +1,18 @@
 /**
  * Loads the settings of tenants, follows the discovery, and reports what became of settings.
  */
-import { Chunk, Deferred, Duration, Effect, FiberMap, Metric, Option, Random, Stream } from "effect"
+import {
+  Chunk,
+  Deferred,
+  Effect,
+  Exit,
+  FiberId,
+  FiberMap,
+  Metric,
+  Option,
+  Random,
+  Stream
+} from "effect"
 import type { DiscoveryStatus } from "../../DiscoveryStatus.js"
 import type { Tenant, TenantId } from "../../Tenant.js"
 import { TenantDiscovery } from "../../TenantDiscovery.js"
@@ -11,8 +22,9 @@ import { TenantView } from "../../TenantView.js"
 import { metricLabels } from "../metricLabels.js"
 import { momentOf } from "../moment.js"
 import type { Connections } from "./accessors.js"
-import { type CacheSettings, type Load, saysInactive, SettingsCache } from "./cache.js"
+import { saysInactive, SettingsCache } from "./cache.js"
 import * as Metrics from "./connectionMetrics.js"
+import type { ConnectionOptions } from "./connectionOptions.js"
 import type { TenantSettings } from "./connectionSchema.js"
 
 /**
@@ -32,13 +44,6 @@ export interface Reloaded {
   readonly _tag: "Reloaded"
   readonly tenant: Tenant
   readonly connections: Connections
-}
-
-/** Durations in milliseconds. */
-export interface LoaderSettings extends CacheSettings {
-  readonly rotationJitter: number
-  /** 0: no revalidation. */
-  readonly checkInterval: number
 }
 
 /** One reader of the changes: the latest of each tenant that it has not read yet. */
@@ -75,11 +80,9 @@ const closesGap = (last: DiscoveryStatus, status: DiscoveryStatus): boolean => {
 
 /** From `from` to `to`, in milliseconds. */
 const randomSleep = (from: number, to: number): Effect.Effect<void> =>
-  Effect.flatMap(Random.next, (random) =>
-    Effect.sleep(Duration.millis(from + random * (to - from)))
-  )
+  Effect.flatMap(Random.next, (random) => Effect.sleep(from + random * (to - from)))
 
-export const make = (settings: LoaderSettings) =>
+export const make = (settings: ConnectionOptions) =>
   Effect.gen(function* () {
     const discovery = yield* TenantDiscovery
     const manager = yield* TenantManager
@@ -95,22 +98,17 @@ export const make = (settings: LoaderSettings) =>
     let seen = yield* discovery.view.get
     let lastStatus = yield* discovery.status.get
     let closed = false
+    const closedError = unavailable("the tenant connections are closed")
 
-    // Runs when every fiber below has ended: fails the callers that still wait.
     yield* Effect.addFinalizer(() =>
-      Effect.suspend(() => {
+      Effect.sync(() => {
         closed = true
         for (const { wake } of readers) wake.unsafeOpen()
-        return Effect.forEach(
-          cache.close(),
-          (load) => Deferred.fail(load, unavailable("the tenant connections are closed")),
-          { discard: true }
-        )
       })
     )
     const background = yield* FiberMap.make<TenantId | typeof RELIST>()
     // Background work runs in the context of this layer, never in that of a caller.
-    const runInBackground = yield* FiberMap.runtime(background)<never>()
+    const runInBackground = yield* FiberMap.runtime(background)()
 
     const annotated = <A, E>(id: TenantId, effect: Effect.Effect<A, E>) =>
       effect.pipe(
@@ -128,47 +126,40 @@ export const make = (settings: LoaderSettings) =>
 
     /** Takes over the discovery's present state. Returns the tenants to reload. */
     const observe = (status: DiscoveryStatus, view: TenantView): ReadonlyArray<TenantId> => {
-      const reload: Array<TenantId> = []
-      if (view.revision > seen.revision) {
-        const changes = TenantView.diff(seen, view)
-        seen = view
-        reload.push(...cache.changed(changes, now()))
-        for (const { _tag, tenant } of changes) {
-          if (_tag === "Removed") emit({ _tag, tenant })
-          else if (_tag === "ConnectionsChanged") emit({ _tag: "Invalidated", tenant })
-        }
+      const changes = view.revision > seen.revision ? TenantView.diff(seen, view) : []
+      if (changes.length > 0) seen = view
+      const reload = changes.length === 0 ? [] : cache.changed(changes, now())
+      for (const { _tag, tenant } of changes) {
+        if (_tag === "Removed") emit({ _tag, tenant })
+        else if (_tag === "ConnectionsChanged") emit({ _tag: "Invalidated", tenant })
       }
-      if (closesGap(lastStatus, status)) reload.push(...cache.suspectAll(now()))
+      const gap = closesGap(lastStatus, status)
       lastStatus = status
-      return reload
-    }
-
-    const isReloaded = (id: TenantId) => {
-      const last = cache.find(id)?.last
-      return last === undefined || last.validity === "Current"
+      return gap ? reload.concat(cache.suspectAll(now())) : reload
     }
 
     /** The random wait spreads the requests of many replicas; a caller of `get` does not wait for it. */
     const reloadSoon = (id: TenantId): void => {
-      const reload = randomSleep(0, settings.rotationJitter).pipe(
-        Effect.zipRight(Effect.suspend(() => (isReloaded(id) ? Effect.void : ask(id)))),
-        Effect.catchAllCause((cause) =>
-          Effect.logWarning(
-            "reload of connection settings failed; retrying at the next check or use",
-            cause
-          )
+      const reload = Effect.suspend(() => {
+        const validity = cache.entry(id).last?.validity ?? "Current"
+        return validity === "Current" ? Effect.void : ask(id)
+      })
+      const reported = Effect.catchAllCause(reload, (cause) =>
+        Effect.logWarning(
+          "reload of connection settings failed; retrying at the next check or use",
+          cause
         )
       )
-      runInBackground(id, annotated(id, reload), { onlyIfMissing: true })
+      const spread = Effect.zipRight(randomSleep(0, settings.rotationJitter), reported)
+      runInBackground(id, annotated(id, spread), { onlyIfMissing: true })
     }
 
     /** Also run before each answer: what the discovery knows holds at once, whether its stream has reported it or not. */
     const sync: Effect.Effect<void> = Effect.suspend(() =>
-      Effect.zipWith(discovery.status.get, discovery.view.get, observe).pipe(
-        Effect.map((reload) => {
-          if (!closed) for (const id of reload) reloadSoon(id)
-        })
-      )
+      Effect.zipWith(discovery.status.get, discovery.view.get, (status, view) => {
+        const reload = observe(status, view)
+        if (!closed) for (const id of reload) reloadSoon(id)
+      })
     )
 
     /** Repeats the request while changes overtake it, with a backoff and a bound. */
@@ -181,35 +172,27 @@ export const make = (settings: LoaderSettings) =>
           return yield* answer._tag === "Right" ? loaded(id, answer.right) : failed(id, answer.left)
         }
         if (attempt === MAX_ATTEMPTS) {
-          return yield* failed(
-            id,
-            unavailable(
-              `the settings of tenant ${id} changed during each of ${MAX_ATTEMPTS} requests for them`
-            )
-          )
+          const message = `the settings of tenant ${id} changed during each of ${MAX_ATTEMPTS} requests for them`
+          return yield* failed(id, unavailable(message))
         }
-        if (attempt > 1) {
-          const backoff = FIRST_BACKOFF * 2 ** (attempt - 2)
-          yield* randomSleep(backoff / 2, backoff)
-        }
+        const backoff = attempt === 1 ? 0 : FIRST_BACKOFF * 2 ** (attempt - 2)
+        yield* randomSleep(backoff / 2, backoff)
         return yield* load(id, attempt + 1)
       })
 
-    const loaded = (id: TenantId, answer: TenantSettings): Effect.Effect<Connections> =>
-      Effect.suspend(() => {
+    const loaded = (id: TenantId, answer: TenantSettings) =>
+      Effect.gen(function* () {
         loads.unsafeUpdate(1, [])
         const { connections, differs, reloaded } = cache.loaded(id, answer, seen.has(id), now())
         const tenant = seen.get(id)
         if (reloaded && tenant !== undefined) emit({ _tag: "Reloaded", tenant, connections })
-        const bad = answer.unreadable ?? []
-        if (!differs || bad.length === 0) return Effect.succeed(connections)
-        const shown = bad.slice(0, SHOWN_PARTS).map(({ message }) => message)
-        return Effect.as(
-          Effect.logWarning(
-            `connection settings: ${bad.length} unreadable, such as ${shown.join("; ")}; using the others`
-          ),
-          connections
-        )
+        const bad = (answer.unreadable ?? []).map(({ message }) => message)
+        if (differs && bad.length > 0) {
+          yield* Effect.logWarning(
+            `connection settings: ${bad.length} unreadable, such as ${bad.slice(0, SHOWN_PARTS).join("; ")}; using the others`
+          )
+        }
+        return connections
       })
 
     const failed = (id: TenantId, error: TenantManagerError) =>
@@ -227,24 +210,27 @@ export const make = (settings: LoaderSettings) =>
       if (entry.relistedAt === seen.revision || FiberMap.unsafeHas(background, RELIST)) return
       entry.relistedAt = seen.revision
       const refresh = Effect.zipRight(
-        Effect.logWarning("connection settings of an active tenant refused; relisting"),
-        Effect.zipRight(randomSleep(0, RELIST_DELAY), Effect.ignore(discovery.refresh))
+        randomSleep(0, RELIST_DELAY),
+        Effect.ignore(discovery.refresh)
       )
-      runInBackground(RELIST, annotated(id, refresh))
+      const warning = Effect.logWarning(
+        "connection settings of an active tenant refused; relisting"
+      )
+      runInBackground(RELIST, annotated(id, Effect.zipRight(warning, refresh)))
     }
 
     /** Joins the load in flight or starts one, which goes on when its caller is interrupted. */
     const ask = (id: TenantId): Effect.Effect<Connections, TenantManagerError> =>
-      Effect.flatMap(Deferred.make<Connections, TenantManagerError>(), (started: Load) => {
+      Effect.suspend(() => {
         const entry = cache.entry(id)
         if (entry.loading !== undefined) return Deferred.await(entry.loading)
+        const started = Deferred.unsafeMake<Connections, TenantManagerError>(FiberId.none)
         entry.loading = started
-        return load(id).pipe(
+        return annotated(id, load(id)).pipe(
           Effect.onExit((exit) => {
             if (entry.loading === started) entry.loading = undefined
-            return Deferred.done(started, exit)
+            return Deferred.done(started, Exit.isInterrupted(exit) ? Exit.fail(closedError) : exit)
           }),
-          (effect) => annotated(id, effect),
           Effect.forkIn(scope),
           Effect.zipRight(Deferred.await(started))
         )
@@ -252,7 +238,7 @@ export const make = (settings: LoaderSettings) =>
 
     const get = (id: TenantId): Effect.Effect<Connections, TenantManagerError> =>
       Effect.flatMap(sync, () => {
-        if (closed) return Effect.fail(unavailable("the tenant connections are closed"))
+        if (closed) return Effect.fail(closedError)
         return (
           cache.peek(id, now()) ??
           Effect.catchAll(ask(id), (error) => cache.afterFailure(id, error, now()))
@@ -277,8 +263,8 @@ export const make = (settings: LoaderSettings) =>
     }
 
     yield* Stream.merge(
-      Stream.map(discovery.view.changes, () => undefined),
-      Stream.map(discovery.status.changes, () => undefined)
+      Stream.as(discovery.view.changes, undefined),
+      Stream.as(discovery.status.changes, undefined)
     ).pipe(
       Stream.runForEach(() => sync),
       Effect.interruptible,
@@ -294,16 +280,13 @@ export const make = (settings: LoaderSettings) =>
       (reader) => Effect.sync(() => readers.delete(reader))
     )
     const read = ({ pending, wake }: Reader) =>
-      Effect.zipRight(
-        wake.await,
-        Effect.suspend(() => {
-          const changes = Chunk.fromIterable([...pending.values()])
-          pending.clear()
-          if (closed && Chunk.isEmpty(changes)) return Effect.fail(Option.none())
-          if (!closed) wake.unsafeClose()
-          return Effect.succeed(changes)
-        })
-      )
+      Effect.flatMap(wake.await, () => {
+        const changes = Chunk.fromIterable([...pending.values()])
+        pending.clear()
+        if (closed && Chunk.isEmpty(changes)) return Effect.fail(Option.none())
+        if (!closed) wake.unsafeClose()
+        return Effect.succeed(changes)
+      })
 
     return {
       get,

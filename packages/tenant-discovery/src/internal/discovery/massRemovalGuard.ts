@@ -14,17 +14,6 @@ export interface GuardSettings {
 /** For each tenant that is still present: how many lists in a row lacked it. */
 export type MissingCounts = ReadonlyMap<TenantId, number>
 
-/** An event is newer than the lists that counted: what they said of its tenant is void. */
-export const withoutNamed = (
-  missing: MissingCounts,
-  named: ReadonlyArray<TenantId>
-): MissingCounts => {
-  if (missing.size === 0) return missing
-  const left = new Map(missing)
-  for (const id of named) left.delete(id)
-  return left
-}
-
 export interface Verdict {
   readonly remove: ReadonlySet<TenantId>
   /** The missing tenants that stay until another list confirms. */

@@ -20,7 +20,6 @@ import {
   wantList,
   withError
 } from "./lists.js"
-import { withoutNamed } from "./massRemovalGuard.js"
 import type { Command, Input, Reducer, ReducerState } from "./state.js"
 
 /** `tenant.activated` without end makes lists take at most this share of the time. */
@@ -97,7 +96,7 @@ const onEvents = (
   const next: ReducerState = {
     ...state,
     view,
-    missing: withoutNamed(state.missing, named),
+    missing: without(state.missing, named),
     status: { ...state.status, lastEventAt: now.wall },
     list:
       list === undefined || named.length === 0
@@ -114,15 +113,22 @@ const onEvents = (
   )
 }
 
+/** An event is newer than the lists that lacked its tenant: they no longer count. */
+const without = <A, B>(map: ReadonlyMap<A, B>, keys: ReadonlyArray<A>): ReadonlyMap<A, B> => {
+  if (map.size === 0) return map
+  const left = new Map(map)
+  for (const key of keys) left.delete(key)
+  return left
+}
+
 const addAll = <A>(set: HashSet.HashSet<A>, values: Iterable<A>): HashSet.HashSet<A> =>
   HashSet.mutate(set, (draft) => {
     for (const value of values) HashSet.add(draft, value)
   })
 
 const onSubscribed = ({ now, settings }: Step, state: ReducerState): ReducerState => {
-  // A fleet that lost Redis together does not list together.
-  const isFirst = state.status.lastListedAt === undefined
-  const wait = isFirst ? 0 : settings.resubscribeJitter * now.random
+  // A fleet that lost Redis together does not list together. The first list does not wait here.
+  const wait = settings.resubscribeJitter * now.random
   const next = { ...state, subscribed: true, subscription: state.subscription + 1 }
   return wantList({ ...next, reconciled: false }, now.mono + wait)
 }

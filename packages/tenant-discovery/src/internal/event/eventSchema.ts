@@ -1,36 +1,27 @@
 /**
  * The declared contract of the events: the envelope, the event types and their
  * payloads. Field names are the wire's. `null` stands for absent, since Go encodes a
- * nil slice or map so. Unknown fields are left out: to keep them doubles the time of a decode.
+ * nil slice or map so. Unknown fields are left out.
  *
  * Only `event_type`, `tenant_id`, `environment` and `payload.service_name` decide
- * what an event does. Every other field is an annotation: one with an unexpected
- * value is decoded as `null` and never refuses the event.
+ * what an event does. Every other field is an annotation and never refuses the event.
  */
 import { Either, Schema } from "effect"
 import { TenantId } from "../../Tenant.js"
 
-const annotation = <A, I>(schema: Schema.Schema<A, I>) =>
-  Schema.optional(Schema.NullOr(schema).annotations({ decodingFallback: () => Either.right(null) }))
-
-const text = annotation(Schema.String)
-const count = annotation(Schema.Number)
-const flag = annotation(Schema.Boolean)
-
-const secretPaths = annotation(
-  Schema.Record({
-    key: Schema.String,
-    value: Schema.Record({ key: Schema.String, value: Schema.String })
-  })
+/** Decoded as `null` where it is not a text. */
+const text = Schema.optional(
+  Schema.NullOr(Schema.String).annotations({ decodingFallback: () => Either.right(null) })
 )
 
-const poolSettings = {
-  max_open_conns: count,
-  max_idle_conns: count,
-  statement_timeout: text
-}
+/** A field of a payload that decides nothing: its value is not checked. */
+const annotation = Schema.optional(Schema.Unknown)
 
-const connectionSettings = annotation(Schema.Struct(poolSettings))
+const poolSettings = {
+  max_open_conns: annotation,
+  max_idle_conns: annotation,
+  statement_timeout: annotation
+}
 
 const envelope = {
   tenant_id: TenantId.schema,
@@ -60,24 +51,27 @@ const tenantEvent = <const Type extends string>(type: Type) =>
 /** Every event type of the contract. */
 export const TenantEventSchema = Schema.Union(
   serviceEvent("tenant.service.associated", {
-    isolation_mode: text,
-    modules: annotation(Schema.Array(Schema.String)),
-    secret_paths: secretPaths,
-    messaging_config: annotation(Schema.Struct({ rabbitmq_secret_path: text })),
-    connection_settings: connectionSettings
+    isolation_mode: annotation,
+    modules: annotation,
+    secret_paths: annotation,
+    messaging_config: annotation,
+    connection_settings: annotation
   }),
   serviceEvent("tenant.service.reactivated", {
-    previous_status: text,
-    re_provisioned: flag,
-    secret_paths: secretPaths,
-    connection_settings: connectionSettings
+    previous_status: annotation,
+    re_provisioned: annotation,
+    secret_paths: annotation,
+    connection_settings: annotation
   }),
-  serviceEvent("tenant.service.disassociated", { preserve_data: flag }),
-  serviceEvent("tenant.service.suspended", { previous_status: text }),
+  serviceEvent("tenant.service.disassociated", { preserve_data: annotation }),
+  serviceEvent("tenant.service.suspended", { previous_status: annotation }),
   serviceEvent("tenant.service.purged", {}),
-  serviceEvent("tenant.credentials.rotated", { credential_type: text, new_secret_path: text }),
-  serviceEvent("tenant.connections.updated", { module: text, ...poolSettings }),
-  serviceEvent("tenant.cache.invalidate", { reason: text }),
+  serviceEvent("tenant.credentials.rotated", {
+    credential_type: annotation,
+    new_secret_path: annotation
+  }),
+  serviceEvent("tenant.connections.updated", { module: annotation, ...poolSettings }),
+  serviceEvent("tenant.cache.invalidate", { reason: annotation }),
   tenantEvent("tenant.suspended"),
   tenantEvent("tenant.deleted"),
   tenantEvent("tenant.activated"),

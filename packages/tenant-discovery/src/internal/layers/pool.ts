@@ -4,11 +4,10 @@
  * Not built on `RcMap`, which builds twice under concurrent first calls, caches failures,
  * shows the first caller's context to the build, and closes in sequence without a bound.
  */
-import { type Context, Deferred, Duration, Effect, Exit, Fiber, Scope, Stream } from "effect"
-import type { Tenant, TenantId } from "../../Tenant.js"
-import { type Connections, TenantConnections } from "../../TenantConnections.js"
+import { type Context, Deferred, Duration, Effect, Exit, Scope, Stream } from "effect"
+import type { TenantId } from "../../Tenant.js"
+import { TenantConnections } from "../../TenantConnections.js"
 import { TenantDiscovery } from "../../TenantDiscovery.js"
-import { boundedWait } from "../boundedWait.js"
 import {
   type TenantLayerError,
   TenantLayersClosed,
@@ -17,7 +16,7 @@ import {
 } from "./poolErrors.js"
 import type { PoolSettings } from "./poolOptions.js"
 import { makeResourceLife, type PoolFunctions } from "./resourceLife.js"
-import { type Holder, Resource, TenantEntries, type TenantEntry } from "./tenantEntries.js"
+import { Resource, type Revoke, TenantEntries, type TenantEntry } from "./tenantEntries.js"
 
 /** What a caller holds. Two holds of the same resource have the same `resource`. */
 export interface Acquired<A> {
@@ -29,67 +28,20 @@ export interface Pool<A, E> {
   /** The tenant's resource, held until the scope closes. */
   readonly acquire: (
     id: TenantId,
-    holder: Holder
+    holder: Revoke
   ) => Effect.Effect<Acquired<A>, E | TenantLayerError, Scope.Scope>
   /** The next user gets a new resource. */
   readonly invalidate: (id: TenantId) => Effect.Effect<void>
 }
 
-/** What the close waits for at least, for finalizers, when the holders took the rest of its time. */
-const LAST_WAIT = 1000
-
-export const make = <A, E, R>(
-  settings: PoolSettings,
-  functions: PoolFunctions<A, E, R>
-): Effect.Effect<Pool<A, E>, never, R | TenantConnections | TenantDiscovery | Scope.Scope> =>
+export const make = <A, E, R>(settings: PoolSettings, functions: PoolFunctions<A, E, R>) =>
   Effect.gen(function* () {
     const discovery = yield* TenantDiscovery
     const connections = yield* TenantConnections
     const entries = new TenantEntries<A, E>(settings.maxTenants || Infinity)
-    const life = makeResourceLife<A, E, R>({
-      settings,
-      functions,
-      entries,
-      runtime: yield* Effect.runtime<R>(),
-      scope: yield* Effect.scope,
-      clock: yield* Effect.clock,
-      discovery,
-      connections
-    })
-    let closed = false
-
-    yield* Effect.addFinalizer(() =>
-      Effect.gen(function* () {
-        closed = true
-        life.unused.unsafeClose()
-        entries.wakeAll()
-        const used: Array<Resource<A, E>> = []
-        for (const resource of entries.resources) {
-          if (resource.isUsed && resource.state === "Ready") used.push(resource)
-          else life.close(resource)
-        }
-        let closeBy = life.now() + settings.closeTimeout
-        if (used.length > 0) {
-          const drained = yield* boundedWait(life.unused.await, settings.drain)
-          closeBy = life.now() + settings.closeTimeout
-          if (drained._tag === "None") {
-            yield* Effect.forEach(used, (resource) => life.revoke(resource, "Closed"), {
-              discard: true
-            })
-            yield* boundedWait(life.unused.await, settings.closeTimeout)
-          }
-          for (const resource of used) life.close(resource)
-        }
-        const limit = Math.max(closeBy - life.now(), LAST_WAIT)
-        const released = yield* boundedWait(Fiber.awaitAll([...life.closers.keys()]), limit)
-        if (released._tag === "None") {
-          const tenants = [...new Set(life.abandon())].join(", ")
-          yield* Effect.logWarning(
-            `${settings.name}: closed before the resources of these tenants were released: ${tenants}`
-          )
-        }
-      })
-    )
+    const life = yield* makeResourceLife(settings, functions, entries)
+    yield* Effect.addFinalizer(() => life.closeAll)
+    const closedError = new TenantLayersClosed({ pool: settings.name })
 
     /** Waits for the next change of the entry, until `deadline`. */
     const awaitChange = (entry: TenantEntry<A, E>, deadline: number) =>
@@ -112,11 +64,12 @@ export const make = <A, E, R>(
 
     const acquireUntil = (
       id: TenantId,
-      holder: Holder,
+      holder: Revoke,
       deadline: number
     ): Effect.Effect<Acquired<A>, E | TenantLayerError, Scope.Scope> =>
       Effect.uninterruptibleMask((restore) => {
         const entry = entries.getOrMake(id)
+        const notActive = () => new TenantNotActive({ tenantId: id })
         entry.callers++
 
         const join = (resource: Resource<A, E>): Resource<A, E> => {
@@ -125,58 +78,51 @@ export const make = <A, E, R>(
           return resource
         }
 
-        /** Looks and acts in one step, since other fibers may run between two. */
-        const decide = (
-          settled: Connections,
-          tenant: Tenant,
-          scope: Scope.CloseableScope
-        ): Effect.Effect<Resource<A, E> | undefined, E | TenantLayerError> => {
-          if (closed) return new TenantLayersClosed({ pool: settings.name })
-          life.adopt(entry, settled)
-          const { current, failure } = entry
-          if (current !== undefined) {
-            // Settings that were overtaken since they were read are read again.
-            return Effect.succeed(
-              current.connections.revision === settled.revision ? join(current) : undefined
-            )
-          }
-          if (failure !== undefined) return Effect.failCause(failure.cause)
-          for (const idle of entries.requestPlace(entry)) life.close(idle)
-          if (!entry.hasPlace || !entry.canBuild) {
-            return Effect.as(restore(awaitChange(entry, deadline)), undefined)
-          }
-          const resource = join(new Resource(entry, tenant, scope, settled))
-          return Effect.as(life.start(resource), resource)
-        }
-
         const attempt: Effect.Effect<Resource<A, E>, E | TenantLayerError> = Effect.gen(
           function* () {
-            if (closed) return yield* new TenantLayersClosed({ pool: settings.name })
-            if (!(yield* discovery.isActive(id)))
-              return yield* new TenantNotActive({ tenantId: id })
+            if (life.isClosed()) return yield* closedError
+            if (!(yield* discovery.isActive(id))) return yield* notActive()
             const settled = yield* restore(connections.get(id))
             const tenant = (yield* discovery.view.get).get(id)
-            if (tenant === undefined) return yield* new TenantNotActive({ tenantId: id })
             const scope = yield* Scope.make()
-            const resource = yield* Effect.suspend(() => decide(settled, tenant, scope))
-            return resource ?? (yield* attempt)
+            // Looks and acts before the next yield: no other fiber runs between.
+            if (life.isClosed()) return yield* closedError
+            if (tenant === undefined) return yield* notActive()
+            life.adopt(entry, settled)
+            const { current, failure } = entry
+            // Settings that were overtaken since they were read are read again.
+            if (current !== undefined) {
+              return current.connections.revision === settled.revision
+                ? join(current)
+                : yield* attempt
+            }
+            if (failure !== undefined && life.now() < failure.until) {
+              return yield* Effect.failCause(failure.cause)
+            }
+            entries.requestPlace(entry)
+            life.makeRoom()
+            if (entry.hasPlace && entry.canBuild) {
+              const resource = join(new Resource(entry, tenant, scope, settled))
+              yield* life.start(resource)
+              return resource
+            }
+            yield* restore(awaitChange(entry, deadline))
+            return yield* attempt
           }
         )
 
         const use = (resource: Resource<A, E>) =>
           Effect.gen(function* () {
-            yield* Effect.addFinalizer(() =>
-              Effect.sync(() => life.leave(resource, holder, closed))
-            )
+            yield* Effect.addFinalizer(() => Effect.sync(() => life.leave(resource, holder)))
             const { revision } = resource.connections
             const exit = yield* restore(Effect.exit(Deferred.await(resource.built)))
             if (Exit.isSuccess(exit)) return { resource, context: exit.value }
-            if (closed) return yield* new TenantLayersClosed({ pool: settings.name })
-            if (resource.retired === "Removed") return yield* new TenantNotActive({ tenantId: id })
+            if (life.isClosed()) return yield* closedError
+            if (resource.retired === "Removed") return yield* notActive()
             const isOutdated =
               resource.retired === "Replaced" || !(yield* connections.isCurrent(id, revision))
             if (!isOutdated || life.now() >= deadline) return yield* Effect.failCause(exit.cause)
-            life.leave(resource, holder, closed)
+            life.leave(resource, holder)
             return yield* acquireUntil(id, holder, deadline)
           })
 
@@ -223,5 +169,5 @@ export const make = <A, E, R>(
           entry.failure = undefined
           if (entry.current !== undefined) life.retire(entry.current, "Replaced")
         })
-    }
+    } satisfies Pool<A, E>
   })

@@ -1,6 +1,6 @@
 /** The options of a pool: defaults and decoding. */
 import { Duration, Schema } from "effect"
-import { count, decodeOptions, duration, withDefault } from "../options.js"
+import { count, decodeOptions, durationOr, withDefault } from "../options.js"
 
 /** The defaults of `TenantLayersOptions`. */
 export const tenantLayersDefaults = {
@@ -17,22 +17,20 @@ export const tenantLayersDefaults = {
 } as const
 
 const defaults = tenantLayersDefaults
-const idle = duration({ zero: true, infinity: true })
-const millis = (value: Duration.Duration) => withDefault(duration(), Duration.toMillis(value))
 
 const PoolOptions = Schema.Struct({
   /** 0: never. */
-  idleTimeout: withDefault(idle, Duration.toMillis(defaults.idleTimeout)),
+  idleTimeout: durationOr(defaults.idleTimeout, { zero: true, infinity: true }),
   /** 0: no limit. */
   maxTenants: withDefault(count(0), defaults.maxTenants),
-  acquireTimeout: millis(defaults.acquireTimeout),
-  buildTimeout: millis(defaults.buildTimeout),
-  rotationGrace: millis(defaults.rotationGrace),
-  removalGrace: millis(defaults.removalGrace),
-  drain: millis(defaults.drain),
-  closeTimeout: millis(defaults.closeTimeout),
-  buildBackoff: millis(defaults.buildBackoff),
-  buildBackoffCap: millis(defaults.buildBackoffCap)
+  acquireTimeout: durationOr(defaults.acquireTimeout),
+  buildTimeout: durationOr(defaults.buildTimeout),
+  rotationGrace: durationOr(defaults.rotationGrace),
+  removalGrace: durationOr(defaults.removalGrace),
+  drain: durationOr(defaults.drain),
+  closeTimeout: durationOr(defaults.closeTimeout),
+  buildBackoff: durationOr(defaults.buildBackoff),
+  buildBackoffCap: durationOr(defaults.buildBackoffCap)
 })
 
 /** Durations in milliseconds. */
@@ -42,14 +40,14 @@ export interface PoolSettings extends Schema.Schema.Type<typeof PoolOptions> {
   readonly maxTenantsName: string
 }
 
-/** What `given` does not set comes from `own`. */
+/** Of each option the last value that is set. */
 export const poolSettings = (
   name: string,
-  own: object,
-  given: object = {},
+  levels: ReadonlyArray<object | undefined>,
   maxTenantsName = "the option maxTenants"
 ): PoolSettings => {
-  const isSet = ([, value]: readonly [string, unknown]) => value !== undefined
-  const options = { ...own, ...Object.fromEntries(Object.entries(given).filter(isSet)) }
-  return { ...decodeOptions(name, PoolOptions, options), name, maxTenantsName }
+  const set = levels
+    .flatMap((level) => Object.entries(level ?? {}))
+    .filter(([, value]) => value !== undefined)
+  return { ...decodeOptions(name, PoolOptions, Object.fromEntries(set)), name, maxTenantsName }
 }

@@ -9,15 +9,12 @@ import type { TenantBuildTimedOut } from "./poolErrors.js"
 /** Why the use of a resource ends. */
 export type RevokeReason = "Removed" | "Replaced" | "Closed"
 
-/** One use of a resource. */
-export interface Holder {
-  /** Ends the use; returns at once. */
-  readonly revoke: (reason: RevokeReason) => Effect.Effect<void>
-}
+/** One use of a resource: ends the use, and returns at once. */
+export type Revoke = (reason: RevokeReason) => Effect.Effect<void>
 
 /** What was built for one tenant from one revision of its settings. */
 export class Resource<A, E> {
-  readonly holders = new Set<Holder>()
+  readonly holders = new Set<Revoke>()
   readonly built = Deferred.unsafeMake<Context.Context<A>, E | TenantBuildTimedOut>(FiberId.none)
   /** At most one `apply` at a time. */
   readonly applying = Effect.unsafeMakeSemaphore(1)
@@ -44,9 +41,11 @@ export class Resource<A, E> {
 }
 
 /** A failed build. Its error is answered to callers with the same settings for a time. */
-export interface Failure<E> {
+interface Failure<E> {
   readonly cause: Cause.Cause<E | TenantBuildTimedOut>
   readonly revision: number
+  /** In monotonic milliseconds. */
+  readonly until: number
 }
 
 export class TenantEntry<A, E> {
@@ -87,15 +86,7 @@ export class TenantEntry<A, E> {
 
   /** Nothing but the end of a close keeps its place. */
   get isFreeing(): boolean {
-    return (
-      this.callers === 0 &&
-      this.current === undefined &&
-      [...this.older].every(({ state }) => state === "Closing")
-    )
-  }
-
-  get isIdle(): boolean {
-    return this.callers === 0 && this.older.size === 0 && this.current?.idleSince !== undefined
+    return this.callers === 0 && this.resources.every(({ state }) => state === "Closing")
   }
 }
 
@@ -121,11 +112,10 @@ export class TenantEntries<A, E> {
     return [...this.entries.values()].flatMap(({ resources }) => resources)
   }
 
-  /** Gives the tenant a place, or a turn in the queue. Returns the idle resources to close for the queue. */
-  requestPlace(entry: TenantEntry<A, E>): ReadonlyArray<Resource<A, E>> {
+  /** Gives the tenant a place, or a turn in the queue. */
+  requestPlace(entry: TenantEntry<A, E>): void {
     if (!entry.hasPlace) this.queue.add(entry)
     this.grant()
-    return this.idleForQueue()
   }
 
   /** The least recently used idle resources, one for each tenant in the queue for which no place is becoming free. */
@@ -134,7 +124,9 @@ export class TenantEntries<A, E> {
     const entries = [...this.entries.values()].filter(({ hasPlace }) => hasPlace)
     const wanted = this.queue.size - entries.filter(({ isFreeing }) => isFreeing).length
     return entries
-      .flatMap(({ current, isIdle }) => (isIdle && current !== undefined ? [current] : []))
+      .flatMap(({ callers, current, older }) =>
+        current?.idleSince !== undefined && callers === 0 && older.size === 0 ? [current] : []
+      )
       .sort((a, b) => (a.idleSince ?? 0) - (b.idleSince ?? 0))
       .slice(0, Math.max(0, wanted))
   }
@@ -142,12 +134,10 @@ export class TenantEntries<A, E> {
   /** Takes note that something of the entry ended; frees its place and forgets it where nothing is left. */
   settle(entry: TenantEntry<A, E>): void {
     entry.wake()
-    if (entry.callers > 0 || entry.current !== undefined || entry.older.size > 0) return
+    if (entry.callers > 0 || entry.resources.length > 0) return
     this.queue.delete(entry)
-    if (entry.hasPlace) {
-      entry.hasPlace = false
-      this.taken--
-    }
+    if (entry.hasPlace) this.taken--
+    entry.hasPlace = false
     if (entry.failures === 0) this.entries.delete(entry.id)
     this.grant()
   }

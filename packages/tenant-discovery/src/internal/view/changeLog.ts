@@ -14,8 +14,8 @@ export interface ChangeLog {
   readonly origin: object
   /** The log holds every change after this revision. */
   readonly completeAfter: number
-  /** The log holds every `ConnectionsChanged` after this revision. */
-  readonly connectionsCompleteAfter: number
+  /** The revision of the last `ConnectionsChanged`, kept when the log is cut. */
+  readonly connectionsChangedAt: number
   readonly changes: ReadonlyArray<LoggedChange>
 }
 
@@ -25,21 +25,21 @@ export const KEPT_CHANGES = 4096
 export const emptyLog = (): ChangeLog => ({
   origin: {},
   completeAfter: 0,
-  connectionsCompleteAfter: 0,
+  connectionsChangedAt: 0,
   changes: []
 })
 
 /** The log with more changes. It is cut only when it holds twice what is kept. */
 export const append = (log: ChangeLog, changes: ReadonlyArray<LoggedChange>): ChangeLog => {
   const all = log.changes.concat(changes)
-  if (all.length <= 2 * KEPT_CHANGES) return { ...log, changes: all }
-  const dropped = all.slice(0, -KEPT_CHANGES)
-  const connections = dropped.findLast(({ change }) => change._tag === "ConnectionsChanged")
+  const last = changes.findLast(({ change }) => change._tag === "ConnectionsChanged")
+  const isLong = all.length > 2 * KEPT_CHANGES
+  const lastDropped = isLong ? all[all.length - KEPT_CHANGES - 1] : undefined
   return {
     origin: log.origin,
-    completeAfter: dropped.at(-1)?.revision ?? log.completeAfter,
-    connectionsCompleteAfter: connections?.revision ?? log.connectionsCompleteAfter,
-    changes: all.slice(-KEPT_CHANGES)
+    completeAfter: lastDropped?.revision ?? log.completeAfter,
+    connectionsChangedAt: last?.revision ?? log.connectionsChangedAt,
+    changes: isLong ? all.slice(-KEPT_CHANGES) : all
   }
 }
 

@@ -1,7 +1,6 @@
 /** The difference of two views, as a reader of changes gets it. */
 import type { Tenant, TenantId } from "../../Tenant.js"
 import type { TenantChange } from "../../TenantChange.js"
-import type { ConnectionsReason } from "../event/directive.js"
 import { type ChangeLog, changesAfter, type LoggedChange } from "./changeLog.js"
 import { find, merge, type Tenants } from "./tenants.js"
 
@@ -26,28 +25,14 @@ export const diff = (from: Snapshot, to: Snapshot): ReadonlyArray<TenantChange> 
   if (comparable && from.revision === to.revision) return []
   const logged = comparable ? changesAfter(to.log, from.revision) : undefined
   if (logged !== undefined) return conflated(from, to, logged)
-  return compared(from, to, comparable ? outdatedConnections(from, to.log) : () => undefined)
-}
-
-/**
- * Why the connections of a tenant are out of date since `from`, a view that the log no longer
- * reaches back to. Where the log may have dropped that too, those of every tenant are.
- */
-const outdatedConnections = (from: Snapshot, log: ChangeLog) => {
-  const reasons = new Map<TenantId, ConnectionsReason>()
-  for (const { change, revision } of log.changes) {
-    if (revision > from.revision && change._tag === "ConnectionsChanged") {
-      reasons.set(change.tenant.id, change.reason)
-    }
-  }
-  const fallback = from.revision < log.connectionsCompleteAfter ? "CacheInvalidated" : undefined
-  return (id: TenantId): ConnectionsReason | undefined => reasons.get(id) ?? fallback
+  // Which tenants' connections changed is no longer known: those of all that stayed may have.
+  return compared(from, to, comparable && from.revision < to.log.connectionsChangedAt)
 }
 
 const compared = (
   from: Snapshot,
   to: Snapshot,
-  outdated: (id: TenantId) => ConnectionsReason | undefined
+  connectionsChanged: boolean
 ): ReadonlyArray<TenantChange> => {
   const changes: Array<TenantChange> = []
   merge(from.tenants, to.tenants, (before, after) => {
@@ -61,9 +46,9 @@ const compared = (
       changes.push({ _tag: "Added", tenant: after })
       return
     }
-    const reason = outdated(after.id)
     if (before.name !== after.name) changes.push({ _tag: "Updated", tenant: after })
-    if (reason !== undefined) changes.push({ _tag: "ConnectionsChanged", tenant: after, reason })
+    if (!connectionsChanged) return
+    changes.push({ _tag: "ConnectionsChanged", tenant: after, reason: "CacheInvalidated" })
   })
   return changes
 }

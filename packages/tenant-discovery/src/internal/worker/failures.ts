@@ -7,6 +7,7 @@
  */
 import { Cause, Effect, Inspectable, type Schedule } from "effect"
 import type { TenantId } from "../../Tenant.js"
+import { beginning } from "../beginning.js"
 import { currentMoment } from "../moment.js"
 import { makeDelays, type NextDelay } from "./delays.js"
 import { quietly } from "./transitions.js"
@@ -37,7 +38,7 @@ const messageOf = (cause: Cause.Cause<unknown>): string => {
       error instanceof Error
         ? `${error.name}: ${error.message}`
         : Inspectable.toStringUnknown(error)
-    return text.slice(0, MAX_TEXT)
+    return beginning(text, MAX_TEXT)
   } catch {
     return "an error that cannot be shown"
   }
@@ -53,29 +54,22 @@ export const makeFailures = <E, R>(
   let repeating = new Set<TenantId>()
   let example = ""
 
-  const log = (
-    id: TenantId,
-    cause: Cause.Cause<E>,
-    { count, last }: Failing<E, R>,
-    next: string
-  ) => {
-    if (count === 1) {
-      const event = Cause.isEmpty(cause) ? "run ended" : "run failed"
-      return Effect.logWarning(`${event}; ${next}`, cause)
-    }
+  const log = (id: TenantId, cause: Cause.Cause<E>, now: Failing<E, R>, next: string) => {
+    const event = Cause.isEmpty(cause) ? "run ended" : "run failed"
+    if (now.count === 1) return Effect.logWarning(`${event}; ${next}`, cause)
     repeats += 1
     repeating.add(id)
-    example = `${id}: ${last.message}`
-    return Effect.logDebug(`run failed again; ${next}`, cause)
+    example = `${id}: ${now.last.message}`
+    return Effect.logDebug(`${event} again; ${next}`, cause)
   }
 
   /** The tenant succeeded, or ran for long enough. */
   const recovered = (id: TenantId): Effect.Effect<void> =>
     Effect.suspend(() => {
-      const before = failing.get(id)
-      if (before === undefined) return Effect.void
+      const { count } = failing.get(id) ?? {}
+      if (count === undefined) return Effect.void
       failing.delete(id)
-      const log = Effect.logInfo(`run recovered; failures in a row: ${before.count}`)
+      const log = Effect.logInfo(`run recovered; failures in a row: ${count}`)
       return quietly(Effect.annotateLogs(log, "tenant_id", id))
     })
 

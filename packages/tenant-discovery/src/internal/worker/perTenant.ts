@@ -11,8 +11,8 @@ import {
   Duration,
   Effect,
   Exit,
-  Fiber,
-  FiberId,
+  FiberMap,
+  Layer,
   RateLimiter,
   Schedule,
   type Scope
@@ -24,29 +24,11 @@ import { momentOf } from "../moment.js"
 import { decodeOptions } from "../options.js"
 import { longSleep } from "./delays.js"
 import { type Failing, makeFailures } from "./failures.js"
-import { breathe, makeSupervisor, type Run, type RunContext, SLICE } from "./supervisor.js"
+import { breathe, makeSupervisor, type Run, type RunContext } from "./supervisor.js"
 import { onTransition } from "./transitions.js"
 import { makeWorkerMetrics } from "./workerMetrics.js"
 import { defaults, type PerTenantOptions, perTenantSettings } from "./workerOptions.js"
-import {
-  register,
-  type TenantWorkFailure,
-  type TenantWorkState,
-  type TenantWorkStatus
-} from "./workerStatus.js"
-
-interface Worker {
-  readonly id: TenantId
-  /** `Draining` is the state of its run. */
-  state: Exclude<TenantWorkState, "Draining">
-  /** Milliseconds since the epoch. */
-  since: number
-  restarts: number
-  lastFailure: TenantWorkFailure | undefined
-  backoff: Fiber.Fiber<void> | undefined
-  /** The tenant was removed and is active again, while its run still ends. */
-  returned: boolean
-}
+import { register, type TenantWorkState, type TenantWorkStatus } from "./workerStatus.js"
 
 const defaultRestart = Schedule.exponential(defaults.restartFrom).pipe(
   Schedule.modifyDelay((_, delay) => Duration.min(delay, defaults.restartTo)),
@@ -57,14 +39,6 @@ const validLimit = Config.validate({
   message: "expected a whole number of 0 or more",
   validation: (limit: number) => Number.isSafeInteger(limit) && limit >= 0
 })
-
-const takeFirst = <A>(set: Set<A>): A | undefined => {
-  for (const first of set) {
-    set.delete(first)
-    return first
-  }
-  return undefined
-}
 
 /** Lets through `perSecond` starts, a tenth of a second's worth at once. */
 const makePermit = (perSecond: number): Effect.Effect<Effect.Effect<void>, never, Scope.Scope> => {
@@ -81,9 +55,51 @@ const nextStart = <E, R>({ delay, exhausted }: Failing<E, R>): string =>
     ? "the restart schedule has ended; not restarting"
     : `restarting in ${Duration.format(delay)}`
 
-export const perTenant = <E, R>(
+/**
+ * Long-lived work for each active tenant, from the moment it is active until it is removed.
+ *
+ * `run` is the whole of a tenant's work: a consumer, a relay. It has a fiber, a scope and a root
+ * span of its own, as in `scheduled`.
+ *
+ * Promised: at most one run of a tenant at a time; a tenant that was removed and comes back starts
+ * again when the finalizers of its former run have finished (or `closeTimeout` has passed, with a
+ * warning); no run starts for a tenant that is not active. Work that fails, dies or ends is
+ * restarted after the delay of `restart`; see `onEnd`. Restarts after a rotation are immediate.
+ * `startRate` bounds all starts.
+ *
+ * Closing: nothing starts any more; work has `drain` to end, then is interrupted, and its
+ * finalizers have `closeTimeout`. The worker stops in the same way, with a warning, when its
+ * discovery closes first.
+ *
+ * Metrics, labelled `service` and `worker`: `tenant_consumers_active`, `tenant_worker_waiting`, and
+ * `tenant_worker_runs_total`, `tenant_worker_failures_total`, `tenant_worker_interrupted_total`,
+ * `tenant_worker_skips_total`.
+ *
+ * Fails to build only when `maxTenants` is a `Config` that cannot be read.
+ *
+ * @throws RangeError for an invalid option, when it is called.
+ * @example
+ * import { Effect } from "effect"
+ * import { CurrentTenant, TenantWorker } from "tenant-discovery"
+ *
+ * const Relay = TenantWorker.perTenant({
+ *   name: "relay",
+ *   run: Effect.gen(function* () {
+ *     const { id } = yield* CurrentTenant
+ *     yield* Effect.acquireRelease(Effect.log(`open ${id}`), () => Effect.log(`close ${id}`))
+ *     return yield* Effect.never
+ *   })
+ * })
+ */
+export function perTenant<E, R>(
+  options: PerTenantOptions<E, R> & { readonly maxTenants?: number | undefined }
+): Layer.Layer<never, never, TenantDiscovery | RunContext<R>>
+export function perTenant<E, R>(
   options: PerTenantOptions<E, R>
-): Effect.Effect<void, ConfigError.ConfigError, TenantDiscovery | RunContext<R> | Scope.Scope> => {
+): Layer.Layer<never, ConfigError.ConfigError, TenantDiscovery | RunContext<R>>
+export function perTenant<E, R>(
+  options: PerTenantOptions<E, R>
+): Layer.Layer<never, ConfigError.ConfigError, TenantDiscovery | RunContext<R>> {
   const { maxTenants } = options
   const settings = decodeOptions("TenantWorker.perTenant", perTenantSettings, {
     ...options,
@@ -97,154 +113,116 @@ export const perTenant = <E, R>(
     const configured = Config.isConfig(maxTenants) ? yield* validLimit(maxTenants) : undefined
     const limit = (configured ?? settings.maxTenants) || Infinity
     const permit = yield* makePermit(settings.startRate)
-    const metrics = yield* makeWorkerMetrics(name, "perTenant")
+    const metrics = yield* makeWorkerMetrics(name)
     const failures = makeFailures<E, R>(options.restart ?? defaultRestart)
-    const workers = new Map<TenantId, Worker>()
-    const waiting = new Set<Worker>()
-    /** Workers whose run was interrupted in order to start anew: they keep their place. */
-    const restarting = new Set<Worker>()
+    /** Each active tenant, and each whose run still ends. The status adds `Draining`. */
+    const tenants = new Map<TenantId, TenantWorkStatus>()
+    const waiting = new Set<TenantId>()
+    /** Tenants whose run was interrupted in order to start anew: they keep their place. */
+    const restarting = new Set<TenantId>()
+    const backoffs = yield* FiberMap.make<TenantId>()
     /** Open: there may be a run to start, or the number of waiting tenants changed. */
     const wake = yield* Effect.makeLatch(true)
 
-    const become = (worker: Worker, state: Worker["state"]): void => {
-      worker.state = state
-      worker.since = momentOf(clock).wall
+    const become = (
+      id: TenantId,
+      state: TenantWorkState,
+      changed: Partial<TenantWorkStatus> = {}
+    ): void => {
+      const before = tenants.get(id) ?? { restarts: 0, lastFailure: undefined, longRunning: false }
+      tenants.set(id, { ...before, ...changed, state, since: momentOf(clock).wall })
     }
 
-    const enqueue = (id: TenantId): void => {
-      const worker: Worker = {
-        id,
-        state: "Waiting",
-        since: momentOf(clock).wall,
-        restarts: 0,
-        lastFailure: undefined,
-        backoff: undefined,
-        returned: false
-      }
-      workers.set(id, worker)
-      waiting.add(worker)
+    const enqueue = (id: TenantId, queue: Set<TenantId>): void => {
+      const before = tenants.get(id)
+      become(id, "Waiting", before && { restarts: before.restarts + 1 })
+      queue.add(id)
       wake.unsafeOpen()
     }
 
-    const restart = (worker: Worker, queue: Set<Worker>): void => {
-      worker.restarts += 1
-      worker.backoff = undefined
-      become(worker, "Waiting")
-      queue.add(worker)
-      wake.unsafeOpen()
-    }
+    const lasted = (run: Run | undefined): boolean =>
+      run !== undefined && momentOf(clock).mono - run.startedAt.mono >= settings.restartReset
 
     /** What follows a run that ended by itself. */
-    const rest = (
-      worker: Worker,
-      { startedAt }: Run,
-      exit: Exit.Exit<unknown, E>
-    ): Effect.Effect<void, never, R> =>
-      Effect.gen(function* () {
-        if (momentOf(clock).mono - startedAt.mono >= settings.restartReset) {
-          yield* failures.recovered(worker.id)
-        }
+    const rest = (run: Run, exit: Exit.Exit<unknown, E>): Effect.Effect<void, never, R> => {
+      const { id } = run.tenant
+      const before = tenants.get(id)
+      return Effect.gen(function* () {
+        if (lasted(run)) yield* failures.recovered(id)
         if (Exit.isSuccess(exit) && settings.onEnd === "stop") {
-          become(worker, "Ended")
+          become(id, "Ended")
           return yield* Effect.logInfo('run ended; not restarting (onEnd is "stop")')
         }
         const cause = Exit.isFailure(exit) ? exit.cause : Cause.empty
-        const failing = yield* failures.failed(worker.id, cause, nextStart)
-        if (Exit.isFailure(exit)) worker.lastFailure = failing.last
+        const { delay, exhausted, last } = yield* failures.failed(id, cause, nextStart)
         // The tenant may have been removed while the schedule decided.
-        if (workers.get(worker.id) !== worker) return
-        if (failing.exhausted) {
-          become(worker, "Ended")
+        if (tenants.get(id) !== before) return
+        const lastFailure = Exit.isFailure(exit) ? last : before?.lastFailure
+        become(id, exhausted ? "Ended" : "BackingOff", { lastFailure })
+        if (exhausted) {
           return yield* Effect.logError("run ended; the restart schedule has ended", cause)
         }
-        become(worker, "BackingOff")
-        worker.backoff = yield* supervisor.fork(
-          Effect.zipRight(
-            longSleep(failing.delay),
-            Effect.sync(() => restart(worker, waiting))
-          )
-        )
+        const again = Effect.sync(() => enqueue(id, waiting))
+        const backoff = Effect.zipRight(longSleep(delay), again)
+        yield* FiberMap.run(backoffs, id, Effect.interruptible(backoff))
       }).pipe(
         Effect.catchAllCause((cause) => {
-          become(worker, "Ended")
+          become(id, "Ended")
           return Effect.logError("restart schedule failed; not restarting", cause)
         })
       )
+    }
 
     const onEnd = (run: Run, exit: Exit.Exit<unknown, E>): Effect.Effect<void, never, R> =>
       Effect.suspend(() => {
-        const worker = workers.get(run.tenant.id)
+        const { id } = run.tenant
+        const reason = run.ending?.reason
         wake.unsafeOpen()
-        if (worker === undefined) return Effect.void
-        if (supervisor.closing() || run.ending?.reason === "Removed") {
-          workers.delete(worker.id)
-          if (worker.returned) enqueue(worker.id)
-          return Effect.void
-        }
-        if (run.ending === undefined) return rest(worker, run, exit)
-        restart(worker, restarting)
+        if (reason === undefined) return rest(run, exit)
+        if (reason === "Removed" || reason === "Closing") tenants.delete(id)
+        else enqueue(id, restarting)
+        if (reason === "Removed" && supervisor.seen().has(id)) enqueue(id, waiting)
         return Effect.void
       })
 
-    const supervisor = yield* makeSupervisor({ ...settings, metrics, run: options.run, onEnd })
+    const supervisor = yield* makeSupervisor({
+      ...settings,
+      metrics: { ...metrics, active: metrics.consumers },
+      run: options.run,
+      onEnd
+    })
     const { running } = supervisor
 
-    const cancelBackoff = ({ backoff }: Worker): Effect.Effect<void> =>
-      backoff === undefined ? Effect.void : Fiber.interruptAsFork(backoff, FiberId.none)
-
-    const removed = (worker: Worker, revision: number): Effect.Effect<void> => {
-      failures.forget(worker.id)
-      const run = running.get(worker.id)
-      if (run !== undefined) {
-        // A run of a later view belongs to a tenant that came back.
-        if (run.revision >= revision) return Effect.void
-        worker.returned = false
-        return supervisor.end(run, "Removed")
+    const handle = ({ _tag, tenant: { id } }: TenantChange, run: Run | undefined) => {
+      if (_tag === "Added") {
+        if (!tenants.has(id)) enqueue(id, waiting)
+        return Effect.void
       }
-      workers.delete(worker.id)
-      waiting.delete(worker)
-      restarting.delete(worker)
-      wake.unsafeOpen()
-      return cancelBackoff(worker)
-    }
-
-    const connectionsChanged = (worker: Worker, revision: number): Effect.Effect<void> => {
-      const run = running.get(worker.id)
-      if (run !== undefined) {
-        return run.ending !== undefined || run.revision >= revision
-          ? Effect.void
-          : supervisor.end(run, "ConnectionsChanged")
+      if (_tag === "Removed") {
+        failures.forget(id)
+        if (run !== undefined) return supervisor.end(run, _tag)
+        for (const all of [tenants, waiting, restarting]) all.delete(id)
+        wake.unsafeOpen()
+        return FiberMap.remove(backoffs, id)
       }
-      if (worker.state !== "BackingOff") return Effect.void
-      const cancel = cancelBackoff(worker)
-      restart(worker, waiting)
-      return cancel
+      if (_tag === "Updated" || settings.onConnectionsChanged === "keep") return Effect.void
+      if (run !== undefined) return supervisor.end(run, _tag)
+      if (tenants.get(id)?.state !== "BackingOff") return Effect.void
+      enqueue(id, waiting)
+      return FiberMap.remove(backoffs, id)
     }
-
-    const handle = ({ _tag, tenant: { id } }: TenantChange, revision: number) =>
-      Effect.suspend(() => {
-        const worker = workers.get(id)
-        if (_tag === "Added") {
-          if (worker === undefined) enqueue(id)
-          else worker.returned = running.get(id)?.ending?.reason === "Removed"
-        }
-        if (worker === undefined) return Effect.void
-        if (_tag === "Removed") return removed(worker, revision)
-        return _tag === "ConnectionsChanged" && settings.onConnectionsChanged === "restart"
-          ? connectionsChanged(worker, revision)
-          : Effect.void
-      })
 
     const queued = () => waiting.size + restarting.size
 
     const startNext = Effect.map(discovery.view.get, (view) => {
-      const worker =
-        running.size < limit ? (takeFirst(restarting) ?? takeFirst(waiting)) : undefined
-      if (worker === undefined) return
-      become(worker, "Running")
+      const queue = restarting.size > 0 ? restarting : waiting
+      const [id] = queue
+      if (id === undefined || running.size >= limit) return
+      queue.delete(id)
+      become(id, "Running")
       metrics.waiting(queued())
-      if (supervisor.start(view, worker.id)) return
-      workers.delete(worker.id)
+      if (supervisor.start(view, id)) return
+      tenants.delete(id)
       metrics.removed(1)
     })
 
@@ -267,38 +245,30 @@ export const perTenant = <E, R>(
       for (let started = 1; queued() > 0 && running.size < limit; started++) {
         yield* permit
         yield* startNext
-        if (started % SLICE === 0) yield* breathe
+        yield* breathe(started)
       }
       yield* reportWaiting
     })
 
-    /** A restarted tenant has recovered when its run has lasted for `restartReset`. */
-    const hasRecovered = (id: TenantId): boolean =>
-      momentOf(clock).mono - (running.get(id)?.startedAt.mono ?? Infinity) >= settings.restartReset
-
     yield* register(
       name,
       Effect.sync(() => {
-        const all = new Map<TenantId, TenantWorkStatus>()
-        for (const [id, { lastFailure, restarts, since, state }] of workers) {
-          const ending = running.get(id)?.ending
-          all.set(id, {
-            state: ending === undefined ? state : "Draining",
-            since: ending?.since ?? since,
-            restarts,
-            lastFailure,
-            longRunning: false
-          })
+        const all = new Map(tenants)
+        for (const [id, { ending }] of running) {
+          const status = all.get(id)
+          if (status && ending) all.set(id, { ...status, state: "Draining", since: ending.since })
         }
         return all
       })
     )
-    const initial = yield* discovery.view.get
-    for (const id of initial.ids) enqueue(id)
-    // The scope closes in reverse: first the loops end, then the runs, last the reader of the view.
-    yield* supervisor.follow(initial, handle)
-    yield* Effect.addFinalizer(() => supervisor.stop)
+    yield* Effect.addFinalizer(() => Effect.sync(() => metrics.waiting(0)))
+    for (const id of supervisor.seen().ids) enqueue(id, waiting)
+    yield* supervisor.follow(handle)
     yield* supervisor.forkLoop(dispatch)
-    yield* supervisor.forkLoop(failures.report(hasRecovered))
-  }).pipe(Effect.annotateLogs("worker", name), Effect.annotateSpans("worker", name))
+    yield* supervisor.forkLoop(failures.report((id) => lasted(running.get(id))))
+  }).pipe(
+    Effect.annotateLogs("worker", name),
+    Effect.annotateSpans("worker", name),
+    Layer.scopedDiscard
+  )
 }

@@ -4,16 +4,16 @@
  * A tick only lists the turns. One fiber, the dispatcher, starts runs while there is room, and the
  * end of a run makes room. So a tick waits for no run, and `concurrency` bounds all that runs.
  */
-import { Duration, Effect, Exit, type Scope } from "effect"
+import { Duration, Effect, Exit, Layer, type Scope } from "effect"
 import { StaleTenantView } from "../../TenantDiscoveryService.js"
-import type { Tenant, TenantId } from "../../Tenant.js"
+import type { TenantId } from "../../Tenant.js"
 import { TenantDiscovery } from "../../TenantDiscovery.js"
 import type { TenantView } from "../../TenantView.js"
 import { decodeOptions } from "../options.js"
 import { momentOf } from "../moment.js"
 import { longSleep, makeDelays } from "./delays.js"
 import { type Failing, makeFailures } from "./failures.js"
-import { breathe, makeSupervisor, type Run, type RunContext, SLICE } from "./supervisor.js"
+import { breathe, makeSupervisor, type Run, type RunContext } from "./supervisor.js"
 import { makeWorkerMetrics } from "./workerMetrics.js"
 import { defaults, type ScheduledOptions, scheduledSettings } from "./workerOptions.js"
 import { register, type TenantWorkStatus } from "./workerStatus.js"
@@ -24,9 +24,48 @@ const nextAttempt = <E, R>({ delay }: Failing<E, R>): string =>
     ? `skipping the tenant for ${Duration.format(delay)}`
     : "running again at the tenant's next turn"
 
-export const scheduled = <E, R, RS>(
+/**
+ * A job for all active tenants on a schedule.
+ *
+ * At each tick `run` starts for every tenant, `concurrency` at a time. Each run is a fiber, a scope
+ * and a root span of its own (linked to the span under which the layer was built); `CurrentTenant`
+ * is the tenant, and logs and spans carry `tenant_id` and `worker`.
+ *
+ * Promised: at most one run of a tenant at a time; no run starts for a tenant that is not active;
+ * a run is interrupted `removalGrace` after its tenant was removed; a failure or defect affects
+ * neither the schedule nor another tenant. Tenants that had no turn before the next tick come first
+ * in it. Not promised: that a tenant has a turn in every tick, or an order within one. An exception
+ * to the first promise: a run that does not end within `closeTimeout` after its interruption is left
+ * behind with a warning, and the tenant's next run may start beside it.
+ *
+ * A tenant's first failure is logged with its cause, so is its recovery; the failures between are
+ * counted in one summary per minute.
+ *
+ * Closing: no run starts any more; runs under way have `drain` to end, then are interrupted, and
+ * their finalizers have `closeTimeout`. What the layer depends on closes after that. Combine several
+ * workers with `Layer.mergeAll`: they then close at the same time, not one after the other. The
+ * worker stops in the same way, with a warning, when its discovery closes first.
+ *
+ * Metrics, labelled `service` and `worker`: `tenant_worker_runs_total`,
+ * `tenant_worker_failures_total`, `tenant_worker_interrupted_total`,
+ * `tenant_worker_long_runs_total`, `tenant_worker_skips_total` (by `reason`: `overlap`, `backoff`,
+ * `removed`), `tenant_worker_stale_ticks_total`, `tenant_worker_active`.
+ *
+ * @throws RangeError for an invalid option, when it is called.
+ * @example
+ * import { Effect, Schedule } from "effect"
+ * import { CurrentTenant, TenantWorker } from "tenant-discovery"
+ *
+ * const Billing = TenantWorker.scheduled({
+ *   name: "billing",
+ *   schedule: Schedule.spaced("1 minute"),
+ *   timeout: "30 seconds",
+ *   run: Effect.flatMap(CurrentTenant, ({ id }) => Effect.log(`billing ${id}`))
+ * })
+ */
+export const scheduled = <E, R, RS = never>(
   options: ScheduledOptions<E, R, RS>
-): Effect.Effect<void, never, TenantDiscovery | RunContext<R> | RS | Scope.Scope> => {
+): Layer.Layer<never, never, TenantDiscovery | RunContext<R> | Exclude<RS, Scope.Scope>> => {
   const settings = decodeOptions("TenantWorker.scheduled", scheduledSettings, options)
   const { concurrency, name, removalGrace, timeout } = settings
   const { retry, run } = options
@@ -39,12 +78,12 @@ export const scheduled = <E, R, RS>(
   return Effect.gen(function* () {
     const discovery = yield* TenantDiscovery
     const clock = yield* Effect.clock
-    const metrics = yield* makeWorkerMetrics(name, "scheduled")
+    const metrics = yield* makeWorkerMetrics(name)
     const failures = makeFailures(options.failureBackoff)
     /** The turns of the present tick; those before `position` were taken. */
-    let order: ReadonlyArray<Tenant> = []
+    let turns: ReadonlyArray<TenantId> = []
     let position = 0
-    const left = () => order.slice(position)
+    const left = () => turns.slice(position)
     /** Open: there may be a run to start. */
     const wake = yield* Effect.makeLatch(false)
     /** Open: no run is under way, and no turn is left. */
@@ -55,7 +94,7 @@ export const scheduled = <E, R, RS>(
     let interval = 0
 
     const settle = (): void => {
-      if (position < order.length) wake.unsafeOpen()
+      if (position < turns.length) wake.unsafeOpen()
       else if (supervisor.running.size === 0) idle.unsafeOpen()
     }
 
@@ -75,30 +114,23 @@ export const scheduled = <E, R, RS>(
     const isBackingOff = (id: TenantId): boolean =>
       (failures.get(id)?.retryAt ?? 0) > momentOf(clock).mono
 
-    const takeTurn = (view: TenantView, { id }: Tenant): void => {
+    const takeTurn = (view: TenantView, id: TenantId): void => {
       if (running.has(id)) metrics.overlap(1)
       else if (isBackingOff(id)) metrics.backoff(1)
-      else if (!supervisor.start(view, id)) metrics.removed(1)
+      else if (supervisor.start(view, id)) busy.unsafeOpen()
+      else metrics.removed(1)
     }
-
-    /** Takes turns while there are some, and room; answers whether to go on after a pause. */
-    const takeTurns = Effect.map(discovery.view.get, (view) => {
-      for (let taken = 0; taken < SLICE; taken++) {
-        if (running.size > 0) busy.unsafeOpen()
-        if (running.size >= concurrency) return false
-        const tenant = order[position++]
-        if (tenant === undefined) {
-          settle()
-          return false
-        }
-        takeTurn(view, tenant)
-      }
-      return true
-    })
     const dispatch = Effect.gen(function* () {
       yield* wake.await
       yield* wake.close
-      while (yield* takeTurns) yield* breathe
+      for (let taken = 1; running.size < concurrency; taken++) {
+        const view = yield* discovery.view.get
+        const id = turns[position]
+        if (id === undefined) return settle()
+        position += 1
+        takeTurn(view, id)
+        yield* breathe(taken)
+      }
     })
 
     const stale = onTransition()
@@ -118,15 +150,6 @@ export const scheduled = <E, R, RS>(
         Effect.logInfo("every tenant has its turn within a tick again")
       )
 
-    /** A tick goes on where the last one stopped, so that no tenant starves. */
-    const nextOrder = (view: TenantView): ReadonlyArray<Tenant> => {
-      if (position >= order.length) return view.tenants
-      const ring = [...left(), ...order.slice(0, position)]
-      const known = new Set(ring.map(({ id }) => id))
-      const added = view.tenants.filter(({ id }) => !known.has(id))
-      return [...ring, ...added].filter(({ id }) => view.has(id))
-    }
-
     const tick = Effect.gen(function* () {
       const view =
         settings.requireFresh === undefined
@@ -137,15 +160,17 @@ export const scheduled = <E, R, RS>(
         return yield* reportStale(view)
       }
       yield* reportStale(undefined)
-      const late = left().length
-      order = nextOrder(view)
+      const late = left()
+      // A tick goes on where the last one stopped, so that no tenant starves.
+      const ring = new Set([...late, ...turns.slice(0, position), ...view.ids])
+      turns = late.length === 0 ? view.ids : [...ring].filter((id) => view.has(id))
       position = 0
       tickedAt = momentOf(clock).wall
-      if (position < order.length) {
+      if (turns.length > 0) {
         idle.unsafeClose()
         wake.unsafeOpen()
       }
-      yield* reportLate(late)
+      yield* reportLate(late.length)
       if (settings.overlap === "wait") yield* idle.await
     })
     const nextDelay = makeDelays(options.schedule)
@@ -197,7 +222,7 @@ export const scheduled = <E, R, RS>(
           const { count: restarts = 0, last: lastFailure } = failures.get(id) ?? {}
           all.set(id, { state, since, restarts, lastFailure, longRunning })
         }
-        for (const { id } of left()) add(id, "Waiting", tickedAt)
+        for (const id of left()) add(id, "Waiting", tickedAt)
         for (const [id, { last, retryAt }] of failures.entries()) {
           if (retryAt > mono) add(id, "BackingOff", last.at)
         }
@@ -208,19 +233,19 @@ export const scheduled = <E, R, RS>(
         return all
       })
     )
-    // The scope closes in reverse: first the loops end, then the runs, last the reader of the view.
-    yield* supervisor.follow(yield* discovery.view.get, ({ _tag, tenant: { id } }, revision) => {
+    yield* supervisor.follow(({ _tag, tenant: { id } }, run) => {
       if (_tag === "Removed") failures.forget(id)
-      const run = running.get(id)
-      // A run of a later view belongs to a tenant that came back.
-      if (run === undefined || run.revision >= revision) return Effect.void
+      if (run === undefined) return Effect.void
       if (_tag === "Removed") return supervisor.end(run, "Removed", removalGrace)
       return _tag === "Added" ? supervisor.keep(run) : Effect.void
     })
-    yield* Effect.addFinalizer(() => supervisor.stop)
     yield* supervisor.forkLoop(dispatch)
     yield* supervisor.forkLoop(watch)
     yield* supervisor.forkLoop(failures.report(() => false))
     yield* supervisor.forkLoop(ticks)
-  }).pipe(Effect.annotateLogs("worker", name), Effect.annotateSpans("worker", name))
+  }).pipe(
+    Effect.annotateLogs("worker", name),
+    Effect.annotateSpans("worker", name),
+    Layer.scopedDiscard
+  )
 }

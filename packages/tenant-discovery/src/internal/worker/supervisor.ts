@@ -37,9 +37,9 @@ export interface Run {
   readonly startedAt: Moment
   /** Revision of the view in which the tenant was active when the run began. */
   readonly revision: number
-  ending: { readonly reason: EndReason; readonly since: number } | undefined
+  ending?: { readonly reason: EndReason; readonly since: number } | undefined
   /** Interrupts the run when its grace has passed. */
-  grace: Fiber.Fiber<void> | undefined
+  grace?: Fiber.Fiber<void> | undefined
   longRunning: boolean
 }
 
@@ -49,28 +49,24 @@ export type RunContext<R> = Exclude<Exclude<Exclude<R, Scope.Scope>, ResourceHol
 export interface SupervisorOptions<E, R> {
   readonly drain: number
   readonly closeTimeout: number
-  readonly metrics: WorkerMetrics
+  readonly metrics: Pick<WorkerMetrics, "runs" | "failed" | "interrupted" | "active">
   readonly run: Effect.Effect<unknown, E, R>
   /** A run ended with its finalizers, or was left behind. It is no longer in `running`. */
   readonly onEnd: (run: Run, exit: Exit.Exit<unknown, E>) => Effect.Effect<void, never, R>
 }
 
-/** How many runs are started or interrupted before timers and sockets have their turn. */
-export const SLICE = 128
-
-/** `Effect.yieldNow` does not leave the microtasks for up to 2048 rounds; a timer does. */
-export const breathe = Effect.sleep(0)
+/**
+ * Lets timers and sockets have their turn after every 128 runs that are started or interrupted.
+ * `Effect.yieldNow` would not: it stays among the microtasks for up to 2048 rounds.
+ */
+export const breathe = (count: number): Effect.Effect<void> =>
+  count % 128 === 0 ? Effect.sleep(0) : Effect.void
 
 const MAX_NAMED = 10
 
-export const makeSupervisor = <E, R>({
-  closeTimeout,
-  drain,
-  metrics,
-  onEnd,
-  run: work
-}: SupervisorOptions<E, R>) =>
+export const makeSupervisor = <E, R>(options: SupervisorOptions<E, R>) =>
   Effect.gen(function* () {
+    const { closeTimeout, drain, metrics } = options
     const discovery = yield* TenantDiscovery
     const runFork = Runtime.runFork(yield* Effect.runtime<RunContext<R>>())
     const clock = yield* Effect.clock
@@ -78,9 +74,11 @@ export const makeSupervisor = <E, R>({
     const loops = yield* FiberSet.make()
     const fibers = yield* FiberSet.make<void>()
     const running = new Map<TenantId, Run>()
+    /** The view whose changes are handled. */
+    let seen = yield* discovery.view.get
     let closing = false
 
-    const spanned = Effect.withSpan(Effect.scoped(work), "TenantWorker.run", {
+    const spanned = Effect.withSpan(Effect.scoped(options.run), "TenantWorker.run", {
       root: true,
       captureStackTrace: false,
       links: Option.toArray(builder).map((span) => ({ _tag: "SpanLink", span, attributes: {} }))
@@ -96,7 +94,7 @@ export const makeSupervisor = <E, R>({
         metrics.runs(1)
         if (isInterrupted && run.ending !== undefined) metrics.interrupted(1)
         else if (Exit.isFailure(exit)) metrics.failed(1)
-        const handled = onEnd(run, exit)
+        const handled = options.onEnd(run, exit)
         return Exit.isFailure(exit) && !isInterrupted && run.ending !== undefined
           ? Effect.zipRight(handled, Effect.logWarning("run failed while it ended", exit.cause))
           : handled
@@ -121,8 +119,6 @@ export const makeSupervisor = <E, R>({
           fiber,
           startedAt: momentOf(clock),
           revision: view.revision,
-          ending: undefined,
-          grace: undefined,
           longRunning: false
         }
         running.set(id, run)
@@ -164,14 +160,19 @@ export const makeSupervisor = <E, R>({
     /** Interrupts a run after `grace` milliseconds; returns at once. */
     const end = (run: Run, reason: EndReason, grace = 0): Effect.Effect<void> =>
       Effect.suspend(() => {
-        const since = momentOf(clock).wall
-        // A removal decides what follows, also when the run was to end before.
-        if (run.ending === undefined || reason === "Removed") run.ending = { reason, since }
         run.grace = undefined
+        // A removal decides what follows, also when the run was to end before.
+        if (run.ending === undefined || reason === "Removed") {
+          run.ending = { reason, since: momentOf(clock).wall }
+        }
         if (grace === 0) return Effect.asVoid(fork(interrupt(run)))
+        const ended = Effect.timeoutOption(Fiber.await(run.fiber), grace)
         const waiting = Effect.flatMap(
-          Effect.timeoutOption(Fiber.await(run.fiber), grace),
-          (ended) => (Option.isSome(ended) ? Effect.void : end(run, reason))
+          ended,
+          Option.match({
+            onNone: () => end(run, reason),
+            onSome: () => Effect.void
+          })
         )
         return Effect.map(fork(waiting), (fiber) => {
           run.grace = fiber
@@ -182,7 +183,7 @@ export const makeSupervisor = <E, R>({
     const keep = (run: Run): Effect.Effect<void> =>
       Effect.suspend(() => {
         const { grace } = run
-        if (grace === undefined) return Effect.void
+        if (grace === undefined || closing) return Effect.void
         run.grace = undefined
         run.ending = undefined
         return Fiber.interruptAsFork(grace, FiberId.none)
@@ -192,54 +193,48 @@ export const makeSupervisor = <E, R>({
       Fiber.awaitAll([...running.values()].map(({ fiber }) => fiber))
     )
 
-    const interruptAll = Effect.suspend(() => {
-      const since = momentOf(clock).wall
-      return Effect.forEach(
-        [...running.values()],
-        (run, index) => {
-          run.ending ??= { reason: "Closing", since }
-          const interrupted = Fiber.interruptAsFork(run.fiber, FiberId.none)
-          return index % SLICE === SLICE - 1 ? Effect.zipRight(interrupted, breathe) : interrupted
-        },
-        { discard: true }
-      )
-    })
-
     /** Starts no more runs; ends when all have ended, or were left behind. */
     const stop = quietly(
       Effect.gen(function* () {
         closing = true
+        const ending = { reason: "Closing", since: momentOf(clock).wall } as const
+        for (const run of running.values()) run.ending = ending
         yield* FiberSet.clear(loops)
         if (running.size > 0 && drain > 0) yield* boundedWait(awaitAll, drain)
-        if (running.size === 0) return
-        yield* interruptAll
-        yield* boundedWait(awaitAll, closeTimeout)
+        let count = 0
+        for (const { fiber } of [...running.values()]) {
+          yield* Fiber.interruptAsFork(fiber, FiberId.none)
+          yield* breathe((count += 1))
+        }
+        if (running.size > 0) yield* boundedWait(awaitAll, closeTimeout)
         if (running.size === 0) return
         const ids = [...running.keys()]
         const more = ids.length > MAX_NAMED ? ` and ${ids.length - MAX_NAMED} more` : ""
         running.clear()
+        metrics.active(0)
         yield* Effect.logWarning(
           `shutdown timed out: the interrupted runs of ${ids.slice(0, MAX_NAMED).join(", ")}${more} did not end within ${Duration.format(closeTimeout)}: their work or finalizers hang; leaving them behind`
         )
       })
     )
 
-    /** Handles the changes after `seen`, in order. Stops the worker when the discovery closes. */
-    const follow = (
-      seen: TenantView,
-      handle: (change: TenantChange, revision: number) => Effect.Effect<void>
-    ) =>
+    /**
+     * Handles the changes of the view in order, and stops the worker when the scope or the
+     * discovery closes. The scope closes in reverse: first the runs end, then the reader.
+     */
+    const follow = (handle: (change: TenantChange, run: Run | undefined) => Effect.Effect<void>) =>
       discovery.view.changes.pipe(
-        Stream.runFoldEffect(seen, (before, view) =>
-          Effect.as(
-            Effect.forEach(
-              TenantView.diff(before, view),
-              (change) => handle(change, view.revision),
-              { discard: true }
-            ),
-            view
-          )
-        ),
+        Stream.runForEach((view) => {
+          const changes = TenantView.diff(seen, view)
+          seen = view
+          const handleOne = (change: TenantChange) => {
+            const run = running.get(change.tenant.id)
+            // A run of a later view belongs to a tenant that came back.
+            const isLater = run !== undefined && run.revision >= view.revision
+            return isLater ? Effect.void : handle(change, run)
+          }
+          return Effect.forEach(changes, handleOne, { discard: true })
+        }),
         Effect.matchCauseEffect({
           onSuccess: () => Effect.logWarning("tenant view closed; stopping the worker"),
           onFailure: (cause) =>
@@ -248,8 +243,9 @@ export const makeSupervisor = <E, R>({
         quietly,
         Effect.zipRight(stop),
         Effect.interruptible,
-        Effect.forkScoped
+        Effect.forkScoped,
+        Effect.zipRight(Effect.addFinalizer(() => stop))
       )
 
-    return { running, closing: () => closing, start, end, keep, forkLoop, fork, follow, stop }
+    return { running, seen: () => seen, start, end, keep, forkLoop, follow }
   })

@@ -135,11 +135,11 @@ export const defaults = {
 export const scheduledSettings = Schema.Struct({
   name,
   concurrency: withDefault(count(1, { infinity: true }), defaults.concurrency),
-  timeout: withDefault(Schema.UndefinedOr(duration()), undefined),
+  timeout: Schema.optional(duration()),
   overlap: withDefault(Schema.Literal("skip", "wait"), defaults.overlap),
   removalGrace: withDefault(duration({ zero: true }), defaults.removalGrace),
-  requireFresh: withDefault(Schema.UndefinedOr(duration()), undefined),
-  longRunAfter: withDefault(Schema.UndefinedOr(duration()), undefined),
+  requireFresh: Schema.optional(duration()),
+  longRunAfter: Schema.optional(duration()),
   drain: withDefault(duration({ zero: true }), defaults.scheduledDrain),
   closeTimeout: withDefault(duration(), defaults.closeTimeout)
 })

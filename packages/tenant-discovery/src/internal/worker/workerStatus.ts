@@ -78,8 +78,17 @@ export const register = (
     )
   })
 
-/** The status of the newest worker of that name, over a discovery of the same service. */
-export const find = (
+/**
+ * The state of a worker's tenants: a snapshot. Tenants for which a scheduled worker has nothing to
+ * do at present are not in it. Finds the worker by its name among those of this process that run
+ * over a discovery of the same service; of two with one name, the newer.
+ *
+ * @example
+ * const backingOff = Effect.map(TenantWorker.status("relay"), (tenants) =>
+ *   [...tenants].filter(([, { state }]) => state === "BackingOff")
+ * )
+ */
+export const status = (
   name: string
 ): Effect.Effect<TenantWorkerStatus, TenantWorkerNotFound, TenantDiscovery> =>
   Effect.gen(function* () {

@@ -1,5 +1,5 @@
 /** A real discovery over events and a tenant manager that the test plays, under the test clock. */
-import { Deferred, Effect, Layer, Stream } from "effect"
+import { Deferred, Effect, Layer, Stream, type Utils } from "effect"
 import { decodeSettings } from "../../../src/internal/connections/connectionSchema.js"
 import { TenantId } from "../../../src/Tenant.js"
 import { TenantDiscovery } from "../../../src/TenantDiscovery.js"
@@ -13,6 +13,13 @@ import {
   type TenantManagerError,
   TenantManagerUnavailable
 } from "../../../src/TenantManagerError.js"
+
+/** The steps of a test: the body of `Effect.gen`. */
+export type Steps<R> = Generator<
+  Utils.YieldWrap<Effect.Effect<unknown, unknown, R>>,
+  unknown,
+  never
+>
 
 export const unavailable = (): TenantManagerError =>
   new TenantManagerUnavailable({

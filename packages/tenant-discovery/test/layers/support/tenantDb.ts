@@ -1,11 +1,22 @@
 /** A pool whose resources, builds and releases a test sees and controls. */
 import { it } from "@effect/vitest"
-import { Context, Effect, Exit, Fiber, Layer, Logger, Redacted, Scope, TestClock } from "effect"
+import {
+  Context,
+  Deferred,
+  Effect,
+  Exit,
+  Fiber,
+  Layer,
+  Logger,
+  Redacted,
+  Scope,
+  TestClock
+} from "effect"
 import { TenantId } from "../../../src/Tenant.js"
 import { TenantConnections } from "../../../src/TenantConnections.js"
 import type { TenantDiscovery } from "../../../src/TenantDiscovery.js"
 import * as TenantLayers from "../../../src/TenantLayers.js"
-import { World } from "../../connections/support/world.js"
+import { type Steps, World } from "../../connections/support/world.js"
 
 export const acme = TenantId.make("acme")
 export const globex = TenantId.make("globex")
@@ -84,7 +95,21 @@ export class AdjustableDb extends TenantLayers.Service<AdjustableDb>()("test/Adj
     })
 }) {}
 
-export type All = TenantDb | AdjustableDb | Factory | TenantConnections | TenantDiscovery
+export class Transaction extends Context.Tag("test/Transaction")<Transaction, string>() {}
+
+export class IsolatedDb extends TenantLayers.Service<IsolatedDb>()("test/IsolatedDb", {
+  lookup: (_, { id }) =>
+    Layer.succeed(Db, { tenantId: id, password: "", maxOpenConns: 0, closed: false }),
+  isolate: [Transaction]
+}) {}
+
+export type All =
+  | TenantDb
+  | AdjustableDb
+  | IsolatedDb
+  | Factory
+  | TenantConnections
+  | TenantDiscovery
 
 export interface Subject {
   readonly world: World
@@ -97,7 +122,7 @@ export interface Subject {
 /** A test with its own pools, which are closed at its end by the test clock. */
 export const scenario = (
   name: string,
-  test: (subject: Subject) => Effect.Effect<unknown, unknown, All>,
+  test: (subject: Subject) => Steps<All>,
   options?: TenantLayers.TenantLayersOptions
 ) =>
   it.effect(name, () =>
@@ -108,7 +133,11 @@ export const scenario = (
         logs.push([message, ...annotations].flat(3).map(String).join(" "))
       })
       const scope = yield* Scope.make()
-      const layer = Layer.mergeAll(TenantDb.layer(options), AdjustableDb.layer(options)).pipe(
+      const layer = Layer.mergeAll(
+        TenantDb.layer(options),
+        AdjustableDb.layer(options),
+        IsolatedDb.layer()
+      ).pipe(
         Layer.provideMerge(Factory.live),
         Layer.provideMerge(TenantConnections.layer({ checkInterval: 0 })),
         Layer.provideMerge(world.discovery),
@@ -117,7 +146,11 @@ export const scenario = (
       const context = yield* Layer.buildWithScope(layer, scope)
       const factory = Context.get(context, Factory)
       const close = Scope.close(scope, Exit.void)
-      yield* test({ world, factory, logs, close }).pipe(Effect.provide(context))
+      const subject: Subject = { world, factory, logs, close }
+      yield* Effect.provide(
+        Effect.gen(() => test(subject)),
+        context
+      )
       const closing = yield* Effect.fork(close)
       yield* TestClock.adjust("1 minute")
       yield* closing
@@ -138,9 +171,12 @@ export const useOf = <R>(pool: Layer.Layer<Db, unknown, R>) =>
 export const once = (id: TenantId) =>
   Effect.tap(use(id), ({ release }) => release).pipe(Effect.map(({ db }) => db))
 
-/** Work that runs until it is interrupted; `started` is called when it has its resource. */
-export const forever = (started: () => void) =>
-  Effect.zipRight(
-    Effect.tap(Db, () => Effect.sync(started)),
-    Effect.never
-  )
+/** Forks work under `provide`; ends when it has its resource. */
+export const start = <A, E, R>(id: TenantId, work: Effect.Effect<A, E, R>) =>
+  Effect.gen(function* () {
+    const started = yield* Deferred.make<void>()
+    const running = Effect.zipRight(Deferred.succeed(started, undefined), work)
+    const fiber = yield* Effect.fork(TenantDb.provide(id)(running))
+    yield* Deferred.await(started)
+    return fiber
+  })
