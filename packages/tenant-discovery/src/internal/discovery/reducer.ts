@@ -31,12 +31,14 @@ export const reduce: Reducer = (settings, state, inputs, now) => {
   let next = state
   for (const input of inputs) next = apply({ settings, now, commands }, next, input)
   next = settle(next, now, commands)
-  const isSame =
+  // Most events leave the schedule as it is.
+  const isScheduled =
     next.schedule === state.schedule &&
     next.list === state.list &&
     next.waiters === state.waiters &&
-    next.timerAt === state.timerAt
-  return { state: isSame ? next : scheduleList({ settings, now, commands }, next), commands }
+    next.timerAt === state.timerAt &&
+    (next.timerAt ?? Infinity) > now.mono
+  return { state: isScheduled ? next : scheduleList({ settings, now, commands }, next), commands }
 }
 
 /** The last state: no event is followed any more. */
