@@ -202,7 +202,7 @@ export const makeSupervisor = <E, R>(options: SupervisorOptions<E, R>) =>
         yield* FiberSet.clear(loops)
         if (running.size > 0 && drain > 0) yield* boundedWait(awaitAll, drain)
         let count = 0
-        for (const { fiber } of [...running.values()]) {
+        for (const { fiber } of running.values()) {
           yield* Fiber.interruptAsFork(fiber, FiberId.none)
           yield* breathe((count += 1))
         }
