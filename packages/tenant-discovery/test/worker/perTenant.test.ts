@@ -25,12 +25,12 @@ type Options = Partial<TenantWorker.PerTenantOptions<Boom, never>> & {
 const setUp = (
   tenants: ReadonlyArray<string>,
   options: Options = {},
-  prepare: (probe: Probe) => void = () => {}
+  behaviour: Readonly<Record<string, Effect.Effect<void, Boom>>> = {}
 ) =>
   Effect.map(
     buildWorker(tenants, (probe) => {
       probe.otherwise = Effect.never
-      prepare(probe)
+      for (const [id, how] of Object.entries(behaviour)) probe.behaviour.set(id, how)
       return TenantWorker.perTenant({
         name: "relay",
         startRate: Number.POSITIVE_INFINITY,
@@ -115,10 +115,7 @@ describe("starting", () => {
     const { probe } = yield* setUp(
       ["sick-1", "sick-2", "well-1", "well-2"],
       { maxTenants: 2, restart: Schedule.spaced("1 minute") },
-      (probe) => {
-        probe.behaviour.set("sick-1", fails)
-        probe.behaviour.set("sick-2", fails)
-      }
+      { "sick-1": fails, "sick-2": fails }
     )
     yield* eventually("both", () => probe.active.size === 2)
     expect(probe.activeIds).toEqual(["well-1", "well-2"])
@@ -157,32 +154,35 @@ describe("starting", () => {
 
 describe("a tenant that comes back", () => {
   test("starts when the finalizers of its former run have finished", function* () {
-    const { control, probe, stateOf } = yield* setUp(["a"])
     const release = yield* Deferred.make<void>()
-    probe.behaviour.set("a", Effect.ensuring(Effect.never, Deferred.await(release)))
-    yield* control.remove("a")
-    yield* settle
-    // The first run began before its behaviour was set; the second one has it.
-    yield* control.add("a")
-    yield* eventually("the second run", () => probe.startsOf("a") === 2)
+    const { control, probe, stateOf } = yield* setUp(
+      ["a"],
+      {},
+      {
+        a: Effect.ensuring(Effect.never, Deferred.await(release))
+      }
+    )
     yield* control.remove("a")
     yield* settle
     expect(yield* stateOf("a")).toBe("Draining")
     yield* control.add("a")
     yield* settle
     expect(yield* stateOf("a")).toBe("Draining")
-    expect(probe.startsOf("a")).toBe(2)
+    expect(probe.startsOf("a")).toBe(1)
     yield* Deferred.succeed(release, undefined)
-    yield* eventually("the third run", () => probe.startsOf("a") === 3)
+    yield* eventually("the second run", () => probe.startsOf("a") === 2)
     expect(probe.mostOfOne).toBe(1)
   })
 
   test("does not start when it is removed again while its former run ends", function* () {
-    const { control, probe, status } = yield* setUp([])
     const release = yield* Deferred.make<void>()
-    probe.behaviour.set("a", Effect.ensuring(Effect.never, Deferred.await(release)))
-    yield* control.add("a")
-    yield* eventually("a", () => probe.startsOf("a") === 1)
+    const { control, probe, status } = yield* setUp(
+      ["a"],
+      {},
+      {
+        a: Effect.ensuring(Effect.never, Deferred.await(release))
+      }
+    )
     yield* control.remove("a")
     yield* settle
     yield* control.add("a")
@@ -199,28 +199,22 @@ describe("a tenant that comes back", () => {
 
 describe("work that fails or ends", () => {
   test("restarts after the delays of `restart`, which a run of `restartReset` resets", function* () {
-    const { control, logs, probe, status } = yield* setUp(["other"], {
-      restart: Schedule.exponential("1 second")
-    })
+    const restart = Schedule.exponential("1 second")
+    const { logs, probe, status } = yield* setUp(["a", "other"], { restart }, { a: fails })
     const a = TenantId.make("a")
-    const fail = Effect.fail(new Boom({ message: "no luck" }))
-    probe.behaviour.set("a", fail)
-    yield* control.add("a")
-    yield* eventually("the first failure", () => probe.startsOf("a") === 1)
-    yield* settle
     expect((yield* status).get(a)).toMatchObject({ state: "BackingOff", restarts: 0 })
     yield* advance("1 second")
     expect(probe.startsOf("a")).toBe(2)
     yield* advance("1999 millis")
     expect(probe.startsOf("a")).toBe(2)
     // From now on a run takes a minute.
-    probe.behaviour.set("a", Effect.zipRight(Effect.sleep("1 minute"), fail))
+    probe.behaviour.set("a", Effect.zipRight(Effect.sleep("1 minute"), fails))
     yield* advance("1 millis")
     expect((yield* status).get(a)).toMatchObject({ state: "Running", restarts: 2 })
     yield* advance("1 minute")
     const resting = (yield* status).get(a)
     expect(resting?.state).toBe("BackingOff")
-    expect(resting?.lastFailure?.message).toContain("no luck")
+    expect(resting?.lastFailure?.message).toBe("Boom: no")
     yield* advance("1 second")
     expect(probe.startsOf("a")).toBe(4)
     const warnings = logs.lines.filter(({ level }) => level === "WARN")
@@ -233,7 +227,7 @@ describe("work that fails or ends", () => {
     const { logs, probe, stateOf } = yield* setUp(
       ["fails"],
       { restart: Schedule.recurs(1) },
-      (probe) => probe.behaviour.set("fails", Effect.die(new Error("a bug")))
+      { fails: Effect.die(new Error("a bug")) }
     )
     yield* eventually("the second run", () => probe.startsOf("fails") === 2)
     yield* settle
@@ -246,7 +240,7 @@ describe("work that fails or ends", () => {
     const { logs, stateOf } = yield* setUp(
       ["a"],
       { restart: Schedule.mapEffect(Schedule.forever, () => Effect.die("no schedule")) },
-      (probe) => probe.behaviour.set("a", fails)
+      { a: fails }
     )
     yield* settle
     expect(yield* stateOf("a")).toBe("Ended")
@@ -257,9 +251,7 @@ describe("work that fails or ends", () => {
     const { logs, probe } = yield* setUp(
       ["a"],
       { restart: Schedule.spaced("10 seconds") },
-      (probe) => {
-        probe.otherwise = Effect.void
-      }
+      { a: Effect.void }
     )
     expect(logs.texts("WARN")).toEqual(["run ended; restarting in 10s"])
     yield* advance("10 seconds")
@@ -267,9 +259,7 @@ describe("work that fails or ends", () => {
   })
 
   test("stays ended with `onEnd: stop`, which is logged once", function* () {
-    const { logs, probe, stateOf } = yield* setUp(["a"], { onEnd: "stop" }, (probe) => {
-      probe.otherwise = Effect.void
-    })
+    const { logs, probe, stateOf } = yield* setUp(["a"], { onEnd: "stop" }, { a: Effect.void })
     yield* advance("10 minutes")
     expect(probe.startsOf("a")).toBe(1)
     expect(yield* stateOf("a")).toBe("Ended")
@@ -277,8 +267,10 @@ describe("work that fails or ends", () => {
   })
 
   test("is logged when it recovers, and forgets its failures", function* () {
-    const { logs, probe } = yield* setUp(["a"], { restart: Schedule.spaced("1 second") }, (probe) =>
-      probe.behaviour.set("a", fails)
+    const { logs, probe } = yield* setUp(
+      ["a"],
+      { restart: Schedule.spaced("1 second") },
+      { a: fails }
     )
     yield* TestClock.adjust("5 seconds")
     probe.behaviour.delete("a")
@@ -298,7 +290,7 @@ describe("work that fails or ends", () => {
           const { probe } = yield* setUp(
             ["a"],
             { restart: Schedule.exponential("10 seconds") },
-            (probe) => probe.behaviour.set("a", Effect.zipRight(Effect.sleep("1 second"), fails))
+            { a: Effect.zipRight(Effect.sleep("1 second"), fails) }
           )
           moveWallClock(jump)
           // Runs of a second, delays of 10 and 20 seconds: no run is taken for a long one.
@@ -314,10 +306,8 @@ describe("work that fails or ends", () => {
   )
 
   test("does not restart when its tenant is removed during the backoff", function* () {
-    const { control, probe, status } = yield* setUp([], { restart: Schedule.spaced("1 minute") })
-    probe.otherwise = fails
-    yield* control.add("a")
-    yield* eventually("a", () => probe.startsOf("a") === 1)
+    const restart = Schedule.spaced("1 minute")
+    const { control, probe, status } = yield* setUp(["a"], { restart }, { a: fails })
     yield* control.remove("a")
     yield* settle
     yield* advance("1 hour")
@@ -355,7 +345,7 @@ describe("onConnectionsChanged", () => {
     const { control, probe } = yield* setUp(
       ["a"],
       { onConnectionsChanged: "restart", restart: Schedule.spaced("1 hour") },
-      (probe) => probe.behaviour.set("a", Effect.fail(new Boom({ message: "wrong password" })))
+      { a: Effect.fail(new Boom({ message: "wrong password" })) }
     )
     probe.behaviour.delete("a")
     yield* control.rotate("a")
