@@ -167,12 +167,8 @@ export const makeSupervisor = <E, R>(options: SupervisorOptions<E, R>) =>
         }
         if (grace === 0) return Effect.asVoid(fork(interrupt(run)))
         const ended = Effect.timeoutOption(Fiber.await(run.fiber), grace)
-        const waiting = Effect.flatMap(
-          ended,
-          Option.match({
-            onNone: () => end(run, reason),
-            onSome: () => Effect.void
-          })
+        const waiting = Effect.flatMap(ended, ({ _tag }) =>
+          _tag === "Some" ? Effect.void : end(run, reason)
         )
         return Effect.map(fork(waiting), (fiber) => {
           run.grace = fiber
