@@ -5,7 +5,7 @@ import { TenantId } from "../../src/Tenant.js"
 import type { TenantDiscovery } from "../../src/TenantDiscovery.js"
 import * as TenantWorker from "../../src/TenantWorker.js"
 import { TestTenantDiscovery } from "../../src/testing.js"
-import { captureLogs, eventually, settle } from "./support.js"
+import { captureLogs, eventually, settle, test } from "./support.js"
 
 const work = Effect.gen(function* () {
   const { id } = yield* CurrentTenant
@@ -15,28 +15,24 @@ const work = Effect.gen(function* () {
 }).pipe(Effect.withSpan("work"))
 
 describe("CurrentTenant.provide", () => {
-  it.effect("provides the tenant, in any spelling, and annotates logs and spans", () =>
-    Effect.gen(function* () {
-      const logs = captureLogs()
-      const uuid = "0193E8F0-C4B8-7C4A-9F3B-2F6F0C1D2E3F"
-      const canonical = "0193e8f0c4b87c4a9f3b2f6f0c1d2e3f"
-      const seen = yield* work.pipe(CurrentTenant.provide(uuid), Effect.provide(logs.layer))
-      expect(seen).toEqual({ id: canonical, attributes: { tenant_id: canonical } })
-      expect(logs.lines.map(({ annotations }) => annotations)).toEqual([{ tenant_id: canonical }])
-    })
-  )
+  test("provides the tenant, in any spelling, and annotates logs and spans", function* () {
+    const logs = captureLogs()
+    const uuid = "0193E8F0-C4B8-7C4A-9F3B-2F6F0C1D2E3F"
+    const canonical = "0193e8f0c4b87c4a9f3b2f6f0c1d2e3f"
+    const seen = yield* work.pipe(CurrentTenant.provide(uuid), Effect.provide(logs.layer))
+    expect(seen).toEqual({ id: canonical, attributes: { tenant_id: canonical } })
+    expect(logs.lines.map(({ annotations }) => annotations)).toEqual([{ tenant_id: canonical }])
+  })
 
-  it.effect("fails for an invalid tenant ID and does not run the work", () =>
-    Effect.gen(function* () {
-      let ran = false
-      const error = yield* Effect.sync(() => {
-        ran = true
-      }).pipe(CurrentTenant.provide("not an id!"), Effect.flip)
-      expect(error).toBeInstanceOf(InvalidTenantId)
-      expect(error.message).toContain("not an id!")
-      expect(ran).toBe(false)
-    })
-  )
+  test("fails for an invalid tenant ID and does not run the work", function* () {
+    let ran = false
+    const error = yield* Effect.sync(() => {
+      ran = true
+    }).pipe(CurrentTenant.provide("not an id!"), Effect.flip)
+    expect(error).toBeInstanceOf(InvalidTenantId)
+    expect(error.message).toContain("not an id!")
+    expect(ran).toBe(false)
+  })
 
   it("removes the requirement of the work", () => {
     const id = TenantId.make("acme")
@@ -62,31 +58,29 @@ describe("a worker", () => {
     expectTypeOf(perTenant).toEqualTypeOf<Layer.Layer<never, never, TenantDiscovery>>()
   })
 
-  it.scoped("provides the tenant to the work and annotates logs and spans", () =>
-    Effect.gen(function* () {
-      const logs = captureLogs()
-      const seen: Array<unknown> = []
-      yield* TenantWorker.scheduled({
-        name: "job",
-        schedule: Schedule.spaced("1 minute"),
-        run: Effect.map(work, (one) => seen.push(one))
-      }).pipe(
-        Layer.provide(TestTenantDiscovery.layer([{ id: "a", name: "Acme" }, "b"])),
-        Layer.provide(logs.layer),
-        Layer.build,
-        Effect.annotateLogs("service", "ledger")
-      )
-      yield* settle
-      yield* TestClock.adjust("1 minute")
-      yield* eventually("both", () => seen.length === 2)
-      expect(seen).toEqual([
-        { id: "a", attributes: { tenant_id: "a", worker: "job" } },
-        { id: "b", attributes: { tenant_id: "b", worker: "job" } }
-      ])
-      expect(logs.lines.map(({ annotations }) => annotations)).toEqual([
-        { tenant_id: "a", worker: "job", service: "ledger" },
-        { tenant_id: "b", worker: "job", service: "ledger" }
-      ])
-    })
-  )
+  test("provides the tenant to the work and annotates logs and spans", function* () {
+    const logs = captureLogs()
+    const seen: Array<unknown> = []
+    yield* TenantWorker.scheduled({
+      name: "job",
+      schedule: Schedule.spaced("1 minute"),
+      run: Effect.map(work, (one) => seen.push(one))
+    }).pipe(
+      Layer.provide(TestTenantDiscovery.layer([{ id: "a", name: "Acme" }, "b"])),
+      Layer.provide(logs.layer),
+      Layer.build,
+      Effect.annotateLogs("service", "ledger")
+    )
+    yield* settle
+    yield* TestClock.adjust("1 minute")
+    yield* eventually("both", () => seen.length === 2)
+    expect(seen).toEqual([
+      { id: "a", attributes: { tenant_id: "a", worker: "job" } },
+      { id: "b", attributes: { tenant_id: "b", worker: "job" } }
+    ])
+    expect(logs.lines.map(({ annotations }) => annotations)).toEqual([
+      { tenant_id: "a", worker: "job", service: "ledger" },
+      { tenant_id: "b", worker: "job", service: "ledger" }
+    ])
+  })
 })

@@ -1,25 +1,19 @@
 import { describe, expect, it } from "@effect/vitest"
-import {
-  Config,
-  ConfigProvider,
-  Deferred,
-  Effect,
-  Layer,
-  Option,
-  Schedule,
-  TestClock
-} from "effect"
+import { Config, ConfigProvider, Deferred, Effect, Layer, Schedule, TestClock } from "effect"
 import { TenantId } from "../../src/Tenant.js"
 import * as TenantWorker from "../../src/TenantWorker.js"
 import { TestTenantDiscovery } from "../../src/testing.js"
 import {
+  advance,
   Boom,
   buildWorker,
   eventually,
+  fails,
   ids,
   metricValues,
   Probe,
   settle,
+  test,
   withTestedClock
 } from "./support.js"
 
@@ -31,12 +25,12 @@ type Options = Partial<TenantWorker.PerTenantOptions<Boom, never>> & {
 const setUp = (
   tenants: ReadonlyArray<string>,
   options: Options = {},
-  prepare: (probe: Probe) => void = () => {}
+  behaviour: Readonly<Record<string, Effect.Effect<void, Boom>>> = {}
 ) =>
   Effect.map(
     buildWorker(tenants, (probe) => {
       probe.otherwise = Effect.never
-      prepare(probe)
+      for (const [id, how] of Object.entries(behaviour)) probe.behaviour.set(id, how)
       return TenantWorker.perTenant({
         name: "relay",
         startRate: Number.POSITIVE_INFINITY,
@@ -52,294 +46,241 @@ const setUp = (
   )
 
 describe("starting", () => {
-  it.scoped("runs for the tenants present and for each added one, until it is removed", () =>
-    Effect.gen(function* () {
-      const { control, probe, status } = yield* setUp(["a", "b"])
-      expect(probe.activeIds).toEqual(["a", "b"])
-      yield* control.add("c")
-      yield* eventually("c", () => probe.active.size === 3)
-      yield* control.remove("a")
-      yield* eventually("the end of a", () => probe.endsOf("a").length === 1)
-      expect(probe.endsOf("a")).toEqual(["interrupted"])
-      expect(probe.activeIds).toEqual(["b", "c"])
-      expect([...(yield* status).keys()]).toEqual(["b", "c"])
-    })
-  )
+  test("runs for the tenants present and for each added one, until it is removed", function* () {
+    const { control, probe, status } = yield* setUp(["a", "b"])
+    expect(probe.activeIds).toEqual(["a", "b"])
+    yield* control.add("c")
+    yield* eventually("c", () => probe.active.size === 3)
+    yield* control.remove("a")
+    yield* eventually("the end of a", () => probe.endsOf("a").length === 1)
+    expect(probe.endsOf("a")).toEqual(["interrupted"])
+    expect(probe.activeIds).toEqual(["b", "c"])
+    expect([...(yield* status).keys()]).toEqual(["b", "c"])
+  })
 
-  it.scoped("keeps to `startRate`, a tenth of it at once", () =>
-    Effect.gen(function* () {
-      const { probe, stateOf } = yield* setUp(ids(1000), { startRate: 100 })
-      expect(probe.started.length).toBe(10)
-      expect(yield* stateOf("tenant-999")).toBe("Waiting")
-      yield* TestClock.adjust("950 millis")
-      yield* settle
-      expect(probe.started.length).toBe(100)
-    })
-  )
+  test("keeps to `startRate`, a tenth of it at once", function* () {
+    const { probe, stateOf } = yield* setUp(ids(1000), { startRate: 100 })
+    expect(probe.started.length).toBe(10)
+    expect(yield* stateOf("tenant-999")).toBe("Waiting")
+    yield* advance("950 millis")
+    expect(probe.started.length).toBe(100)
+  })
 
-  it.scoped("keeps to `startRate` when all tenants restart at once", () =>
-    Effect.gen(function* () {
-      const { control, probe } = yield* setUp(ids(50), {
-        startRate: 100,
-        onConnectionsChanged: "restart"
-      })
-      yield* TestClock.adjust("1 second")
-      yield* settle
-      expect(probe.started.length).toBe(50)
-      for (const id of ids(50)) yield* control.rotate(id)
-      yield* settle
-      expect(probe.ended.length).toBe(50)
-      expect(probe.started.length).toBeLessThanOrEqual(60)
-      yield* TestClock.adjust("1 second")
-      yield* settle
-      expect(probe.started.length).toBe(100)
+  test("keeps to `startRate` when all tenants restart at once", function* () {
+    const { control, probe } = yield* setUp(ids(50), {
+      startRate: 100,
+      onConnectionsChanged: "restart"
     })
-  )
+    yield* advance("1 second")
+    expect(probe.started.length).toBe(50)
+    for (const id of ids(50)) yield* control.rotate(id)
+    yield* settle
+    expect(probe.ended.length).toBe(50)
+    expect(probe.started.length).toBeLessThanOrEqual(60)
+    yield* advance("1 second")
+    expect(probe.started.length).toBe(100)
+  })
 
-  it.scoped("has no limit by default", () =>
-    Effect.gen(function* () {
-      const { probe } = yield* setUp(ids(150))
-      expect(probe.active.size).toBe(150)
+  test("has no limit by default", function* () {
+    const { probe } = yield* setUp(ids(150))
+    expect(probe.active.size).toBe(150)
+  })
+
+  test("makes tenants over `maxTenants` wait in order of arrival, and reports them", function* () {
+    const { control, logs, probe, stateOf } = yield* setUp(["a", "b", "c"], {
+      name: "capped",
+      maxTenants: 2
     })
-  )
+    const waiting = metricValues("tenant_worker_waiting", { worker: "capped" })
+    expect(probe.activeIds).toEqual(["a", "b"])
+    yield* control.add("d")
+    yield* settle
+    expect([yield* stateOf("c"), yield* stateOf("d")]).toEqual(["Waiting", "Waiting"])
+    expect(yield* waiting).toMatchObject([{ value: 2 }])
+    expect(logs.texts("WARN")).toEqual([
+      "maxTenants reached: 2 running, 1 waiting until one of them ends; raise maxTenants"
+    ])
+    yield* control.remove("b")
+    yield* eventually("c", () => probe.active.size === 2 && probe.startsOf("c") === 1)
+    expect(probe.startsOf("d")).toBe(0)
+    yield* control.remove("a")
+    yield* eventually("d", () => probe.startsOf("d") === 1)
+    yield* settle
+    expect(probe.most).toBe(2)
+    expect(yield* waiting).toMatchObject([{ value: 0 }])
+    expect(logs.texts("INFO")).toEqual(["no tenant waits for a place any more"])
+  })
 
-  it.scoped("makes tenants over `maxTenants` wait in order of arrival, and reports them", () =>
-    Effect.gen(function* () {
-      const { control, logs, probe, stateOf } = yield* setUp(["a", "b", "c"], {
-        name: "capped",
-        maxTenants: 2
-      })
-      const waiting = metricValues("tenant_worker_waiting", { worker: "capped" })
-      expect(probe.activeIds).toEqual(["a", "b"])
-      yield* control.add("d")
-      yield* settle
-      expect([yield* stateOf("c"), yield* stateOf("d")]).toEqual(["Waiting", "Waiting"])
-      expect(yield* waiting).toMatchObject([{ value: 2 }])
-      expect(logs.texts("WARN")).toEqual([
-        "maxTenants reached: 2 running, 1 waiting until one of them ends; raise maxTenants"
-      ])
-      yield* control.remove("b")
-      yield* eventually("c", () => probe.active.size === 2 && probe.startsOf("c") === 1)
-      expect(probe.startsOf("d")).toBe(0)
-      yield* control.remove("a")
-      yield* eventually("d", () => probe.startsOf("d") === 1)
-      yield* settle
-      expect(probe.most).toBe(2)
-      expect(yield* waiting).toMatchObject([{ value: 0 }])
-      expect(logs.texts("INFO")).toEqual(["no tenant waits for a place any more"])
-    })
-  )
+  test("gives the place of a tenant in backoff to a tenant that waits", function* () {
+    const { probe } = yield* setUp(
+      ["sick-1", "sick-2", "well-1", "well-2"],
+      { maxTenants: 2, restart: Schedule.spaced("1 minute") },
+      { "sick-1": fails, "sick-2": fails }
+    )
+    yield* eventually("both", () => probe.active.size === 2)
+    expect(probe.activeIds).toEqual(["well-1", "well-2"])
+  })
 
-  it.scoped("gives the place of a tenant in backoff to a tenant that waits", () =>
-    Effect.gen(function* () {
-      const { probe } = yield* setUp(
-        ["sick-1", "sick-2", "well-1", "well-2"],
-        { maxTenants: 2, restart: Schedule.spaced("1 minute") },
-        (probe) => {
-          probe.behaviour.set("sick-1", Effect.fail(new Boom({ message: "no" })))
-          probe.behaviour.set("sick-2", Effect.fail(new Boom({ message: "no" })))
-        }
+  test("does not start a tenant that was removed while it waited", function* () {
+    const { control, probe } = yield* setUp(["a", "b", "c"], { maxTenants: 1 })
+    yield* control.remove("b")
+    yield* control.remove("a")
+    yield* eventually("c", () => probe.startsOf("c") === 1)
+    expect(probe.startsOf("b")).toBe(0)
+  })
+
+  test("takes `maxTenants` from a Config, and fails to build when it is invalid", function* () {
+    const withLimit = (limit: string) =>
+      Layer.setConfigProvider(ConfigProvider.fromMap(new Map([["LIMIT", limit]])))
+    const probe = new Probe()
+    probe.otherwise = Effect.never
+    const worker = TenantWorker.perTenant({
+      name: "relay",
+      run: probe.run,
+      maxTenants: Config.number("LIMIT")
+    }).pipe(Layer.provide(TestTenantDiscovery.layer(ids(5))))
+    yield* Layer.build(Layer.provide(worker, withLimit("2")))
+    yield* settle
+    expect(probe.active.size).toBe(2)
+    for (const invalid of ["many", "-1", "1.5"]) {
+      const error = yield* Layer.build(Layer.provide(worker, withLimit(invalid))).pipe(
+        Effect.scoped,
+        Effect.flip
       )
-      yield* eventually("both", () => probe.active.size === 2)
-      expect(probe.activeIds).toEqual(["well-1", "well-2"])
-    })
-  )
-
-  it.scoped("does not start a tenant that was removed while it waited", () =>
-    Effect.gen(function* () {
-      const { control, probe } = yield* setUp(["a", "b", "c"], { maxTenants: 1 })
-      yield* control.remove("b")
-      yield* control.remove("a")
-      yield* eventually("c", () => probe.startsOf("c") === 1)
-      expect(probe.startsOf("b")).toBe(0)
-    })
-  )
-
-  it.scoped("takes `maxTenants` from a Config, and fails to build when it is invalid", () =>
-    Effect.gen(function* () {
-      const withLimit = (limit: string) =>
-        Layer.setConfigProvider(ConfigProvider.fromMap(new Map([["LIMIT", limit]])))
-      const probe = new Probe()
-      probe.otherwise = Effect.never
-      const worker = TenantWorker.perTenant({
-        name: "relay",
-        run: probe.run,
-        maxTenants: Config.number("LIMIT")
-      }).pipe(Layer.provide(TestTenantDiscovery.layer(ids(5))))
-      yield* Layer.build(Layer.provide(worker, withLimit("2")))
-      yield* settle
-      expect(probe.active.size).toBe(2)
-      for (const invalid of ["many", "-1", "1.5"]) {
-        const error = yield* Layer.build(Layer.provide(worker, withLimit(invalid))).pipe(
-          Effect.scoped,
-          Effect.flip
-        )
-        expect(JSON.stringify(error)).toContain("LIMIT")
-      }
-    })
-  )
+      expect(JSON.stringify(error)).toContain("LIMIT")
+    }
+  })
 })
 
 describe("a tenant that comes back", () => {
-  it.scoped("starts when the finalizers of its former run have finished", () =>
-    Effect.gen(function* () {
-      const { control, probe, stateOf } = yield* setUp(["a"])
-      const release = yield* Deferred.make<void>()
-      probe.behaviour.set("a", Effect.ensuring(Effect.never, Deferred.await(release)))
-      yield* control.remove("a")
-      yield* settle
-      // The first run began before its behaviour was set; the second one has it.
-      yield* control.add("a")
-      yield* eventually("the second run", () => probe.startsOf("a") === 2)
-      yield* control.remove("a")
-      yield* settle
-      expect(yield* stateOf("a")).toBe("Draining")
-      yield* control.add("a")
-      yield* settle
-      expect(yield* stateOf("a")).toBe("Draining")
-      expect(probe.startsOf("a")).toBe(2)
-      yield* Deferred.succeed(release, undefined)
-      yield* eventually("the third run", () => probe.startsOf("a") === 3)
-      expect(probe.mostOfOne).toBe(1)
-    })
-  )
+  test("starts when the finalizers of its former run have finished", function* () {
+    const release = yield* Deferred.make<void>()
+    const { control, probe, stateOf } = yield* setUp(
+      ["a"],
+      {},
+      {
+        a: Effect.ensuring(Effect.never, Deferred.await(release))
+      }
+    )
+    yield* control.remove("a")
+    yield* settle
+    expect(yield* stateOf("a")).toBe("Draining")
+    yield* control.add("a")
+    yield* settle
+    expect(yield* stateOf("a")).toBe("Draining")
+    expect(probe.startsOf("a")).toBe(1)
+    yield* Deferred.succeed(release, undefined)
+    yield* eventually("the second run", () => probe.startsOf("a") === 2)
+    expect(probe.mostOfOne).toBe(1)
+  })
 
-  it.scoped("does not start when it is removed again while its former run ends", () =>
-    Effect.gen(function* () {
-      const { control, probe, status } = yield* setUp([])
-      const release = yield* Deferred.make<void>()
-      probe.behaviour.set("a", Effect.ensuring(Effect.never, Deferred.await(release)))
-      yield* control.add("a")
-      yield* eventually("a", () => probe.startsOf("a") === 1)
-      yield* control.remove("a")
-      yield* settle
-      yield* control.add("a")
-      yield* settle
-      yield* control.remove("a")
-      yield* settle
-      yield* Deferred.succeed(release, undefined)
-      yield* eventually("its end", () => probe.ended.length === 1)
-      yield* settle
-      expect(probe.startsOf("a")).toBe(1)
-      expect((yield* status).size).toBe(0)
-    })
-  )
+  test("does not start when it is removed again while its former run ends", function* () {
+    const release = yield* Deferred.make<void>()
+    const { control, probe, status } = yield* setUp(
+      ["a"],
+      {},
+      {
+        a: Effect.ensuring(Effect.never, Deferred.await(release))
+      }
+    )
+    yield* control.remove("a")
+    yield* settle
+    yield* control.add("a")
+    yield* settle
+    yield* control.remove("a")
+    yield* settle
+    yield* Deferred.succeed(release, undefined)
+    yield* eventually("its end", () => probe.ended.length === 1)
+    yield* settle
+    expect(probe.startsOf("a")).toBe(1)
+    expect((yield* status).size).toBe(0)
+  })
 })
 
 describe("work that fails or ends", () => {
-  it.scoped("restarts after the delays of `restart`, which a run of `restartReset` resets", () =>
-    Effect.gen(function* () {
-      const { control, logs, probe, status } = yield* setUp(["other"], {
-        restart: Schedule.exponential("1 second")
-      })
-      const a = TenantId.make("a")
-      const fail = Effect.fail(new Boom({ message: "no luck" }))
-      probe.behaviour.set("a", fail)
-      yield* control.add("a")
-      yield* eventually("the first failure", () => probe.startsOf("a") === 1)
-      yield* settle
-      expect((yield* status).get(a)).toMatchObject({ state: "BackingOff", restarts: 0 })
-      yield* TestClock.adjust("1 second")
-      yield* settle
-      expect(probe.startsOf("a")).toBe(2)
-      yield* TestClock.adjust("1999 millis")
-      yield* settle
-      expect(probe.startsOf("a")).toBe(2)
-      // From now on a run takes a minute.
-      probe.behaviour.set("a", Effect.zipRight(Effect.sleep("1 minute"), fail))
-      yield* TestClock.adjust("1 millis")
-      yield* settle
-      expect((yield* status).get(a)).toMatchObject({ state: "Running", restarts: 2 })
-      yield* TestClock.adjust("1 minute")
-      yield* settle
-      const resting = (yield* status).get(a)
-      expect(resting?.state).toBe("BackingOff")
-      expect(resting?.lastFailure?.message).toContain("no luck")
-      yield* TestClock.adjust("1 second")
-      yield* settle
-      expect(probe.startsOf("a")).toBe(4)
-      const warnings = logs.lines.filter(({ level }) => level === "WARN")
-      expect(warnings).toHaveLength(3)
-      expect(warnings[0]?.annotations).toEqual({ tenant_id: "a", worker: "relay" })
-      expect(probe.startsOf("other")).toBe(1)
-    })
-  )
+  test("restarts after the delays of `restart`, which a run of `restartReset` resets", function* () {
+    const restart = Schedule.exponential("1 second")
+    const { logs, probe, status } = yield* setUp(["a", "other"], { restart }, { a: fails })
+    const a = TenantId.make("a")
+    expect((yield* status).get(a)).toMatchObject({ state: "BackingOff", restarts: 0 })
+    yield* advance("1 second")
+    expect(probe.startsOf("a")).toBe(2)
+    yield* advance("1999 millis")
+    expect(probe.startsOf("a")).toBe(2)
+    // From now on a run takes a minute.
+    probe.behaviour.set("a", Effect.zipRight(Effect.sleep("1 minute"), fails))
+    yield* advance("1 millis")
+    expect((yield* status).get(a)).toMatchObject({ state: "Running", restarts: 2 })
+    yield* advance("1 minute")
+    const resting = (yield* status).get(a)
+    expect(resting?.state).toBe("BackingOff")
+    expect(resting?.lastFailure?.message).toBe("Boom: no")
+    yield* advance("1 second")
+    expect(probe.startsOf("a")).toBe(4)
+    const warnings = logs.lines.filter(({ level }) => level === "WARN")
+    expect(warnings).toHaveLength(3)
+    expect(warnings[0]?.annotations).toEqual({ tenant_id: "a", worker: "relay" })
+    expect(probe.startsOf("other")).toBe(1)
+  })
 
-  it.scoped("stays ended when the restart schedule has ended", () =>
-    Effect.gen(function* () {
-      const { logs, probe, stateOf } = yield* setUp(
-        ["fails"],
-        { restart: Schedule.recurs(1) },
-        (probe) => probe.behaviour.set("fails", Effect.die(new Error("a bug")))
-      )
-      yield* eventually("the second run", () => probe.startsOf("fails") === 2)
-      yield* settle
-      expect(yield* stateOf("fails")).toBe("Ended")
-      expect(logs.texts("WARN")).toEqual(["run failed; restarting in 0"])
-      expect(logs.texts("ERROR")).toEqual(["run ended; the restart schedule has ended"])
-    })
-  )
+  test("stays ended when the restart schedule has ended", function* () {
+    const { logs, probe, stateOf } = yield* setUp(
+      ["fails"],
+      { restart: Schedule.recurs(1) },
+      { fails: Effect.die(new Error("a bug")) }
+    )
+    yield* eventually("the second run", () => probe.startsOf("fails") === 2)
+    yield* settle
+    expect(yield* stateOf("fails")).toBe("Ended")
+    expect(logs.texts("WARN")).toEqual(["run failed; restarting in 0"])
+    expect(logs.texts("ERROR")).toEqual(["run ended; the restart schedule has ended"])
+  })
 
-  it.scoped("stays ended, with an error, when the restart schedule dies", () =>
-    Effect.gen(function* () {
-      const { logs, stateOf } = yield* setUp(
-        ["a"],
-        { restart: Schedule.mapEffect(Schedule.forever, () => Effect.die("no schedule")) },
-        (probe) => probe.behaviour.set("a", Effect.fail(new Boom({ message: "no" })))
-      )
-      yield* settle
-      expect(yield* stateOf("a")).toBe("Ended")
-      expect(logs.texts("ERROR")).toEqual(["restart schedule failed; not restarting"])
-    })
-  )
+  test("stays ended, with an error, when the restart schedule dies", function* () {
+    const { logs, stateOf } = yield* setUp(
+      ["a"],
+      { restart: Schedule.mapEffect(Schedule.forever, () => Effect.die("no schedule")) },
+      { a: fails }
+    )
+    yield* settle
+    expect(yield* stateOf("a")).toBe("Ended")
+    expect(logs.texts("ERROR")).toEqual(["restart schedule failed; not restarting"])
+  })
 
-  it.scoped("restarts when it ends without a failure, after the delay", () =>
-    Effect.gen(function* () {
-      const { logs, probe } = yield* setUp(
-        ["a"],
-        { restart: Schedule.spaced("10 seconds") },
-        (probe) => {
-          probe.otherwise = Effect.void
-        }
-      )
-      expect(logs.texts("WARN")).toEqual(["run ended; restarting in 10s"])
-      yield* TestClock.adjust("10 seconds")
-      yield* settle
-      expect(probe.startsOf("a")).toBe(2)
-    })
-  )
+  test("restarts when it ends without a failure, after the delay", function* () {
+    const { logs, probe } = yield* setUp(
+      ["a"],
+      { restart: Schedule.spaced("10 seconds") },
+      { a: Effect.void }
+    )
+    expect(logs.texts("WARN")).toEqual(["run ended; restarting in 10s"])
+    yield* advance("10 seconds")
+    expect(probe.startsOf("a")).toBe(2)
+  })
 
-  it.scoped("stays ended with `onEnd: stop`, which is logged once", () =>
-    Effect.gen(function* () {
-      const { logs, probe, stateOf } = yield* setUp(["a"], { onEnd: "stop" }, (probe) => {
-        probe.otherwise = Effect.void
-      })
-      yield* TestClock.adjust("10 minutes")
-      yield* settle
-      expect(probe.startsOf("a")).toBe(1)
-      expect(yield* stateOf("a")).toBe("Ended")
-      expect(logs.texts("INFO")).toEqual(['run ended; not restarting (onEnd is "stop")'])
-    })
-  )
+  test("stays ended with `onEnd: stop`, which is logged once", function* () {
+    const { logs, probe, stateOf } = yield* setUp(["a"], { onEnd: "stop" }, { a: Effect.void })
+    yield* advance("10 minutes")
+    expect(probe.startsOf("a")).toBe(1)
+    expect(yield* stateOf("a")).toBe("Ended")
+    expect(logs.texts("INFO")).toEqual(['run ended; not restarting (onEnd is "stop")'])
+  })
 
-  it.scoped("is logged when it recovers, and forgets its failures", () =>
-    Effect.gen(function* () {
-      const { logs, probe } = yield* setUp(
-        ["a"],
-        { restart: Schedule.spaced("1 second") },
-        (probe) => probe.behaviour.set("a", Effect.fail(new Boom({ message: "no" })))
-      )
-      yield* TestClock.adjust("5 seconds")
-      probe.behaviour.delete("a")
-      yield* TestClock.adjust("2 minutes")
-      yield* settle
-      expect(logs.texts("INFO")).toEqual(["run recovered; failures in a row: 6"])
-      expect(logs.texts("WARN")).toEqual([
-        "run failed; restarting in 1s",
-        "runs keep failing (failures in the last minute: 5, tenants: 1); for example a: Boom: no"
-      ])
-    })
-  )
+  test("is logged when it recovers, and forgets its failures", function* () {
+    const { logs, probe } = yield* setUp(
+      ["a"],
+      { restart: Schedule.spaced("1 second") },
+      { a: fails }
+    )
+    yield* TestClock.adjust("5 seconds")
+    probe.behaviour.delete("a")
+    yield* advance("2 minutes")
+    expect(logs.texts("INFO")).toEqual(["run recovered; failures in a row: 6"])
+    expect(logs.texts("WARN")).toEqual([
+      "run failed; restarting in 1s",
+      "runs keep failing (failures in the last minute: 5, tenants: 1); for example a: Boom: no"
+    ])
+  })
 
   it.scoped.each([-3_600_000, 3_600_000])(
     "keeps its delays when the wall clock jumps by %i ms",
@@ -349,121 +290,79 @@ describe("work that fails or ends", () => {
           const { probe } = yield* setUp(
             ["a"],
             { restart: Schedule.exponential("10 seconds") },
-            (probe) =>
-              probe.behaviour.set(
-                "a",
-                Effect.zipRight(Effect.sleep("1 second"), Effect.fail(new Boom({ message: "no" })))
-              )
+            { a: Effect.zipRight(Effect.sleep("1 second"), fails) }
           )
           moveWallClock(jump)
           // Runs of a second, delays of 10 and 20 seconds: no run is taken for a long one.
-          yield* TestClock.adjust("11 seconds")
-          yield* settle
+          yield* advance("11 seconds")
           expect(probe.startsOf("a")).toBe(2)
           moveWallClock(jump)
-          yield* TestClock.adjust("20 seconds")
-          yield* settle
+          yield* advance("20 seconds")
           expect(probe.startsOf("a")).toBe(2)
-          yield* TestClock.adjust("1 second")
-          yield* settle
+          yield* advance("1 second")
           expect(probe.startsOf("a")).toBe(3)
         })
       )
   )
 
-  it.scoped("does not restart when its tenant is removed during the backoff", () =>
-    Effect.gen(function* () {
-      const { control, probe, status } = yield* setUp([], { restart: Schedule.spaced("1 minute") })
-      probe.otherwise = Effect.fail(new Boom({ message: "no" }))
-      yield* control.add("a")
-      yield* eventually("a", () => probe.startsOf("a") === 1)
-      yield* control.remove("a")
-      yield* settle
-      yield* TestClock.adjust("1 hour")
-      yield* settle
-      expect(probe.startsOf("a")).toBe(1)
-      expect((yield* status).size).toBe(0)
-    })
-  )
+  test("does not restart when its tenant is removed during the backoff", function* () {
+    const restart = Schedule.spaced("1 minute")
+    const { control, probe, status } = yield* setUp(["a"], { restart }, { a: fails })
+    yield* control.remove("a")
+    yield* settle
+    yield* advance("1 hour")
+    expect(probe.startsOf("a")).toBe(1)
+    expect((yield* status).size).toBe(0)
+  })
 })
 
 describe("onConnectionsChanged", () => {
-  it.scoped("keep: the work continues", () =>
-    Effect.gen(function* () {
-      const kept = yield* setUp(["a"])
-      yield* kept.control.rotate("a")
-      yield* settle
-      expect(kept.probe.startsOf("a")).toBe(1)
-    })
-  )
+  test("keep: the work continues", function* () {
+    const kept = yield* setUp(["a"])
+    yield* kept.control.rotate("a")
+    yield* settle
+    expect(kept.probe.startsOf("a")).toBe(1)
+  })
 
-  it.scoped("restart: the work ends with its finalizers and restarts in its place", () =>
-    Effect.gen(function* () {
-      const { control, probe, status } = yield* setUp(["a", "b"], {
-        onConnectionsChanged: "restart",
-        maxTenants: 1
-      })
-      yield* control.rotate("a")
-      yield* eventually("the second run", () => probe.startsOf("a") === 2)
-      expect(probe.endsOf("a")).toEqual(["interrupted"])
-      expect(probe.startsOf("b")).toBe(0)
-      expect((yield* status).get(TenantId.make("a"))).toMatchObject({
-        state: "Running",
-        restarts: 1,
-        lastFailure: undefined
-      })
-      expect(probe.mostOfOne).toBe(1)
+  test("restart: the work ends with its finalizers and restarts in its place", function* () {
+    const { control, probe, status } = yield* setUp(["a", "b"], {
+      onConnectionsChanged: "restart",
+      maxTenants: 1
     })
-  )
-})
+    yield* control.rotate("a")
+    yield* eventually("the second run", () => probe.startsOf("a") === 2)
+    expect(probe.endsOf("a")).toEqual(["interrupted"])
+    expect(probe.startsOf("b")).toBe(0)
+    expect((yield* status).get(TenantId.make("a"))).toMatchObject({
+      state: "Running",
+      restarts: 1,
+      lastFailure: undefined
+    })
+    expect(probe.mostOfOne).toBe(1)
+  })
 
-describe("new connections", () => {
-  it.scoped("end a backoff with `restart`", () =>
-    Effect.gen(function* () {
-      const { control, probe } = yield* setUp(
-        ["a"],
-        { onConnectionsChanged: "restart", restart: Schedule.spaced("1 hour") },
-        (probe) => probe.behaviour.set("a", Effect.fail(new Boom({ message: "wrong password" })))
-      )
-      probe.behaviour.delete("a")
-      yield* control.rotate("a")
-      yield* eventually("the second run", () => probe.startsOf("a") === 2)
-      yield* TestClock.adjust("2 hours")
-      yield* settle
-      expect(probe.startsOf("a")).toBe(2)
-    })
-  )
+  test("restart: new connections end a backoff", function* () {
+    const { control, probe } = yield* setUp(
+      ["a"],
+      { onConnectionsChanged: "restart", restart: Schedule.spaced("1 hour") },
+      { a: Effect.fail(new Boom({ message: "wrong password" })) }
+    )
+    probe.behaviour.delete("a")
+    yield* control.rotate("a")
+    yield* eventually("the second run", () => probe.startsOf("a") === 2)
+    yield* advance("2 hours")
+    expect(probe.startsOf("a")).toBe(2)
+  })
 })
 
 describe("close", () => {
-  it.scoped("interrupts the work and awaits every finalizer", () =>
-    Effect.gen(function* () {
-      const { close, probe } = yield* setUp(ids(300), { maxTenants: 250 })
-      yield* eventually("all places", () => probe.active.size === 250)
-      yield* close
-      expect(probe.active.size).toBe(0)
-      expect(probe.ended).toHaveLength(250)
-      expect(new Set(probe.ended.map(({ how }) => how))).toEqual(new Set(["interrupted"]))
-      expect(probe.started).toHaveLength(250)
-    })
-  )
-
-  it.scoped("lets work end within `drain`", () =>
-    Effect.gen(function* () {
-      const { close, control, probe } = yield* setUp([], { drain: "5 seconds" })
-      probe.behaviour.set("ends", Effect.sleep("3 seconds"))
-      yield* control.add("ends")
-      yield* control.add("never")
-      yield* eventually("both", () => probe.active.size === 2)
-      const closing = yield* Effect.fork(close)
-      yield* settle
-      yield* TestClock.adjust("4 seconds")
-      yield* settle
-      expect(probe.ended).toEqual([{ id: "ends", how: "done" }])
-      expect(Option.isNone(yield* closing.poll)).toBe(true)
-      yield* TestClock.adjust("1 second")
-      yield* closing
-      expect(probe.endsOf("never")).toEqual(["interrupted"])
-    })
-  )
+  test("interrupts the work and awaits every finalizer", function* () {
+    const { close, probe } = yield* setUp(ids(300), { maxTenants: 250 })
+    yield* eventually("all places", () => probe.active.size === 250)
+    yield* close
+    expect(probe.active.size).toBe(0)
+    expect(probe.ended).toHaveLength(250)
+    expect(new Set(probe.ended.map(({ how }) => how))).toEqual(new Set(["interrupted"]))
+    expect(probe.started).toHaveLength(250)
+  })
 })

@@ -10,6 +10,7 @@ import {
   Layer,
   Schedule,
   Scope,
+  Struct,
   TestClock,
   TestContext
 } from "effect"
@@ -36,21 +37,11 @@ const behaviours = {
 }
 
 const name = fc.constantFrom(...names)
+const how = fc.constantFrom(...Struct.keys(behaviours))
 const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ do: fc.constantFrom("add" as const, "remove" as const), id: name }),
   fc.record({ do: fc.constant("rotate" as const), id: name }),
-  fc.record({
-    do: fc.constant("behave" as const),
-    id: name,
-    how: fc.constantFrom(
-      "quick" as const,
-      "slow" as const,
-      "fails" as const,
-      "dies" as const,
-      "hangs" as const,
-      "slowToEnd" as const
-    )
-  }),
+  fc.record({ do: fc.constant("behave" as const), id: name, how }),
   fc.record({ do: fc.constant("wait" as const), seconds: fc.integer({ min: 0, max: 7 }) })
 )
 const history = fc.array(step, { minLength: 1, maxLength: 25 })
@@ -115,83 +106,80 @@ const check = (
     expect(probe.started.length, "runs started after the close").toBe(started)
   })
 
-describe("for every history of the tenants", () => {
+/** A property of a worker over every history, whose options vary. */
+const property = <A>(
+  name: string,
+  numRuns: number,
+  varied: fc.Arbitrary<A>,
+  worker: (varied: A) => Parameters<typeof check>[1],
+  atRest: (varied: A) => Parameters<typeof check>[2]
+) =>
   it.effect(
-    "scheduled: one run per tenant at a time, none for inactive tenants, a turn for each, none left after close",
+    `${name}: one run per tenant at a time, none for inactive tenants, a turn for each, none left after close`,
     () =>
       Effect.promise(() =>
         fc.assert(
-          fc.asyncProperty(
-            history,
-            fc.constantFrom("skip" as const, "wait" as const),
-            (steps, overlap) =>
-              Effect.runPromise(
-                check(
-                  steps,
-                  (probe) =>
-                    TenantWorker.scheduled({
-                      name: "job",
-                      schedule: Schedule.spaced("5 seconds"),
-                      concurrency: 2,
-                      timeout: "4 seconds",
-                      drain: "3 seconds",
-                      overlap,
-                      run: probe.run
-                    }),
-                  (probe, active) =>
-                    Effect.gen(function* () {
-                      // A run takes at most 4 s and 2 s to end, two at a time: all five have had a
-                      // turn within 18 s and the next tick.
-                      const before = probe.started.length
-                      for (let i = 0; i < 12; i++) yield* TestClock.adjust("5 seconds")
-                      yield* settle
-                      const since = new Set(probe.started.slice(before))
-                      expect([...active].filter((id) => !since.has(id))).toEqual([])
-                    })
-                ).pipe(Effect.provide(TestContext.TestContext))
-              )
+          fc.asyncProperty(history, varied, (steps, varied) =>
+            check(steps, worker(varied), atRest(varied)).pipe(
+              Effect.provide(TestContext.TestContext),
+              Effect.runPromise
+            )
           ),
-          { numRuns: 10 }
+          { numRuns }
         )
       ),
     60_000
   )
 
-  it.effect(
-    "perTenant: one run per tenant at a time, none for inactive tenants, a place for each, none left after close",
-    () =>
-      Effect.promise(() =>
-        fc.assert(
-          fc.asyncProperty(
-            history,
-            fc.constantFrom("keep" as const, "restart" as const),
-            fc.integer({ min: 1, max: 5 }),
-            (steps, onConnectionsChanged, maxTenants) =>
-              Effect.runPromise(
-                check(
-                  steps,
-                  (probe) =>
-                    TenantWorker.perTenant({
-                      name: "relay",
-                      maxTenants,
-                      onConnectionsChanged,
-                      restart: Schedule.spaced("2 seconds"),
-                      run: probe.run
-                    }),
-                  (probe, active) =>
-                    Effect.gen(function* () {
-                      for (let i = 0; i < 4; i++) yield* TestClock.adjust("5 seconds")
-                      yield* settle
-                      expect(probe.most).toBeLessThanOrEqual(maxTenants)
-                      if (maxTenants < 5) return
-                      expect([...active].filter((id) => probe.startsOf(id) === 0)).toEqual([])
-                    })
-                ).pipe(Effect.provide(TestContext.TestContext))
-              )
-          ),
-          { numRuns: 20 }
-        )
-      ),
-    60_000
+describe("for every history of the tenants", () => {
+  property(
+    "scheduled",
+    10,
+    fc.constantFrom("skip" as const, "wait" as const),
+    (overlap) => (probe) =>
+      TenantWorker.scheduled({
+        name: "job",
+        schedule: Schedule.spaced("5 seconds"),
+        concurrency: 2,
+        timeout: "4 seconds",
+        drain: "3 seconds",
+        overlap,
+        run: probe.run
+      }),
+    () => (probe, active) =>
+      Effect.gen(function* () {
+        // A run takes at most 4 s and 2 s to end, two at a time: all five have had a turn within
+        // 18 s and the next tick.
+        const before = probe.started.length
+        for (let i = 0; i < 12; i++) yield* TestClock.adjust("5 seconds")
+        yield* settle
+        const since = new Set(probe.started.slice(before))
+        expect([...active].filter((id) => !since.has(id))).toEqual([])
+      })
+  )
+
+  property(
+    "perTenant",
+    20,
+    fc.record({
+      onConnectionsChanged: fc.constantFrom("keep" as const, "restart" as const),
+      maxTenants: fc.integer({ min: 1, max: 5 })
+    }),
+    (options) => (probe) =>
+      TenantWorker.perTenant({
+        name: "relay",
+        restart: Schedule.spaced("2 seconds"),
+        ...options,
+        run: probe.run
+      }),
+    ({ maxTenants }) =>
+      (probe, active) =>
+        Effect.gen(function* () {
+          for (let i = 0; i < 4; i++) yield* TestClock.adjust("5 seconds")
+          yield* settle
+          expect(probe.most).toBeLessThanOrEqual(maxTenants)
+          if (maxTenants < 5) return
+          expect([...active].filter((id) => probe.startsOf(id) === 0)).toEqual([])
+        })
   )
 })

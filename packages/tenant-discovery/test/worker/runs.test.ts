@@ -16,7 +16,16 @@ import { ResourceHolder } from "../../src/internal/layers/resourceHolder.js"
 import { TenantId } from "../../src/Tenant.js"
 import { TenantDiscovery } from "../../src/TenantDiscovery.js"
 import * as TenantWorker from "../../src/TenantWorker.js"
-import { type Boom, buildWorker, eventually, metricValues, type Probe, settle } from "./support.js"
+import {
+  advance,
+  type Boom,
+  buildWorker,
+  eventually,
+  metricValues,
+  type Probe,
+  settle,
+  test
+} from "./support.js"
 
 type Run<R> = Effect.Effect<unknown, Boom, R>
 interface Options {
@@ -50,266 +59,246 @@ const kinds = {
 }
 
 /** A minute later every scheduled tenant has had a turn, every perTenant work a restart. */
-const minute = Effect.zipRight(TestClock.adjust("1 minute"), settle)
+const minute = advance("1 minute")
 
 describe.each(["scheduled", "perTenant"] as const)("a run of %s", (kind) => {
   const worker = kinds[kind]
 
-  it.scoped("does not share a FiberRef that has a fork with other runs", () =>
-    Effect.gen(function* () {
-      const buffer = FiberRef.unsafeMake<Array<string>>([], { fork: () => [] })
-      const seen: Array<ReadonlyArray<string>> = []
-      const run = Effect.gen(function* () {
-        const { id } = yield* CurrentTenant
-        const own = yield* FiberRef.get(buffer)
-        own.push(id)
-        yield* Effect.yieldNow()
-        seen.push([...own])
+  test("does not share a FiberRef that has a fork with other runs", function* () {
+    const buffer = FiberRef.unsafeMake<Array<string>>([], { fork: () => [] })
+    const seen: Array<ReadonlyArray<string>> = []
+    const run = Effect.gen(function* () {
+      const { id } = yield* CurrentTenant
+      const own = yield* FiberRef.get(buffer)
+      own.push(id)
+      yield* Effect.yieldNow()
+      seen.push([...own])
+    })
+    yield* Effect.locally(
+      buildWorker(["a", "b", "c"], () => worker(run)),
+      buffer,
+      []
+    )
+    yield* minute
+    yield* eventually("three runs", () => seen.length >= 3)
+    expect(seen.slice(0, 3)).toEqual([["a"], ["b"], ["c"]])
+  })
+
+  test("has a root span with a link to the span under which the layer was built", function* () {
+    const spans: Array<Tracer.Span> = []
+    const run = Effect.flatMap(Effect.orDie(Effect.currentSpan), (span) =>
+      Effect.sync(() => spans.push(span))
+    )
+    const builder = yield* Effect.gen(function* () {
+      yield* buildWorker(["a"], () => worker(run))
+      return yield* Effect.currentSpan
+    }).pipe(Effect.withSpan("builder"))
+    yield* minute
+    yield* eventually("a run", () => spans.length > 0)
+    expect(spans[0]?.parent).toEqual(Option.none())
+    expect(spans[0]?.links.map(({ span }) => span.spanId)).toEqual([builder.spanId])
+    expect(Object.fromEntries(spans[0]?.attributes ?? [])).toEqual({
+      tenant_id: "a",
+      worker: "worker"
+    })
+  })
+
+  test("has a scope of its own, also when it is retried", function* () {
+    let acquired = 0
+    let released = 0
+    const run = Effect.acquireRelease(
+      Effect.sync(() => acquired++),
+      () => Effect.sync(() => released++)
+    )
+    yield* buildWorker(["a", "b"], () => worker(run))
+    yield* minute
+    yield* minute
+    expect(acquired).toBeGreaterThanOrEqual(4)
+    expect(released).toBe(acquired)
+  })
+
+  test("that does not end after a removal is left behind, and the tenant runs again", function* () {
+    const { control, logs, probe, stateOf } = yield* buildWorker(["a"], (probe) =>
+      worker(probe.run, { closeTimeout: "5 seconds" })
+    )
+    probe.otherwise = Effect.uninterruptible(Effect.never)
+    yield* minute
+    yield* control.remove("a")
+    yield* settle
+    yield* control.add("a")
+    yield* settle
+    expect(yield* stateOf("worker", "a")).toBe("Draining")
+    expect(probe.active.size).toBe(1)
+    probe.otherwise = Effect.never
+    yield* TestClock.adjust("5 seconds")
+    yield* minute
+    expect(yield* stateOf("worker", "a")).toBe("Running")
+    const warning = logs.lines.find(({ message }) => message.includes("leaving it behind"))
+    expect(warning?.level).toBe("WARN")
+    expect(warning?.annotations).toEqual({ tenant_id: "a", worker: "worker" })
+  })
+
+  test("may end within `drain` when the layer closes; then it is interrupted", function* () {
+    const gate = yield* Deferred.make<void>()
+    const { close, logs, probe } = yield* buildWorker(["ends", "never"], (probe) => {
+      probe.behaviour.set("ends", Deferred.await(gate))
+      return worker(endless(probe), { drain: "5 seconds" })
+    })
+    yield* minute
+    const closing = yield* Effect.fork(close)
+    yield* advance("4 seconds")
+    expect(probe.ended).toEqual([])
+    yield* Deferred.succeed(gate, undefined)
+    yield* settle
+    expect(probe.ended).toEqual([{ id: "ends", how: "done" }])
+    expect(Option.isNone(yield* closing.poll)).toBe(true)
+    yield* advance("1 second")
+    yield* closing
+    expect(probe.endsOf("never")).toEqual(["interrupted"])
+    expect(logs.lines).toEqual([])
+  })
+
+  test("that does not end delays the close by no more than drain and closeTimeout", function* () {
+    const { close, logs, probe } = yield* buildWorker(["a", "b"], (probe) => {
+      probe.behaviour.set("a", Effect.uninterruptible(Effect.never))
+      const slow = Effect.onInterrupt(Effect.never, () => Effect.sleep("2 seconds"))
+      probe.behaviour.set("b", slow)
+      return worker(probe.run, { drain: "10 seconds", closeTimeout: "5 seconds" })
+    })
+    yield* minute
+    const closing = yield* Effect.fork(close)
+    yield* advance("14 seconds")
+    expect(probe.activeIds).toEqual(["a"])
+    expect(Option.isNone(yield* closing.poll)).toBe(true)
+    yield* TestClock.adjust("1 second")
+    yield* closing
+    const [warning] = logs.lines.filter(({ level }) => level === "WARN")
+    expect(warning?.message).toContain("shutdown timed out: the interrupted runs of a did not end")
+    expect(warning?.annotations).toEqual({ worker: "worker" })
+  })
+
+  test("does not begin after the discovery has closed", function* () {
+    const { closeDiscovery, logs, probe } = yield* buildWorker(["a"], (probe) =>
+      worker(endless(probe))
+    )
+    yield* minute
+    yield* closeDiscovery
+    yield* eventually("its end", () => probe.active.size === 0)
+    const started = probe.started.length
+    yield* minute
+    yield* minute
+    expect(probe.started.length).toBe(started)
+    expect(logs.texts("WARN")).toEqual(["tenant view closed; stopping the worker"])
+  })
+
+  test("is interrupted when a pool revokes its resource", function* () {
+    let revoke: Effect.Effect<void> = Effect.void
+    const hold = (probe: Probe) =>
+      Effect.flatMap(ResourceHolder, (holder) => {
+        revoke = holder.revoke ?? Effect.void
+        return probe.run
       })
-      yield* Effect.locally(
-        buildWorker(["a", "b", "c"], () => worker(run)),
-        buffer,
-        []
-      )
-      yield* minute
-      yield* eventually("three runs", () => seen.length >= 3)
-      expect(seen.slice(0, 3)).toEqual([["a"], ["b"], ["c"]])
-    })
-  )
+    const { probe, status } = yield* buildWorker(["a"], (probe) =>
+      worker(hold(probe), { name: `revoked-${kind}` })
+    )
+    probe.otherwise = Effect.never
+    yield* minute
+    const before = probe.started.length
+    const { lastFailure } = (yield* status(`revoked-${kind}`)).get(TenantId.make("a")) ?? {}
+    yield* revoke
+    yield* eventually("its end", () => probe.endsOf("a").at(-1) === "interrupted")
+    yield* settle
+    // perTenant work restarts at once, without backoff; a scheduled run waits for its next tick.
+    expect(probe.started.length).toBe(before + (kind === "perTenant" ? 1 : 0))
+    expect(
+      yield* metricValues("tenant_worker_interrupted_total", { worker: `revoked-${kind}` })
+    ).toMatchObject([{ count: 1 }])
+    expect((yield* status(`revoked-${kind}`)).get(TenantId.make("a"))?.lastFailure).toEqual(
+      lastFailure
+    )
+  })
 
-  it.scoped("has a root span with a link to the span under which the layer was built", () =>
-    Effect.gen(function* () {
-      const spans: Array<Tracer.Span> = []
-      const run = Effect.flatMap(Effect.orDie(Effect.currentSpan), (span) =>
-        Effect.sync(() => spans.push(span))
-      )
-      const builder = yield* Effect.gen(function* () {
-        yield* buildWorker(["a"], () => worker(run))
-        return yield* Effect.currentSpan
-      }).pipe(Effect.withSpan("builder"))
-      yield* minute
-      yield* eventually("a run", () => spans.length > 0)
-      expect(spans[0]?.parent).toEqual(Option.none())
-      expect(spans[0]?.links.map(({ span }) => span.spanId)).toEqual([builder.spanId])
-      expect(Object.fromEntries(spans[0]?.attributes ?? [])).toEqual({
-        tenant_id: "a",
-        worker: "worker"
-      })
-    })
-  )
+  test("is found by its name through a wrapped discovery, and per service", function* () {
+    const { discovery } = yield* buildWorker(["a"], (probe) => worker(probe.run))
+    const find = TenantWorker.status("worker")
+    yield* Effect.provideService(find, TenantDiscovery, { ...discovery })
+    const status = {
+      ...discovery.status,
+      get: Effect.map(discovery.status.get, (status) => ({ ...status, service: "other" }))
+    }
+    const other = { ...discovery, status }
+    const error = yield* Effect.flip(Effect.provideService(find, TenantDiscovery, other))
+    expect(error.message).toBe('no worker is named "worker"; running now: none')
+  })
 
-  it.scoped("has a scope of its own, also when it is retried", () =>
-    Effect.gen(function* () {
-      let acquired = 0
-      let released = 0
-      const run = Effect.acquireRelease(
-        Effect.sync(() => acquired++),
-        () => Effect.sync(() => released++)
-      )
-      yield* buildWorker(["a", "b"], () => worker(run))
-      yield* minute
-      yield* minute
-      expect(acquired).toBeGreaterThanOrEqual(4)
-      expect(released).toBe(acquired)
-    })
-  )
+  test("warns when its worker's name is in use, and says so when it is unknown", function* () {
+    const { logs, status } = yield* buildWorker(["a"], (probe) =>
+      Layer.merge(worker(endless(probe)), Layer.fresh(worker(probe.run)))
+    )
+    expect(logs.texts("WARN")).toHaveLength(1)
+    const error = yield* Effect.flip(status("unknown"))
+    expect(error.message).toContain('no worker is named "unknown"; running now: "worker"')
+  })
 
-  it.scoped("that does not end after a removal is left behind, and the tenant runs again", () =>
-    Effect.gen(function* () {
-      const { control, logs, probe, stateOf } = yield* buildWorker(["a"], (probe) =>
-        worker(probe.run, { closeTimeout: "5 seconds" })
-      )
-      probe.otherwise = Effect.uninterruptible(Effect.never)
-      yield* minute
-      yield* control.remove("a")
-      yield* settle
-      yield* control.add("a")
-      yield* settle
-      expect(yield* stateOf("worker", "a")).toBe("Draining")
-      expect(probe.active.size).toBe(1)
-      probe.otherwise = Effect.never
-      yield* TestClock.adjust("5 seconds")
-      yield* minute
-      expect(yield* stateOf("worker", "a")).toBe("Running")
-      const warning = logs.lines.find(({ message }) => message.includes("leaving it behind"))
-      expect(warning?.level).toBe("WARN")
-      expect(warning?.annotations).toEqual({ tenant_id: "a", worker: "worker" })
-    })
-  )
-
-  it.scoped("that does not end delays the close by no more than drain and closeTimeout", () =>
-    Effect.gen(function* () {
-      const { close, logs, probe } = yield* buildWorker(["a", "b"], (probe) => {
-        probe.behaviour.set("a", Effect.uninterruptible(Effect.never))
-        const slow = Effect.onInterrupt(Effect.never, () => Effect.sleep("2 seconds"))
-        probe.behaviour.set("b", slow)
-        return worker(probe.run, { drain: "10 seconds", closeTimeout: "5 seconds" })
-      })
-      yield* minute
-      const closing = yield* Effect.fork(close)
-      yield* TestClock.adjust("14 seconds")
-      yield* settle
-      expect(probe.activeIds).toEqual(["a"])
-      expect(Option.isNone(yield* closing.poll)).toBe(true)
-      yield* TestClock.adjust("1 second")
-      yield* closing
-      const [warning] = logs.lines.filter(({ level }) => level === "WARN")
-      expect(warning?.message).toContain(
-        "shutdown timed out: the interrupted runs of a did not end"
-      )
-      expect(warning?.annotations).toEqual({ worker: "worker" })
-    })
-  )
-
-  it.scoped("does not begin after the discovery has closed", () =>
-    Effect.gen(function* () {
-      const { closeDiscovery, logs, probe } = yield* buildWorker(["a"], (probe) =>
-        worker(endless(probe))
-      )
-      yield* minute
-      yield* closeDiscovery
-      yield* eventually("its end", () => probe.active.size === 0)
-      const started = probe.started.length
-      yield* minute
-      yield* minute
-      expect(probe.started.length).toBe(started)
-      expect(logs.texts("WARN")).toEqual(["tenant view closed; stopping the worker"])
-    })
-  )
-
-  it.scoped("is interrupted when a pool revokes its resource", () =>
-    Effect.gen(function* () {
-      let revoke: Effect.Effect<void> = Effect.void
-      const hold = (probe: Probe) =>
-        Effect.flatMap(ResourceHolder, (holder) => {
-          revoke = holder.revoke ?? Effect.void
-          return probe.run
-        })
-      const { probe, status } = yield* buildWorker(["a"], (probe) =>
-        worker(hold(probe), { name: `revoked-${kind}` })
-      )
-      probe.otherwise = Effect.never
-      yield* minute
-      const before = probe.started.length
-      const { lastFailure } = (yield* status(`revoked-${kind}`)).get(TenantId.make("a")) ?? {}
-      yield* revoke
-      yield* eventually("its end", () => probe.endsOf("a").at(-1) === "interrupted")
-      yield* settle
-      // perTenant work restarts at once, without backoff; a scheduled run waits for its next tick.
-      expect(probe.started.length).toBe(before + (kind === "perTenant" ? 1 : 0))
-      expect(
-        yield* metricValues("tenant_worker_interrupted_total", { worker: `revoked-${kind}` })
-      ).toMatchObject([{ count: 1 }])
-      expect((yield* status(`revoked-${kind}`)).get(TenantId.make("a"))?.lastFailure).toEqual(
-        lastFailure
-      )
-    })
-  )
-
-  it.scoped("is found by its name through a wrapped discovery, and per service", () =>
-    Effect.gen(function* () {
-      const { discovery } = yield* buildWorker(["a"], (probe) => worker(probe.run))
-      const find = TenantWorker.status("worker")
-      yield* Effect.provideService(find, TenantDiscovery, { ...discovery })
-      const status = {
-        ...discovery.status,
-        get: Effect.map(discovery.status.get, (status) => ({ ...status, service: "other" }))
-      }
-      const other = { ...discovery, status }
-      const error = yield* Effect.flip(Effect.provideService(find, TenantDiscovery, other))
-      expect(error.message).toBe('no worker is named "worker"; running now: none')
-    })
-  )
-
-  it.scoped("warns when its worker's name is in use, and says so when it is unknown", () =>
-    Effect.gen(function* () {
-      const { logs, status } = yield* buildWorker(["a"], (probe) =>
-        Layer.merge(worker(endless(probe)), Layer.fresh(worker(probe.run)))
-      )
-      expect(logs.texts("WARN")).toHaveLength(1)
-      const error = yield* Effect.flip(status("unknown"))
-      expect(error.message).toContain('no worker is named "unknown"; running now: "worker"')
-    })
-  )
-
-  it.scoped("is counted under service, worker and the labels in force at build", () =>
-    Effect.gen(function* () {
-      const name = `counted-${kind}`
-      const gauge = kind === "scheduled" ? "tenant_worker_active" : "tenant_consumers_active"
-      const labels = { service: "test-service", worker: name, region: "eu" }
-      const { close, control, probe } = yield* Effect.tagMetrics(
-        buildWorker(["a", "b"], (probe) => worker(probe.run, { name })),
-        "region",
-        "eu"
-      )
-      probe.otherwise = Effect.never
-      yield* minute
-      expect(yield* metricValues(gauge, labels)).toMatchObject([{ value: 2 }])
-      yield* control.remove("a")
-      yield* eventually("the end of a", () => probe.endsOf("a").at(-1) === "interrupted")
-      yield* settle
-      expect(yield* metricValues(gauge, labels)).toMatchObject([{ value: 1 }])
-      expect(yield* metricValues("tenant_worker_interrupted_total", labels)).toMatchObject([
-        { count: 1 }
-      ])
-      yield* close
-      expect(yield* metricValues(gauge, labels)).toMatchObject([{ value: 0 }])
-    })
-  )
+  test("is counted under service, worker and the labels in force at build", function* () {
+    const name = `counted-${kind}`
+    const gauge = kind === "scheduled" ? "tenant_worker_active" : "tenant_consumers_active"
+    const labels = { service: "test-service", worker: name, region: "eu" }
+    const { close, control, probe } = yield* Effect.tagMetrics(
+      buildWorker(["a", "b"], (probe) => worker(probe.run, { name })),
+      "region",
+      "eu"
+    )
+    probe.otherwise = Effect.never
+    yield* minute
+    expect(yield* metricValues(gauge, labels)).toMatchObject([{ value: 2 }])
+    yield* control.remove("a")
+    yield* eventually("the end of a", () => probe.endsOf("a").at(-1) === "interrupted")
+    yield* settle
+    expect(yield* metricValues(gauge, labels)).toMatchObject([{ value: 1 }])
+    expect(yield* metricValues("tenant_worker_interrupted_total", labels)).toMatchObject([
+      { count: 1 }
+    ])
+    yield* close
+    expect(yield* metricValues(gauge, labels)).toMatchObject([{ value: 0 }])
+  })
 })
 
 describe("revoke", () => {
-  it.scoped("ends perTenant work whose tenant is no longer active", () =>
-    Effect.gen(function* () {
-      const release = yield* Deferred.make<void>()
-      let revoke: Effect.Effect<void> = Effect.void
-      const { control, probe, status } = yield* buildWorker(["a"], (probe) =>
-        kinds.perTenant(
-          Effect.flatMap(ResourceHolder, (holder) => {
-            revoke = holder.revoke ?? Effect.void
-            return Effect.zipRight(
-              probe.run,
-              Effect.ensuring(Effect.never, Deferred.await(release))
-            )
-          })
-        )
+  test("ends perTenant work whose tenant is no longer active", function* () {
+    const release = yield* Deferred.make<void>()
+    let revoke: Effect.Effect<void> = Effect.void
+    const { control, probe, status } = yield* buildWorker(["a"], (probe) =>
+      kinds.perTenant(
+        Effect.flatMap(ResourceHolder, (holder) => {
+          revoke = holder.revoke ?? Effect.void
+          return Effect.zipRight(probe.run, Effect.ensuring(Effect.never, Deferred.await(release)))
+        })
       )
-      yield* revoke
-      yield* control.remove("a")
-      yield* settle
-      yield* Deferred.succeed(release, undefined)
-      yield* settle
-      expect(probe.startsOf("a")).toBe(1)
-      expect((yield* status("worker")).size).toBe(0)
-    })
-  )
+    )
+    yield* revoke
+    yield* control.remove("a")
+    yield* settle
+    yield* Deferred.succeed(release, undefined)
+    yield* settle
+    expect(probe.startsOf("a")).toBe(1)
+    expect((yield* status("worker")).size).toBe(0)
+  })
 })
 
 describe("options", () => {
-  const run = Effect.void
-  const schedule = Schedule.forever
+  const valid = { name: "a", schedule: Schedule.forever, run: Effect.void }
+  const { perTenant, scheduled } = TenantWorker
   it.each([
-    [() => TenantWorker.scheduled({ name: " ", schedule, run }), "name", '" "'],
-    [
-      () => TenantWorker.scheduled({ name: "a", schedule, run, concurrency: 0 }),
-      "concurrency",
-      "0"
-    ],
-    [
-      () => TenantWorker.scheduled({ name: "a", schedule, run, concurrency: Number.NaN }),
-      "concurrency",
-      "NaN"
-    ],
-    [() => TenantWorker.scheduled({ name: "a", schedule, run, drain: -1 }), "drain", "-1"],
-    [() => TenantWorker.scheduled({ name: "a", schedule, run, timeout: 0 }), "timeout", "0"],
-    [() => TenantWorker.perTenant({ name: "", run }), "name", '""'],
-    [() => TenantWorker.perTenant({ name: "a", run, maxTenants: 1.5 }), "maxTenants", "1.5"],
-    [() => TenantWorker.perTenant({ name: "a", run, startRate: 0 }), "startRate", "0"],
-    [
-      () => TenantWorker.perTenant({ name: "a", run, closeTimeout: Infinity }),
-      "closeTimeout",
-      "Infinity"
-    ]
+    [() => scheduled({ ...valid, name: " " }), "name", '" "'],
+    [() => scheduled({ ...valid, concurrency: 0 }), "concurrency", "0"],
+    [() => scheduled({ ...valid, concurrency: Number.NaN }), "concurrency", "NaN"],
+    [() => scheduled({ ...valid, drain: -1 }), "drain", "-1"],
+    [() => scheduled({ ...valid, timeout: 0 }), "timeout", "0"],
+    [() => perTenant({ ...valid, name: "" }), "name", '""'],
+    [() => perTenant({ ...valid, maxTenants: 1.5 }), "maxTenants", "1.5"],
+    [() => perTenant({ ...valid, startRate: 0 }), "startRate", "0"],
+    [() => perTenant({ ...valid, closeTimeout: Infinity }), "closeTimeout", "Infinity"]
   ])("an invalid one throws when the layer is made (%#)", (make, option, value) => {
     expect(make).toThrow(RangeError)
     expect(make).toThrow(`option "${option}"`)
@@ -317,11 +306,9 @@ describe("options", () => {
   })
 })
 
-it.scoped("perTenant work begins over the doubles without test time", () =>
-  Effect.gen(function* () {
-    const { probe } = yield* buildWorker(["a", "b", "c"], (probe) =>
-      TenantWorker.perTenant({ name: "worker", run: Effect.zipRight(probe.run, Effect.never) })
-    )
-    expect(probe.started).toEqual(["a", "b", "c"])
-  })
-)
+test("perTenant work begins over the doubles without test time", function* () {
+  const { probe } = yield* buildWorker(["a", "b", "c"], (probe) =>
+    TenantWorker.perTenant({ name: "worker", run: Effect.zipRight(probe.run, Effect.never) })
+  )
+  expect(probe.started).toEqual(["a", "b", "c"])
+})

@@ -1,21 +1,24 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Cron, Deferred, Duration, Effect, Option, Schedule, TestClock } from "effect"
+import { Cron, Deferred, Effect, Schedule, TestClock } from "effect"
 import { TenantId } from "../../src/index.js"
 import * as TenantWorker from "../../src/TenantWorker.js"
 import {
+  advance,
   Boom,
   buildWorker,
   eventually,
+  fails,
   ids,
   metricValues,
   type Probe,
   settle,
+  test,
   withTestedClock
 } from "./support.js"
 
 type Options = Partial<Parameters<typeof TenantWorker.scheduled<Boom, never>>[0]>
 
-const minute = Effect.zipRight(TestClock.adjust("1 minute"), settle)
+const minute = advance("1 minute")
 
 /** A worker that ticks each minute over a test double, in the test's scope. */
 const setUp = (
@@ -34,215 +37,177 @@ const setUp = (
         run: probe.run
       })
     }),
-    (built) => ({ ...built, status: built.status("job"), minute })
+    (built) => ({ ...built, status: built.status(options.name ?? "job") })
   )
 
 describe("a tick", () => {
-  it.scoped("runs for every active tenant, at each recurrence of the schedule", () =>
-    Effect.gen(function* () {
-      const { minute, probe } = yield* setUp(ids(3))
-      expect(probe.started).toEqual([])
-      yield* minute
-      expect(probe.started).toEqual(ids(3))
-      yield* minute
-      expect(probe.started).toEqual([...ids(3), ...ids(3)])
-    })
-  )
+  test("runs for every active tenant, at each recurrence of the schedule", function* () {
+    const { probe } = yield* setUp(ids(3))
+    expect(probe.started).toEqual([])
+    yield* minute
+    expect(probe.started).toEqual(ids(3))
+    yield* minute
+    expect(probe.started).toEqual([...ids(3), ...ids(3)])
+  })
 
-  it.scoped("follows a cron expression", () =>
-    Effect.gen(function* () {
-      const cron = Cron.unsafeParse("0 3 * * *", "UTC")
-      const { probe } = yield* setUp(ids(2), { schedule: Schedule.cron(cron) })
-      yield* TestClock.setTime(Duration.toMillis("2 hours"))
-      yield* settle
-      expect(probe.started).toEqual([])
-      yield* TestClock.setTime(Duration.toMillis("3 hours"))
-      yield* eventually("the tick", () => probe.started.length === 2)
-    })
-  )
+  test("includes tenants added and excludes tenants removed since the last tick", function* () {
+    const { control, probe } = yield* setUp(["a", "b"])
+    yield* minute
+    yield* control.add("c")
+    yield* control.remove("a")
+    yield* minute
+    expect(probe.started).toEqual(["a", "b", "b", "c"])
+  })
 
-  it.scoped("includes tenants added and excludes tenants removed since the last tick", () =>
-    Effect.gen(function* () {
-      const { control, minute, probe } = yield* setUp(["a", "b"])
-      yield* minute
-      yield* control.add("c")
-      yield* control.remove("a")
-      yield* minute
-      expect(probe.started).toEqual(["a", "b", "b", "c"])
-    })
-  )
-
-  it.scoped("keeps to `concurrency` across ticks", () =>
-    Effect.gen(function* () {
-      const { minute, probe } = yield* setUp(ids(10), { concurrency: 3 })
-      probe.otherwise = Effect.sleep("100 seconds")
-      yield* minute
-      yield* minute
-      yield* minute
-      yield* minute
-      expect(probe.most).toBe(3)
-      expect(probe.started.length).toBeGreaterThan(3)
-    })
-  )
+  test("keeps to `concurrency` across ticks", function* () {
+    const { probe } = yield* setUp(ids(10), { concurrency: 3 })
+    probe.otherwise = Effect.sleep("100 seconds")
+    yield* minute
+    yield* minute
+    yield* minute
+    yield* minute
+    expect(probe.most).toBe(3)
+    expect(probe.started.length).toBeGreaterThan(3)
+  })
 })
 
 describe("a failure", () => {
-  it.scoped("or a defect is logged once with its cause and does not affect other tenants", () =>
-    Effect.gen(function* () {
-      const { logs, minute, probe } = yield* setUp(["bad", "good", "worse"])
-      probe.behaviour.set("bad", Effect.fail(new Boom({ message: "no luck" })))
-      probe.behaviour.set("worse", Effect.die(new Error("a bug")))
-      yield* minute
-      yield* minute
-      expect(probe.endsOf("good")).toEqual(["done", "done"])
-      expect(probe.endsOf("bad")).toEqual(["failed", "failed"])
-      expect(probe.endsOf("worse")).toEqual(["failed", "failed"])
-      const warnings = logs.lines.filter(({ level }) => level === "WARN")
-      expect(warnings.slice(0, 2).map(({ annotations }) => annotations)).toEqual([
-        { tenant_id: "bad", worker: "job" },
-        { tenant_id: "worse", worker: "job" }
-      ])
-      expect(warnings[0]?.message).toBe("run failed; running again at the tenant's next turn")
-      expect(warnings[0]?.cause).toContain("no luck")
-    })
-  )
+  test("or a defect is logged once with its cause and does not affect other tenants", function* () {
+    const { logs, probe } = yield* setUp(["bad", "good", "worse"])
+    probe.behaviour.set("bad", Effect.fail(new Boom({ message: "no luck" })))
+    probe.behaviour.set("worse", Effect.die(new Error("a bug")))
+    yield* minute
+    yield* minute
+    expect(probe.endsOf("good")).toEqual(["done", "done"])
+    expect(probe.endsOf("bad")).toEqual(["failed", "failed"])
+    expect(probe.endsOf("worse")).toEqual(["failed", "failed"])
+    const warnings = logs.lines.filter(({ level }) => level === "WARN")
+    expect(warnings.slice(0, 2).map(({ annotations }) => annotations)).toEqual([
+      { tenant_id: "bad", worker: "job" },
+      { tenant_id: "worse", worker: "job" }
+    ])
+    expect(warnings[0]?.message).toBe("run failed; running again at the tenant's next turn")
+    expect(warnings[0]?.cause).toContain("no luck")
+  })
 
-  it.scoped("of many tenants writes a line at each transition, and one summary per minute", () =>
-    Effect.gen(function* () {
-      const { logs, probe, status } = yield* setUp(ids(20), {
-        schedule: Schedule.spaced("1 second"),
-        concurrency: 20
-      })
-      probe.otherwise = Effect.fail(new Boom({ message: "x".repeat(10_000) }))
-      yield* TestClock.adjust("59 seconds")
-      yield* settle
-      expect(logs.texts("WARN")).toEqual(
-        ids(20).map(() => "run failed; running again at the tenant's next turn")
-      )
-      const failure = (yield* status).get(TenantId.make("tenant-0"))?.lastFailure
-      expect(failure).toBeUndefined()
-      yield* TestClock.adjust("2 seconds")
-      yield* settle
-      const [summary, ...others] = logs.texts("WARN").slice(20)
-      expect(others).toEqual([])
-      expect(summary).toMatch(
-        /^runs keep failing \(failures in the last minute: 1\d\d\d, tenants: 20\); for example tenant-\d+: Boom: x+$/
-      )
-      expect(summary?.length).toBeLessThan(700)
-      probe.otherwise = Effect.void
-      yield* TestClock.adjust("1 second")
-      yield* settle
-      expect(logs.texts("INFO")).toHaveLength(20)
-      expect(logs.texts("INFO")[0]).toMatch(/^run recovered; failures in a row: 6\d$/)
+  test("of many tenants writes a line at each transition, and one summary per minute", function* () {
+    const { logs, probe, status } = yield* setUp(ids(20), {
+      schedule: Schedule.spaced("1 second"),
+      concurrency: 20
     })
-  )
+    probe.otherwise = Effect.fail(new Boom({ message: "x".repeat(10_000) }))
+    yield* advance("59 seconds")
+    expect(logs.texts("WARN")).toEqual(
+      ids(20).map(() => "run failed; running again at the tenant's next turn")
+    )
+    const failure = (yield* status).get(TenantId.make("tenant-0"))?.lastFailure
+    expect(failure).toBeUndefined()
+    yield* advance("2 seconds")
+    const [summary, ...others] = logs.texts("WARN").slice(20)
+    expect(others).toEqual([])
+    expect(summary).toMatch(
+      /^runs keep failing \(failures in the last minute: 1\d\d\d, tenants: 20\); for example tenant-\d+: Boom: x+$/
+    )
+    expect(summary?.length).toBeLessThan(700)
+    probe.otherwise = Effect.void
+    yield* advance("1 second")
+    expect(logs.texts("INFO")).toHaveLength(20)
+    expect(logs.texts("INFO")[0]).toMatch(/^run recovered; failures in a row: 6\d$/)
+  })
 
-  it.scoped("is retried within the turn by `retry`", () =>
-    Effect.gen(function* () {
-      const { minute, probe } = yield* setUp(["a"], { retry: Schedule.recurs(2) })
-      probe.otherwise = Effect.fail(new Boom({ message: "no" }))
-      yield* minute
-      expect(probe.startsOf("a")).toBe(3)
-    })
-  )
+  test("is retried within the turn by `retry`", function* () {
+    const { probe } = yield* setUp(["a"], { retry: Schedule.recurs(2) })
+    probe.otherwise = fails
+    yield* minute
+    expect(probe.startsOf("a")).toBe(3)
+  })
 
-  it.scoped("is recorded for a run that exceeds `timeout`, which is interrupted", () =>
-    Effect.gen(function* () {
-      const { logs, minute, probe } = yield* setUp(["slow", "quick"], { timeout: "10 seconds" })
-      probe.behaviour.set("slow", Effect.never)
-      yield* minute
-      yield* TestClock.adjust("10 seconds")
-      yield* settle
-      expect(probe.endsOf("slow")).toEqual(["interrupted"])
-      expect(logs.lines.some(({ cause }) => cause.includes("TimeoutException"))).toBe(true)
-      yield* minute
-      expect(probe.startsOf("slow")).toBe(2)
-    })
-  )
+  test("is recorded for a run that exceeds `timeout`, which is interrupted", function* () {
+    const { logs, probe } = yield* setUp(["slow", "quick"], { timeout: "10 seconds" })
+    probe.behaviour.set("slow", Effect.never)
+    yield* minute
+    yield* advance("10 seconds")
+    expect(probe.endsOf("slow")).toEqual(["interrupted"])
+    expect(logs.lines.some(({ cause }) => cause.includes("TimeoutException"))).toBe(true)
+    yield* minute
+    expect(probe.startsOf("slow")).toBe(2)
+  })
 
-  it.scoped("skips its tenant alone for `failureBackoff`, until a success", () =>
-    Effect.gen(function* () {
-      const { minute, probe, status } = yield* setUp(["bad", "good"], {
-        failureBackoff: Schedule.exponential("90 seconds")
-      })
-      probe.behaviour.set("bad", Effect.fail(new Boom({ message: "no" })))
-      yield* minute
-      expect((yield* status).get(TenantId.make("bad"))).toMatchObject({
-        state: "BackingOff",
-        restarts: 1
-      })
-      yield* minute
-      expect(probe.startsOf("bad")).toBe(1)
-      yield* minute
-      expect(probe.startsOf("bad")).toBe(2)
-      // 90 s, then 180 s.
-      yield* minute
-      yield* minute
-      expect(probe.startsOf("bad")).toBe(2)
-      probe.behaviour.delete("bad")
-      yield* minute
-      yield* minute
-      expect(probe.startsOf("bad")).toBe(4)
-      expect(probe.startsOf("good")).toBe(7)
-      expect((yield* status).has(TenantId.make("bad"))).toBe(false)
+  test("skips its tenant alone for `failureBackoff`, until a success", function* () {
+    const { probe, status } = yield* setUp(["bad", "good"], {
+      failureBackoff: Schedule.exponential("90 seconds")
     })
-  )
+    probe.behaviour.set("bad", fails)
+    yield* minute
+    expect((yield* status).get(TenantId.make("bad"))).toMatchObject({
+      state: "BackingOff",
+      restarts: 1
+    })
+    yield* minute
+    expect(probe.startsOf("bad")).toBe(1)
+    yield* minute
+    expect(probe.startsOf("bad")).toBe(2)
+    // 90 s, then 180 s.
+    yield* minute
+    yield* minute
+    expect(probe.startsOf("bad")).toBe(2)
+    probe.behaviour.delete("bad")
+    yield* minute
+    yield* minute
+    expect(probe.startsOf("bad")).toBe(4)
+    expect(probe.startsOf("good")).toBe(7)
+    expect((yield* status).has(TenantId.make("bad"))).toBe(false)
+  })
 })
 
 describe("a removal", () => {
-  it.scoped("between the tick and the turn prevents the run", () =>
-    Effect.gen(function* () {
-      const { control, minute, probe } = yield* setUp(["first", "second"], { concurrency: 1 })
-      const gate = yield* Deferred.make<void>()
-      probe.behaviour.set("first", Deferred.await(gate))
-      yield* minute
-      yield* control.remove("second")
-      yield* Deferred.succeed(gate, undefined)
-      yield* settle
-      expect(probe.started).toEqual(["first"])
-    })
-  )
+  test("between the tick and the turn prevents the run", function* () {
+    const { control, probe } = yield* setUp(["first", "second"], { concurrency: 1 })
+    const gate = yield* Deferred.make<void>()
+    probe.behaviour.set("first", Deferred.await(gate))
+    yield* minute
+    yield* control.remove("second")
+    yield* Deferred.succeed(gate, undefined)
+    yield* settle
+    expect(probe.started).toEqual(["first"])
+  })
 
-  it.scoped("during the run interrupts it at once", () =>
-    Effect.gen(function* () {
-      const { control, minute, probe } = yield* setUp(["a", "b"])
-      probe.otherwise = Effect.never
-      yield* minute
-      yield* control.remove("a")
-      yield* eventually("the end of a", () => probe.ended.length === 1)
-      expect(probe.endsOf("a")).toEqual(["interrupted"])
-      expect(probe.activeIds).toEqual(["b"])
-    })
-  )
+  test("during the run interrupts it at once", function* () {
+    const { control, probe } = yield* setUp(["a", "b"])
+    probe.otherwise = Effect.never
+    yield* minute
+    yield* control.remove("a")
+    yield* eventually("the end of a", () => probe.ended.length === 1)
+    expect(probe.endsOf("a")).toEqual(["interrupted"])
+    expect(probe.activeIds).toEqual(["b"])
+  })
 
-  it.scoped("lets the run continue for `removalGrace`", () =>
-    Effect.gen(function* () {
-      const { control, minute, probe, status } = yield* setUp(["a", "b"], {
-        removalGrace: "5 seconds"
-      })
-      const gate = yield* Deferred.make<void>()
-      probe.behaviour.set("a", Effect.never)
-      probe.behaviour.set("b", Deferred.await(gate))
-      yield* minute
-      yield* control.remove("a")
-      yield* control.remove("b")
-      yield* settle
-      expect(probe.activeIds).toEqual(["a", "b"])
-      expect((yield* status).get(TenantId.make("a"))?.state).toBe("Draining")
-      yield* Deferred.succeed(gate, undefined)
-      yield* TestClock.adjust("4 seconds")
-      expect(probe.endsOf("b")).toEqual(["done"])
-      expect(probe.activeIds).toEqual(["a"])
-      yield* TestClock.adjust("1 seconds")
-      yield* eventually("the end of a", () => probe.endsOf("a").length === 1)
-      expect(probe.endsOf("a")).toEqual(["interrupted"])
+  test("lets the run continue for `removalGrace`", function* () {
+    const { control, probe, status } = yield* setUp(["a", "b"], {
+      removalGrace: "5 seconds"
     })
-  )
+    const gate = yield* Deferred.make<void>()
+    probe.behaviour.set("a", Effect.never)
+    probe.behaviour.set("b", Deferred.await(gate))
+    yield* minute
+    yield* control.remove("a")
+    yield* control.remove("b")
+    yield* settle
+    expect(probe.activeIds).toEqual(["a", "b"])
+    expect((yield* status).get(TenantId.make("a"))?.state).toBe("Draining")
+    yield* Deferred.succeed(gate, undefined)
+    yield* TestClock.adjust("4 seconds")
+    expect(probe.endsOf("b")).toEqual(["done"])
+    expect(probe.activeIds).toEqual(["a"])
+    yield* TestClock.adjust("1 seconds")
+    yield* eventually("the end of a", () => probe.endsOf("a").length === 1)
+    expect(probe.endsOf("a")).toEqual(["interrupted"])
+  })
 
   it.scoped("does not interrupt a run whose tenant is active again within the grace", () =>
     withTestedClock(({ sleeping }) =>
       Effect.gen(function* () {
-        const { control, minute, probe, status } = yield* setUp(["a"], {
+        const { control, probe, status } = yield* setUp(["a"], {
           removalGrace: "10 minutes"
         })
         const gate = yield* Deferred.make<void>()
@@ -271,28 +236,26 @@ describe("a removal", () => {
     )
   )
 
-  it.scoped("interrupts the run also when the tenant is added again at once", () =>
-    Effect.gen(function* () {
-      const { control, minute, probe } = yield* setUp(["a"])
-      probe.otherwise = Effect.never
-      yield* minute
-      yield* Effect.zipRight(control.remove("a"), control.add("a"))
-      yield* eventually("the end", () => probe.endsOf("a").length === 1)
-      yield* minute
-      expect(probe.startsOf("a")).toBe(2)
-      expect(probe.mostOfOne).toBe(1)
-    })
-  )
+  test("interrupts the run also when the tenant is added again at once", function* () {
+    const { control, probe } = yield* setUp(["a"])
+    probe.otherwise = Effect.never
+    yield* minute
+    yield* Effect.zipRight(control.remove("a"), control.add("a"))
+    yield* eventually("the end", () => probe.endsOf("a").length === 1)
+    yield* minute
+    expect(probe.startsOf("a")).toBe(2)
+    expect(probe.mostOfOne).toBe(1)
+  })
 })
 
 describe("a wall clock that jumps", () => {
   it.scoped.each([-3_600_000, 3_600_000])("by %i ms does not change a backoff", (jump) =>
     withTestedClock(({ moveWallClock }) =>
       Effect.gen(function* () {
-        const { minute, probe } = yield* setUp(["bad"], {
+        const { probe } = yield* setUp(["bad"], {
           failureBackoff: Schedule.spaced("90 seconds")
         })
-        probe.behaviour.set("bad", Effect.fail(new Boom({ message: "no" })))
+        probe.behaviour.set("bad", fails)
         yield* minute
         moveWallClock(jump)
         yield* minute
@@ -304,63 +267,44 @@ describe("a wall clock that jumps", () => {
   )
 })
 
-describe("a long schedule", () => {
-  it.scoped("sleeps in pieces that a timer can hold", () =>
-    Effect.gen(function* () {
-      const cron = Cron.unsafeParse("0 0 1 3 *", "UTC")
-      const { probe } = yield* setUp(["a"], { schedule: Schedule.cron(cron) })
-      for (const wakeAt of yield* TestClock.sleeps()) {
-        expect(wakeAt).toBeLessThan(2 ** 31)
-      }
-      yield* TestClock.adjust("58 days")
-      expect(probe.started).toEqual([])
-      yield* TestClock.adjust("1 day")
-      yield* eventually("the tick", () => probe.started.length === 1)
-    })
-  )
+test("a tick follows a cron expression, with sleeps that a timer can hold", function* () {
+  const cron = Cron.unsafeParse("0 0 1 3 *", "UTC")
+  const { probe } = yield* setUp(["a"], { schedule: Schedule.cron(cron) })
+  for (const wakeAt of yield* TestClock.sleeps()) expect(wakeAt).toBeLessThan(2 ** 31)
+  yield* TestClock.adjust("58 days")
+  expect(probe.started).toEqual([])
+  yield* TestClock.adjust("1 day")
+  yield* eventually("the tick", () => probe.started.length === 1)
 })
 
 describe("a long run", () => {
   const labels = { worker: "long" }
 
-  it.scoped("is reported once with tenant and age, counted and shown in the status", () =>
-    Effect.gen(function* () {
-      const { logs, probe, status } = yield* Effect.map(
-        buildWorker(["hangs", "quick"], (probe) =>
-          TenantWorker.scheduled({
-            name: "long",
-            schedule: Schedule.spaced("30 seconds"),
-            overlap: "wait",
-            drain: 0,
-            run: probe.run
-          })
-        ),
-        (built) => ({ ...built, status: built.status("long") })
-      )
-      probe.behaviour.set("hangs", Effect.never)
-      yield* TestClock.adjust("30 seconds")
-      yield* settle
-      // Ten intervals of 30 seconds.
-      yield* TestClock.adjust("299 seconds")
-      yield* settle
-      expect(logs.texts("WARN")).toEqual([])
-      yield* TestClock.adjust("1 second")
-      yield* settle
-      yield* TestClock.adjust("10 minutes")
-      yield* settle
-      const warnings = logs.lines.filter(({ level }) => level === "WARN")
-      expect(warnings.map(({ annotations, message }) => [message, annotations])).toEqual([
-        [
-          "run is under way for 5m; it keeps its place until it ends",
-          { tenant_id: "hangs", worker: "long" }
-        ]
-      ])
-      expect((yield* status).get(TenantId.make("hangs"))?.longRunning).toBe(true)
-      expect(yield* metricValues("tenant_worker_long_runs_total", labels)).toMatchObject([
-        { count: 1 }
-      ])
+  test("is reported once with tenant and age, counted and shown in the status", function* () {
+    const { logs, probe, status } = yield* setUp(["hangs", "quick"], {
+      name: "long",
+      schedule: Schedule.spaced("30 seconds"),
+      overlap: "wait"
     })
-  )
+    probe.behaviour.set("hangs", Effect.never)
+    yield* advance("30 seconds")
+    // Ten intervals of 30 seconds.
+    yield* advance("299 seconds")
+    expect(logs.texts("WARN")).toEqual([])
+    yield* advance("1 second")
+    yield* advance("10 minutes")
+    const warnings = logs.lines.filter(({ level }) => level === "WARN")
+    expect(warnings.map(({ annotations, message }) => [message, annotations])).toEqual([
+      [
+        "run is under way for 5m; it keeps its place until it ends",
+        { tenant_id: "hangs", worker: "long" }
+      ]
+    ])
+    expect((yield* status).get(TenantId.make("hangs"))?.longRunning).toBe(true)
+    expect(yield* metricValues("tenant_worker_long_runs_total", labels)).toMatchObject([
+      { count: 1 }
+    ])
+  })
 
   it.scoped.each([
     [undefined, 60],
@@ -371,126 +315,93 @@ describe("a long run", () => {
       const { logs } = yield* setUp(["a"], options, (probe) => {
         probe.otherwise = Effect.never
       })
-      yield* TestClock.adjust(`${seconds} seconds`)
-      yield* settle
+      yield* advance(`${seconds} seconds`)
       expect(logs.texts("WARN")).toEqual([])
-      yield* TestClock.adjust("1 second")
-      yield* settle
+      yield* advance("1 second")
       expect(logs.texts("WARN")).toHaveLength(1)
     })
   )
 })
 
 describe("overlap", () => {
-  it.scoped("skip: a tick skips only the tenants that still run", () =>
-    Effect.gen(function* () {
-      const { minute, probe } = yield* setUp(["slow", "quick"])
-      probe.behaviour.set("slow", Effect.never)
-      yield* minute
-      yield* minute
-      yield* minute
-      expect(probe.startsOf("slow")).toBe(1)
-      expect(probe.startsOf("quick")).toBe(3)
-    })
-  )
+  test("skip: a tick skips only the tenants that still run", function* () {
+    const { probe } = yield* setUp(["slow", "quick"])
+    probe.behaviour.set("slow", Effect.never)
+    yield* minute
+    yield* minute
+    yield* minute
+    expect(probe.startsOf("slow")).toBe(1)
+    expect(probe.startsOf("quick")).toBe(3)
+  })
 
-  it.scoped("wait: the next tick waits for all runs", () =>
-    Effect.gen(function* () {
-      const { minute, probe } = yield* setUp(["slow", "quick"], { overlap: "wait" })
-      const gate = yield* Deferred.make<void>()
-      probe.behaviour.set("slow", Deferred.await(gate))
-      yield* minute
-      yield* minute
-      yield* minute
-      expect(probe.startsOf("quick")).toBe(1)
-      yield* Deferred.succeed(gate, undefined)
-      yield* settle
-      yield* minute
-      expect(probe.startsOf("quick")).toBe(2)
-      expect(probe.startsOf("slow")).toBe(2)
-    })
-  )
+  test("wait: the next tick waits for all runs", function* () {
+    const { probe } = yield* setUp(["slow", "quick"], { overlap: "wait" })
+    const gate = yield* Deferred.make<void>()
+    probe.behaviour.set("slow", Deferred.await(gate))
+    yield* minute
+    yield* minute
+    yield* minute
+    expect(probe.startsOf("quick")).toBe(1)
+    yield* Deferred.succeed(gate, undefined)
+    yield* settle
+    yield* minute
+    expect(probe.startsOf("quick")).toBe(2)
+    expect(probe.startsOf("slow")).toBe(2)
+  })
 
-  it.scoped("a tick continues where the last one stopped, with one warning", () =>
-    Effect.gen(function* () {
-      const { logs, minute, probe } = yield* setUp(ids(10), { concurrency: 1 })
-      probe.otherwise = Effect.sleep("20 seconds")
-      for (let tick = 0; tick < 11; tick++) yield* minute
-      // Three a minute: each tenant has its turn within four ticks.
-      expect(probe.started.slice(0, 30)).toEqual([...ids(10), ...ids(10), ...ids(10)])
-      expect(logs.lines.filter(({ level }) => level === "WARN")).toHaveLength(1)
-    })
-  )
+  test("a tick continues where the last one stopped, with one warning", function* () {
+    const { logs, probe } = yield* setUp(ids(10), { concurrency: 1 })
+    probe.otherwise = Effect.sleep("20 seconds")
+    for (let tick = 0; tick < 11; tick++) yield* minute
+    // Three a minute: each tenant has its turn within four ticks.
+    expect(probe.started.slice(0, 30)).toEqual([...ids(10), ...ids(10), ...ids(10)])
+    expect(logs.lines.filter(({ level }) => level === "WARN")).toHaveLength(1)
+  })
 })
 
 describe("requireFresh", () => {
-  it.scoped("skips ticks over a stale view with one warning, and resumes", () =>
-    Effect.gen(function* () {
-      const { control, logs, minute, probe } = yield* setUp(["a"], { requireFresh: "3 minutes" })
-      yield* minute
-      expect(probe.started).toHaveLength(1)
-      yield* control.setStatus("Resyncing")
-      yield* control.setAge("10 minutes")
-      yield* minute
-      yield* minute
-      expect(probe.started).toHaveLength(1)
-      expect(logs.lines.map(({ level }) => level)).toEqual(["WARN"])
-      expect(logs.lines[0]?.annotations).toEqual({ worker: "job" })
-      yield* control.setStatus("Live")
-      yield* minute
-      expect(probe.started).toHaveLength(2)
-      expect(logs.lines.map(({ level }) => level)).toEqual(["WARN", "INFO"])
-    })
-  )
+  test("skips ticks over a stale view with one warning, and resumes", function* () {
+    const { control, logs, probe } = yield* setUp(["a"], { requireFresh: "3 minutes" })
+    yield* minute
+    expect(probe.started).toHaveLength(1)
+    yield* control.setStatus("Resyncing")
+    yield* control.setAge("10 minutes")
+    yield* minute
+    yield* minute
+    expect(probe.started).toHaveLength(1)
+    expect(logs.lines.map(({ level }) => level)).toEqual(["WARN"])
+    expect(logs.lines[0]?.annotations).toEqual({ worker: "job" })
+    yield* control.setStatus("Live")
+    yield* minute
+    expect(probe.started).toHaveLength(2)
+    expect(logs.lines.map(({ level }) => level)).toEqual(["WARN", "INFO"])
+  })
 })
 
 describe("close", () => {
-  it.scoped("lets runs end within `drain` and starts none", () =>
-    Effect.gen(function* () {
-      const { close, minute, probe } = yield* setUp(ids(3), { concurrency: 2, drain: "10 seconds" })
-      probe.otherwise = Effect.sleep("5 seconds")
-      yield* minute
-      const closing = yield* Effect.fork(close)
-      yield* settle
-      expect(probe.activeIds).toEqual(["tenant-0", "tenant-1"])
-      yield* TestClock.adjust("5 seconds")
-      yield* closing
-      expect(probe.started).toHaveLength(2)
-      expect(probe.ended.map(({ how }) => how)).toEqual(["done", "done"])
-    })
-  )
-
-  it.scoped("interrupts runs after `drain` and awaits their finalizers", () =>
-    Effect.gen(function* () {
-      const { close, minute, probe } = yield* setUp(ids(2), { drain: "10 seconds" })
-      probe.otherwise = Effect.never
-      yield* minute
-      const closing = yield* Effect.fork(close)
-      yield* TestClock.adjust("9 seconds")
-      yield* settle
-      expect(Option.isNone(yield* closing.poll)).toBe(true)
-      expect(probe.ended).toEqual([])
-      yield* TestClock.adjust("1 second")
-      yield* closing
-      expect(probe.ended).toEqual([
-        { id: "tenant-0", how: "interrupted" },
-        { id: "tenant-1", how: "interrupted" }
-      ])
-    })
-  )
+  test("lets runs end within `drain` and starts none", function* () {
+    const { close, probe } = yield* setUp(ids(3), { concurrency: 2, drain: "10 seconds" })
+    probe.otherwise = Effect.sleep("5 seconds")
+    yield* minute
+    const closing = yield* Effect.fork(close)
+    yield* settle
+    expect(probe.activeIds).toEqual(["tenant-0", "tenant-1"])
+    yield* TestClock.adjust("5 seconds")
+    yield* closing
+    expect(probe.started).toHaveLength(2)
+    expect(probe.ended.map(({ how }) => how)).toEqual(["done", "done"])
+  })
 })
 
 describe("status", () => {
-  it.scoped("lists running and waiting tenants", () =>
-    Effect.gen(function* () {
-      const { minute, probe, status } = yield* setUp(["a", "b"], { concurrency: 1 })
-      probe.otherwise = Effect.never
-      yield* minute
-      const snapshot = yield* status
-      expect([...snapshot].map(([id, { since, state }]) => [id, state, since])).toEqual([
-        ["b", "Waiting", 60_000],
-        ["a", "Running", 60_000]
-      ])
-    })
-  )
+  test("lists running and waiting tenants", function* () {
+    const { probe, status } = yield* setUp(["a", "b"], { concurrency: 1 })
+    probe.otherwise = Effect.never
+    yield* minute
+    const snapshot = yield* status
+    expect([...snapshot].map(([id, { since, state }]) => [id, state, since])).toEqual([
+      ["b", "Waiting", 60_000],
+      ["a", "Running", 60_000]
+    ])
+  })
 })

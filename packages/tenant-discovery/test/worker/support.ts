@@ -2,7 +2,9 @@
  * Shared by the tests of the workers: work that records what happens to it, a worker over a test
  * double, and waits without sleeping.
  */
+import { it } from "@effect/vitest"
 import {
+  type Clock,
   Context,
   Data,
   type Duration,
@@ -16,6 +18,7 @@ import {
   TestClock,
   TestServices
 } from "effect"
+import type { YieldWrap } from "effect/Utils"
 import { CurrentTenant } from "../../src/CurrentTenant.js"
 import { TenantId } from "../../src/Tenant.js"
 import { TenantDiscovery } from "../../src/TenantDiscovery.js"
@@ -24,6 +27,15 @@ import { TestTenantDiscovery } from "../../src/testing.js"
 
 /** Lets every fiber do what it can do without the clock. */
 export const settle = Effect.repeatN(TestClock.adjust("0 millis"), 2)
+
+/** Moves the clock, and lets every fiber do what it can do then. */
+export const advance = (by: Duration.DurationInput) => Effect.zipRight(TestClock.adjust(by), settle)
+
+/** A test in a scope, under the test clock. */
+export const test = (
+  name: string,
+  body: () => Generator<YieldWrap<Effect.Effect<unknown, unknown, Scope.Scope>>, void, never>
+) => it.scoped(name, () => Effect.gen(body))
 
 export const ids = (count: number): ReadonlyArray<string> =>
   Array.from({ length: count }, (_, i) => `tenant-${i}`)
@@ -48,6 +60,8 @@ export const eventually = (
   )
 
 export class Boom extends Data.TaggedError("Boom")<{ readonly message: string }> {}
+
+export const fails = Effect.fail(new Boom({ message: "no" }))
 
 /** Work that records its starts and ends, with a behaviour per tenant. */
 export class Probe {
@@ -172,30 +186,22 @@ export const withTestedClock = <A, E, R>(
     let offset = 0
     let sleeping = 0
     const wall = () => clock.unsafeCurrentTimeMillis() + offset
-    const changed: Readonly<Record<PropertyKey, unknown>> = {
+    const changed: Clock.Clock = Object.assign(Object.create(clock), {
       unsafeCurrentTimeMillis: wall,
       currentTimeMillis: Effect.sync(wall),
+      unsafeCurrentTimeNanos: () => clock.unsafeCurrentTimeNanos(),
+      currentTimeNanos: clock.currentTimeNanos,
       sleep: (duration: Duration.Duration) =>
         Effect.acquireUseRelease(
           Effect.sync(() => sleeping++),
           () => clock.sleep(duration),
           () => Effect.sync(() => sleeping--)
         )
+    })
+    const moveWallClock = (millis: number) => {
+      offset += millis
     }
-    return Effect.withClock(
-      effect({
-        moveWallClock: (millis) => {
-          offset += millis
-        },
-        sleeping: () => sleeping
-      }),
-      new Proxy(clock, {
-        get: (target, key) => {
-          const own: unknown = Reflect.get(target, key)
-          return changed[key] ?? (typeof own === "function" ? own.bind(target) : own)
-        }
-      })
-    )
+    return Effect.withClock(effect({ moveWallClock, sleeping: () => sleeping }), changed)
   })
 
 /** The values of a metric with these labels. */

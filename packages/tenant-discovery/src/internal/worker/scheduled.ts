@@ -134,32 +134,19 @@ export const scheduled = <E, R, RS = never>(
     })
 
     const stale = onTransition()
-    const reportStale = (error: StaleTenantView | undefined) =>
-      stale(
-        error !== undefined,
-        Effect.logWarning("tenant view is stale; skipping ticks", error),
-        Effect.logInfo("tenant view is fresh again; resuming ticks")
-      )
     const behind = onTransition()
-    const reportLate = (late: number) =>
-      behind(
-        late > 0,
-        Effect.logWarning(
-          `${late} tenants had no turn before the next tick, ${running.size} runs are under way; these tenants come first now. Raise concurrency, set a timeout or tick less often`
-        ),
-        Effect.logInfo("every tenant has its turn within a tick again")
-      )
-
     const tick = Effect.gen(function* () {
       const view =
         settings.requireFresh === undefined
           ? yield* discovery.view.get
           : yield* Effect.merge(discovery.requireFresh(settings.requireFresh))
-      if (view instanceof StaleTenantView) {
-        metrics.staleTicks(1)
-        return yield* reportStale(view)
-      }
-      yield* reportStale(undefined)
+      const isStale = view instanceof StaleTenantView
+      yield* stale(
+        isStale,
+        Effect.logWarning("tenant view is stale; skipping ticks", view),
+        Effect.logInfo("tenant view is fresh again; resuming ticks")
+      )
+      if (isStale) return metrics.staleTicks(1)
       const late = left()
       // A tick goes on where the last one stopped, so that no tenant starves.
       const ring = new Set([...late, ...turns.slice(0, position), ...view.ids])
@@ -170,7 +157,13 @@ export const scheduled = <E, R, RS = never>(
         idle.unsafeClose()
         wake.unsafeOpen()
       }
-      yield* reportLate(late.length)
+      yield* behind(
+        late.length > 0,
+        Effect.logWarning(
+          `${late.length} tenants had no turn before the next tick, ${running.size} runs are under way; these tenants come first now. Raise concurrency, set a timeout or tick less often`
+        ),
+        Effect.logInfo("every tenant has its turn within a tick again")
+      )
       if (settings.overlap === "wait") yield* idle.await
     })
     const nextDelay = makeDelays(options.schedule)

@@ -167,12 +167,8 @@ export const makeSupervisor = <E, R>(options: SupervisorOptions<E, R>) =>
         }
         if (grace === 0) return Effect.asVoid(fork(interrupt(run)))
         const ended = Effect.timeoutOption(Fiber.await(run.fiber), grace)
-        const waiting = Effect.flatMap(
-          ended,
-          Option.match({
-            onNone: () => end(run, reason),
-            onSome: () => Effect.void
-          })
+        const waiting = Effect.flatMap(ended, ({ _tag }) =>
+          _tag === "Some" ? Effect.void : end(run, reason)
         )
         return Effect.map(fork(waiting), (fiber) => {
           run.grace = fiber
@@ -202,7 +198,7 @@ export const makeSupervisor = <E, R>(options: SupervisorOptions<E, R>) =>
         yield* FiberSet.clear(loops)
         if (running.size > 0 && drain > 0) yield* boundedWait(awaitAll, drain)
         let count = 0
-        for (const { fiber } of [...running.values()]) {
+        for (const { fiber } of running.values()) {
           yield* Fiber.interruptAsFork(fiber, FiberId.none)
           yield* breathe((count += 1))
         }
