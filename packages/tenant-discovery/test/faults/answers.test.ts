@@ -14,6 +14,7 @@ import {
   modes,
   expectNothingLeft,
   watch,
+  watchLive,
   lastErrorText,
   until
 } from "./support.js"
@@ -25,39 +26,6 @@ const confirmed = {
 } as const
 
 describe("the tenant manager's answers", () => {
-  live("waits for the Retry-After of a 429, also in refresh", function* () {
-    const servers = yield* makeServers()
-    const { simulator } = servers
-    const { discovery, statuses, verify } = yield* watch(servers)
-    yield* isLive(discovery)
-    yield* simulator.trouble({ _tag: "Status", status: 429, retryAfter: "1", times: 1 })
-    const lists = yield* simulator.listCalls
-    expect((yield* Effect.flip(discovery.refresh))._tag).toBe("TenantManagerRejected")
-    expect(lastErrorText(yield* discovery.status.get)).toMatch(/^TenantManagerRejected: .*429/)
-    // Events still apply.
-    yield* simulator.create({ id: "by-event" })
-    yield* agrees(simulator, discovery)
-    expect(yield* simulator.listCalls).toBe(lists + 1)
-    const asked = performance.now()
-    yield* discovery.refresh
-    // Timers are coarse; without the wait it takes some milliseconds.
-    expect(performance.now() - asked).toBeGreaterThan(800)
-    expect(yield* simulator.listCalls).toBe(lists + 2)
-    yield* verify
-    expect(modes(statuses)).toEqual(["Live"])
-  })
-
-  live("accepts a correct body with a wrong content type", function* () {
-    const servers = yield* makeServers()
-    yield* servers.simulator.trouble({ _tag: "WrongContentType" })
-    const { discovery, statuses, verify } = yield* watch(servers)
-    expect(yield* discovery.activeTenantIds).toHaveLength(8)
-    yield* isLive(discovery)
-    yield* discovery.refresh
-    yield* verify
-    expect(statuses.map(lastErrorText).filter((text) => text !== "")).toEqual([])
-  })
-
   const gone = [
     ["null", 20, [{ _tag: "NullList" }]],
     ["empty", 20, [{ _tag: "EmptyList" }]],
@@ -65,10 +33,10 @@ describe("the tenant manager's answers", () => {
   ] as const satisfies ReadonlyArray<readonly [string, number, ReadonlyArray<Trouble>]>
 
   liveEach(gone)("a second list that is %s confirms the removal", function* ([, many, shown]) {
-    const servers = yield* makeServers({ tenants: 20 })
-    const { simulator } = servers
-    const { discovery, statuses, notified, verify } = yield* watch(servers, confirmed)
-    yield* isLive(discovery)
+    const { discovery, notified, simulator, statuses, verifyLive } = yield* watchLive(
+      { tenants: 20 },
+      confirmed
+    )
     // The events are lost.
     yield* simulator.trouble({ _tag: "Withhold" }, ...shown)
     const leaving = (yield* simulator.activeTenantIds()).slice(0, many)
@@ -77,42 +45,11 @@ describe("the tenant manager's answers", () => {
     yield* discovery.refresh
     expect(yield* simulator.listCalls).toBe(lists + 2)
     expect(yield* discovery.activeTenantIds).toHaveLength(20 - many)
-    yield* verify
-    expect(modes(statuses)).toEqual(["Live"])
+    yield* verifyLive
     expect(statuses.at(-1)?.tenantCount).toBe(20 - many)
     expect(notified.filter((what) => what.startsWith("Removed")).toSorted()).toEqual(
       leaving.map((id) => `Removed ${id}`).toSorted()
     )
-  })
-
-  live("does not follow a redirect: the API key goes to no other host", function* () {
-    const servers = yield* makeServers()
-    let visitors = 0
-    const elsewhere = yield* Effect.acquireRelease(
-      Effect.async<http.Server>((resume) => {
-        const server = http.createServer((_request, response) => {
-          visitors++
-          response.end("[]")
-        })
-        server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
-      }),
-      (server) => Effect.sync(() => server.close())
-    )
-    const address = elsewhere.address()
-    const port = address !== null && typeof address === "object" ? address.port : 0
-    const { discovery, statuses, verify } = yield* watch(servers)
-    yield* isLive(discovery)
-    yield* servers.simulator.trouble({
-      _tag: "Redirect",
-      to: `http://127.0.0.1:${port}/`,
-      times: 1
-    })
-    expect((yield* Effect.flip(discovery.refresh))._tag).toBe("TenantManagerRejected")
-    expect(lastErrorText(yield* discovery.status.get)).toMatch(/^TenantManagerRejected: .*307/)
-    yield* discovery.refresh
-    expect(visitors).toBe(0)
-    yield* verify
-    expect(modes(statuses)).toEqual(["Live"])
   })
 
   live("reports a name that does not resolve, then recovers", function* () {
@@ -175,15 +112,12 @@ describe.runIf(long)("large lists", () => {
   live(
     "a body of 100 MB ends at the limit and the program continues",
     function* () {
-      const servers = yield* makeServers()
-      const { discovery, statuses, verify } = yield* watch(servers)
-      yield* isLive(discovery)
-      yield* servers.simulator.trouble({ _tag: "OversizedBody", bytes: 100e6, times: 1 })
+      const { discovery, simulator, verifyLive } = yield* watchLive()
+      yield* simulator.trouble({ _tag: "OversizedBody", bytes: 100e6, times: 1 })
       expect((yield* Effect.flip(discovery.refresh))._tag).toBe("TenantManagerBodyTooLarge")
       expect(lastErrorText(yield* discovery.status.get)).toMatch(/^TenantManagerBodyTooLarge: /)
       yield* discovery.refresh
-      yield* verify
-      expect(modes(statuses)).toEqual(["Live"])
+      yield* verifyLive
     },
     LONG
   )
