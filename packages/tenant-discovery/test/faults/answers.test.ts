@@ -3,7 +3,6 @@ import { describe, expect } from "@effect/vitest"
 import type { Trouble } from "@tenant-discovery/simulator"
 import { Effect } from "effect"
 import dns from "node:dns"
-import * as http from "node:http"
 import { TenantId } from "../../src/Tenant.js"
 import { agrees, isLive, quick, startProgram } from "../wire/support.js"
 import {
