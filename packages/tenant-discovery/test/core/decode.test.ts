@@ -28,19 +28,11 @@ const decisive = (event: unknown) => {
 }
 
 describe("decode", () => {
-  it("accepts what the schema accepts, with the same result", () => {
+  it("accepts what the schema accepts: a valid type, tenant, environment and service", () => {
     fc.assert(
       fc.property(eventLike(fc.constantFrom("ledger", "other", "")), encoding, (event, how) => {
         const raw = encode(event, how)
         expect(Either.getOrUndefined(TenantEvent.decode(raw))).toEqual(bySchema(raw))
-      }),
-      runs(400)
-    )
-  })
-
-  it("accepts an event exactly if its type, tenant, environment and service are valid", () => {
-    fc.assert(
-      fc.property(eventLike(fc.constantFrom("ledger", "other", "")), (event) => {
         const { environment, event_type, hasPayload, service, tenant_id } = decisive(
           JSON.parse(JSON.stringify(event))
         )

@@ -3,7 +3,6 @@ import { describe, expect } from "@effect/vitest"
 import type { Trouble } from "@tenant-discovery/simulator"
 import { Effect } from "effect"
 import dns from "node:dns"
-import * as http from "node:http"
 import { TenantId } from "../../src/Tenant.js"
 import { agrees, isLive, quick, startProgram } from "../wire/support.js"
 import {
@@ -14,6 +13,7 @@ import {
   modes,
   expectNothingLeft,
   watch,
+  watchLive,
   lastErrorText,
   until
 } from "./support.js"
@@ -65,10 +65,10 @@ describe("the tenant manager's answers", () => {
   ] as const satisfies ReadonlyArray<readonly [string, number, ReadonlyArray<Trouble>]>
 
   liveEach(gone)("a second list that is %s confirms the removal", function* ([, many, shown]) {
-    const servers = yield* makeServers({ tenants: 20 })
-    const { simulator } = servers
-    const { discovery, statuses, notified, verify } = yield* watch(servers, confirmed)
-    yield* isLive(discovery)
+    const { discovery, notified, simulator, statuses, verifyLive } = yield* watchLive(
+      { tenants: 20 },
+      confirmed
+    )
     // The events are lost.
     yield* simulator.trouble({ _tag: "Withhold" }, ...shown)
     const leaving = (yield* simulator.activeTenantIds()).slice(0, many)
@@ -77,42 +77,11 @@ describe("the tenant manager's answers", () => {
     yield* discovery.refresh
     expect(yield* simulator.listCalls).toBe(lists + 2)
     expect(yield* discovery.activeTenantIds).toHaveLength(20 - many)
-    yield* verify
-    expect(modes(statuses)).toEqual(["Live"])
+    yield* verifyLive
     expect(statuses.at(-1)?.tenantCount).toBe(20 - many)
     expect(notified.filter((what) => what.startsWith("Removed")).toSorted()).toEqual(
       leaving.map((id) => `Removed ${id}`).toSorted()
     )
-  })
-
-  live("does not follow a redirect: the API key goes to no other host", function* () {
-    const servers = yield* makeServers()
-    let visitors = 0
-    const elsewhere = yield* Effect.acquireRelease(
-      Effect.async<http.Server>((resume) => {
-        const server = http.createServer((_request, response) => {
-          visitors++
-          response.end("[]")
-        })
-        server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
-      }),
-      (server) => Effect.sync(() => server.close())
-    )
-    const address = elsewhere.address()
-    const port = address !== null && typeof address === "object" ? address.port : 0
-    const { discovery, statuses, verify } = yield* watch(servers)
-    yield* isLive(discovery)
-    yield* servers.simulator.trouble({
-      _tag: "Redirect",
-      to: `http://127.0.0.1:${port}/`,
-      times: 1
-    })
-    expect((yield* Effect.flip(discovery.refresh))._tag).toBe("TenantManagerRejected")
-    expect(lastErrorText(yield* discovery.status.get)).toMatch(/^TenantManagerRejected: .*307/)
-    yield* discovery.refresh
-    expect(visitors).toBe(0)
-    yield* verify
-    expect(modes(statuses)).toEqual(["Live"])
   })
 
   live("reports a name that does not resolve, then recovers", function* () {
@@ -175,15 +144,12 @@ describe.runIf(long)("large lists", () => {
   live(
     "a body of 100 MB ends at the limit and the program continues",
     function* () {
-      const servers = yield* makeServers()
-      const { discovery, statuses, verify } = yield* watch(servers)
-      yield* isLive(discovery)
-      yield* servers.simulator.trouble({ _tag: "OversizedBody", bytes: 100e6, times: 1 })
+      const { discovery, simulator, verifyLive } = yield* watchLive()
+      yield* simulator.trouble({ _tag: "OversizedBody", bytes: 100e6, times: 1 })
       expect((yield* Effect.flip(discovery.refresh))._tag).toBe("TenantManagerBodyTooLarge")
       expect(lastErrorText(yield* discovery.status.get)).toMatch(/^TenantManagerBodyTooLarge: /)
       yield* discovery.refresh
-      yield* verify
-      expect(modes(statuses)).toEqual(["Live"])
+      yield* verifyLive
     },
     LONG
   )

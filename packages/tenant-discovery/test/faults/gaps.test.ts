@@ -6,15 +6,7 @@ import { describe, expect } from "@effect/vitest"
 import type { RedisServer } from "@tenant-discovery/simulator"
 import { Effect, Fiber, Stream } from "effect"
 import { agrees, isLive } from "../wire/support.js"
-import {
-  hasNative,
-  long,
-  makeServers,
-  watch,
-  type Servers,
-  expectLoss,
-  lastErrorText
-} from "./support.js"
+import { hasNative, long, watchLive, type Servers, expectLoss, lastErrorText } from "./support.js"
 import { liveEach } from "../support/live.js"
 
 const ACL = ["ACL", "SETUSER", "worker"] as const
@@ -98,10 +90,10 @@ const taken = faults.filter(([, , , , { only } = {}]) =>
 describe("closes the gap after", () => {
   liveEach(taken)("%s", function* ([, strike, mend, reason, { redis, variables = {} } = {}]) {
     // No publication waits for a stopped server.
-    const servers = yield* makeServers({ redis: redis ?? {}, publishTimeoutMillis: 500 })
-    const { simulator } = servers
-    const { discovery, statuses, notified, verify } = yield* watch(servers, { variables })
-    yield* isLive(discovery)
+    const { discovery, notified, servers, simulator, statuses, verify } = yield* watchLive(
+      { redis: redis ?? {}, publishTimeoutMillis: 500 },
+      { variables }
+    )
     yield* agrees(simulator, discovery)
     const [present] = yield* simulator.activeTenantIds()
 

@@ -3,7 +3,6 @@
  * fault, and the close leaves nothing. `gaps.test.ts` has the ways to lose a subscription.
  */
 import { describe, expect } from "@effect/vitest"
-import { TestCertificates } from "@tenant-discovery/simulator"
 import { Effect, Fiber } from "effect"
 import type { LayerConfigOptions } from "../../src/NodeTenantDiscovery.js"
 import { TenantId } from "../../src/Tenant.js"
@@ -16,14 +15,13 @@ import {
   makeServers,
   modes,
   watch,
+  watchLive,
   times,
   expectLoss,
   lastErrorText,
   until
 } from "./support.js"
 import { live, liveEach } from "../support/live.js"
-
-const base64 = (text: string) => Buffer.from(text).toString("base64")
 
 /** For much traffic: on a busy machine the answer of a heartbeat may be late. */
 const patient: LayerConfigOptions = {
@@ -56,10 +54,7 @@ describe("Redis", () => {
   })
 
   live("does not take a list of before a loss for the one after the resubscription", function* () {
-    const servers = yield* makeServers()
-    const { redis, simulator } = servers
-    const { discovery, statuses, verify } = yield* watch(servers)
-    yield* isLive(discovery)
+    const { discovery, redis, simulator, statuses, verify } = yield* watchLive()
     const gate = yield* simulator.holdNextList()
     const refreshing = yield* Effect.fork(discovery.refresh)
     yield* gate.arrived
@@ -143,25 +138,19 @@ describe("Redis", () => {
   liveEach([["both ways"], ["toServer"], ["toClient"]] as const)(
     "loses nothing over a link of 20 kB/s: %s",
     function* ([way]) {
-      const servers = yield* makeServers()
-      const { discovery, statuses, verify } = yield* watch(servers, { program: patient })
-      yield* isLive(discovery)
-      const lists = yield* servers.simulator.listCalls
-      yield* servers.proxy.slow(20_000, way === "both ways" ? undefined : way)
-      yield* servers.simulator.bulkCreate(20)
-      yield* agrees(servers.simulator, discovery)
-      expect(yield* servers.simulator.listCalls).toBe(lists)
-      yield* servers.proxy.resume
-      yield* verify
-      expect(modes(statuses)).toEqual(["Live"])
+      const { discovery, proxy, simulator, verifyLive } = yield* watchLive({}, { program: patient })
+      const lists = yield* simulator.listCalls
+      yield* proxy.slow(20_000, way === "both ways" ? undefined : way)
+      yield* simulator.bulkCreate(20)
+      yield* agrees(simulator, discovery)
+      expect(yield* simulator.listCalls).toBe(lists)
+      yield* proxy.resume
+      yield* verifyLive
     }
   )
 
   live("replaces a link that delivers more slowly than messages are published", function* () {
-    const servers = yield* makeServers()
-    const { proxy, simulator } = servers
-    const { discovery, statuses, verify } = yield* watch(servers)
-    yield* isLive(discovery)
+    const { discovery, proxy, simulator, statuses, verify } = yield* watchLive()
     yield* proxy.slow(20_000, "toClient")
     // Ten seconds of messages, then the event: a list is faster.
     yield* simulator.publishRaw(
@@ -179,89 +168,17 @@ describe("Redis", () => {
     expectLoss(statuses, SILENT)
   })
 
-  const repaired = [
-    [
-      "a wrong password",
-      ["CONFIG", "SET", "requirepass", "wrong-horse"],
-      /^ConnectFailed.*WRONGPASS/
-    ],
-    [
-      "an ACL without the channel",
-      ["ACL", "SETUSER", "worker", "&tenant-events:*"],
-      /^SubscribeFailed.*NOPERM/
-    ]
-  ] as const
-
-  liveEach(repaired)("recovers from %s after its repair", function* ([name, repair, reason]) {
-    const acl = name !== "a wrong password"
-    const servers = yield* makeServers({
-      redis: acl
-        ? {
-            setup: [["ACL", "SETUSER", "worker", "on", ">wrong-horse", "resetchannels", "+@all"]]
-          }
-        : { password: "right-horse" }
-    })
-    const { discovery, lines, statuses, verify } = yield* watch(servers, {
-      variables: {
-        MULTI_TENANT_REDIS_PASSWORD: "wrong-horse",
-        ...(acl ? { MULTI_TENANT_REDIS_USERNAME: "worker" } : {})
-      }
-    })
-    expect((yield* discovery.status.get).mode).toBe("BootstrapOnly")
-    if (!acl) {
-      expect(lastErrorText(yield* discovery.status.get)).toContain("MULTI_TENANT_REDIS_PASSWORD")
-    }
-    yield* servers.redis.command(...repair)
-    yield* isLive(discovery)
-    yield* verify
-    expect(JSON.stringify([lines, statuses])).not.toContain("wrong-horse")
-    expectLoss(statuses, reason)
-  })
-
-  const refusals = [
-    ["TLS with another CA", true, "true", TestCertificates.unrelatedCa, "REDIS_CA_CERT"],
-    ["TLS with another host name", "wrongName", "true", TestCertificates.ca, "for another name"],
-    ["plain to TLS", true, "false", undefined, "MULTI_TENANT_REDIS_TLS=true"],
-    ["TLS to plain", undefined, "true", undefined, "MULTI_TENANT_REDIS_TLS=false"]
-  ] as const
-
-  liveEach(refusals)(
-    "%s: lists continue and the status names the repair",
-    function* ([, server, tls, ca, hint]) {
-      const servers = yield* makeServers({
-        redis: { tls: server === "wrongName" ? TestCertificates.wrongName : server }
-      })
-      const port = server === undefined ? servers.redis.port : servers.redis.tls?.port
-      const { discovery, statuses, verify } = yield* watch(servers, {
-        variables: {
-          MULTI_TENANT_REDIS_HOST: "localhost",
-          MULTI_TENANT_REDIS_PORT: String(port),
-          MULTI_TENANT_REDIS_TLS: tls,
-          ...(ca === undefined ? {} : { MULTI_TENANT_REDIS_CA_CERT: base64(ca) })
-        }
-      })
-      yield* eventually(discovery.status.get, (status) => lastErrorText(status).includes(hint))
-      expect((yield* discovery.status.get).mode).toBe("BootstrapOnly")
-      yield* servers.simulator.create({ id: "found-by-a-list" })
-      yield* discovery.refresh
-      yield* verify
-      expect(modes(statuses)).toEqual(["BootstrapOnly"])
-    }
-  )
-
   live("accepts messages of 10 MB", function* () {
-    const servers = yield* makeServers()
-    const { discovery, statuses, verify } = yield* watch(servers, { program: patient })
-    yield* isLive(discovery)
-    const lists = yield* servers.simulator.listCalls
-    yield* servers.simulator.publishRaw(servers.simulator.channel ?? "", [
+    const { discovery, simulator, statuses, verify } = yield* watchLive({}, { program: patient })
+    const lists = yield* simulator.listCalls
+    yield* simulator.publishRaw(simulator.channel ?? "", [
       JSON.stringify({ event_type: "tenant.created", tenant_id: "x", junk: "x".repeat(10e6) }),
       "x".repeat(10e6),
       JSON.stringify({ event_type: "y".repeat(10e6), tenant_id: "x" })
     ])
-    yield* servers.simulator.create({ id: "after-it" })
-    yield* agrees(servers.simulator, discovery)
-    expect(yield* servers.simulator.listCalls).toBe(lists)
+    yield* simulator.create({ id: "after-it" })
+    yield* agrees(simulator, discovery)
+    expect(yield* simulator.listCalls).toBe(lists)
     yield* verify
     expect(new Set(statuses.map(({ mode }) => mode))).toEqual(new Set(["Live"]))
   })
@@ -272,18 +189,19 @@ describe("Redis", () => {
       // The publisher shares this process: on a slow machine the server buffers more than its
       // default limit of 32 MB.
       const limit = ["CONFIG", "SET", "client-output-buffer-limit", "pubsub 0 0 0"]
-      const servers = yield* makeServers({ redis: { setup: [limit] } })
-      const { discovery, statuses, verify } = yield* watch(servers, { program: patient })
-      yield* isLive(discovery)
+      const { discovery, simulator, statuses, verify } = yield* watchLive(
+        { redis: { setup: [limit] } },
+        { program: patient }
+      )
       const { size } = yield* discovery.view.get
-      const { tenantIds } = yield* servers.simulator.bulkCreate(times(100_000, 10_000))
+      const { tenantIds } = yield* simulator.bulkCreate(times(100_000, 10_000))
       // Compares the sizes: to compare all IDs repeatedly would block the event loop.
       yield* until(
         "all are visible",
         Effect.map(discovery.view.get, (view) => view.size),
         (seen) => seen === size + tenantIds.length
       )
-      yield* agrees(servers.simulator, discovery)
+      yield* agrees(simulator, discovery)
       yield* isLive(discovery)
       yield* verify
       // An overflow may occur; the connection stays.
@@ -291,54 +209,6 @@ describe("Redis", () => {
         []
       )
       expect(statuses.at(-1)?.mode).toBe("Live")
-    },
-    LONG
-  )
-
-  live("reports an overflow of the buffer and relists", function* () {
-    const servers = yield* makeServers()
-    const { discovery, statuses, verify } = yield* watch(servers, {
-      program: { ...patient, discovery: { ...quick.discovery, bufferMessages: 20 } }
-    })
-    yield* isLive(discovery)
-    const lists = yield* servers.simulator.listCalls
-    yield* servers.simulator.bulkCreate(2_000)
-    yield* agrees(servers.simulator, discovery)
-    yield* isLive(discovery)
-    yield* verify
-    expect(yield* servers.simulator.listCalls).toBeGreaterThan(lists)
-    expect(statuses.map(lastErrorText).filter((text) => text.startsWith("Overflow"))).not.toEqual(
-      []
-    )
-    // The subscription stays.
-    expect(modes(statuses)).not.toContain("BootstrapOnly")
-    expect(statuses.at(-1)?.mode).toBe("Live")
-  })
-
-  live(
-    "finds its own events in a flood of another service's",
-    function* () {
-      const servers = yield* makeServers()
-      const { simulator } = servers
-      const { discovery, statuses, verify } = yield* watch(servers, { program: patient })
-      yield* isLive(discovery)
-      const lists = yield* simulator.listCalls
-      const foreign = Array.from({ length: 5_000 }, (_, index) =>
-        JSON.stringify({
-          event_id: `foreign-${index}`,
-          event_type: "tenant.service.associated",
-          tenant_id: `foreign-${index}`,
-          payload: { service_name: "another" }
-        })
-      )
-      for (let round = 0; round < times(20, 4); round++) {
-        yield* simulator.publishRaw(simulator.channel ?? "", foreign)
-        yield* simulator.create({ id: `ours-${round}` })
-      }
-      yield* agrees(simulator, discovery)
-      expect(yield* simulator.listCalls).toBe(lists)
-      yield* verify
-      expect(modes(statuses)).toEqual(["Live"])
     },
     LONG
   )

@@ -8,7 +8,7 @@ import type { DiscoveryStatus } from "../../src/DiscoveryStatus.js"
 import type { LayerConfigOptions } from "../../src/NodeTenantDiscovery.js"
 import type { TenantDiscoveryService } from "../../src/TenantDiscoveryService.js"
 import type { Line } from "../node/support.js"
-import { agrees, fold, listen, quick, startProgram, type World } from "../wire/support.js"
+import { agrees, fold, isLive, listen, quick, startProgram, type World } from "../wire/support.js"
 
 /** `npm run test:faults` sets `FAULTS=long` and runs the tests that take minutes too. */
 export const long = process.env["FAULTS"] === "long"
@@ -184,6 +184,22 @@ export const watch = (
     })
     const result: Watched = { discovery, lines, statuses, notified, close, verify }
     return result
+  })
+
+/** A watched program that is Live; `verifyLive` also expects that it was never anything else. */
+export const watchLive = (
+  given: Servers | Parameters<typeof makeServers>[0] = {},
+  options: Parameters<typeof watch>[1] = {}
+) =>
+  Effect.gen(function* () {
+    const servers = "simulator" in given ? given : yield* makeServers(given)
+    const watched = yield* watch(servers, options)
+    yield* isLive(watched.discovery)
+    const verifyLive = Effect.gen(function* () {
+      yield* watched.verify
+      expect(modes(watched.statuses)).toEqual(["Live"])
+    })
+    return { ...servers, ...watched, servers, verifyLive }
   })
 
 /** The last error as text: its tag and message. */

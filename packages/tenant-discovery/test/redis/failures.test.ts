@@ -39,16 +39,6 @@ describe.each(matrix)("credentials on a $kind server with $version", ({ kind, ve
     }
   )
 
-  live("reports a missing password", function* () {
-    const server = yield* RedisServer.make({ kind, password: SECRET })
-    const recorder = yield* subscribed(
-      connection(version, { host: server.host, port: server.port })
-    )
-    yield* recorder.seen("Lost")
-    expect(recorder.causes[0]?._tag).toBe("ConnectFailed")
-    expect(recorder.causes[0]?.message).toMatch(/NOAUTH.*requires a password/)
-  })
-
   live(
     "reports a user without permission for the channel, and subscribes once it is granted",
     function* () {
@@ -88,67 +78,41 @@ describe.each(matrix)("credentials on a $kind server with $version", ({ kind, ve
 })
 
 describe.each(kinds)("TLS on a %s server", (kind) => {
-  const over = (
-    server: RedisServer.RedisServer,
-    tls: Exclude<RedisConnection["tls"], undefined>,
-    host = "localhost"
-  ): RedisConnection => ({ host, port: server.tls?.port ?? 0, tls })
-
   live("subscribes when the CA matches", function* () {
-    const server = yield* RedisServer.make({ kind, tls: true })
-    const recorder = yield* subscribed(over(server, { ca: TestCertificates.ca }))
+    const { tls } = yield* RedisServer.make({ kind, tls: true })
+    const trusted = { ca: TestCertificates.ca }
+    const recorder = yield* subscribed({ host: "localhost", port: tls?.port ?? 0, tls: trusted })
     yield* recorder.seen("Alive")
-    yield* server.command("PUBLISH", channelName, "over TLS")
-    yield* recorder.seen("Messages")
-    expect(recorder.messages).toEqual(["over TLS"])
   })
 
-  liveEach([
-    ["an unrelated CA", { ca: TestCertificates.unrelatedCa }],
-    ["the roots of Node", {}]
-  ] as const)("names the CA when only %s is trusted", function* ([, tls]) {
-    const server = yield* RedisServer.make({ kind, tls: true })
-    const recorder = yield* subscribed(over(server, tls))
-    yield* recorder.seen("Lost")
-    expect(recorder.causes[0]?._tag).toBe("ConnectFailed")
-    expect(recorder.causes[0]?.message).toContain("check redis.tls.ca")
-  })
-
-  live("reports a certificate for another name", function* () {
-    const server = yield* RedisServer.make({ kind, tls: TestCertificates.wrongName })
-    const recorder = yield* subscribed(over(server, { ca: TestCertificates.ca }))
-    yield* recorder.seen("Lost")
-    expect(recorder.causes[0]?._tag).toBe("ConnectFailed")
-    expect(recorder.causes[0]?.message).toContain("certificate is for another name")
-  })
-
-  live("suggests TLS when a plain client meets a TLS server", function* () {
-    const server = yield* RedisServer.make({ kind, tls: true })
-    const recorder = yield* subscribed(over(server, false))
-    yield* recorder.seen("Lost")
-    expect(recorder.causes[0]?._tag).toBe("ConnectFailed")
-    expect(recorder.causes[0]?.message).toContain("set redis.tls")
-  })
-
-  live("suggests no TLS when a TLS client meets a plain server", function* () {
-    const server = yield* RedisServer.make({ kind })
-    const recorder = yield* subscribed(
-      { host: server.host, port: server.port, tls: {} },
-      { connectTimeout: "500 millis" }
-    )
-    yield* recorder.seen("Lost")
-    expect(recorder.causes[0]?._tag).toBe("ConnectFailed")
-    expect(recorder.causes[0]?.message).toContain("leave out redis.tls")
+  const { ca, unrelatedCa, wrongName } = TestCertificates
+  liveEach<
+    readonly [string, RedisServer.RedisServerOptions["tls"], RedisConnection["tls"], string, string]
+  >([
+    ["an unrelated CA", true, { ca: unrelatedCa }, "check redis.tls.ca", "REDIS_CA_CERT"],
+    ["the roots of Node", true, {}, "check redis.tls.ca", "REDIS_CA_CERT"],
+    ["another name", wrongName, { ca }, "certificate is for another name", "for another name"],
+    ["a plain client", true, false, "set redis.tls", "MULTI_TENANT_REDIS_TLS=true"],
+    ["a plain server", undefined, {}, "leave out redis.tls", "MULTI_TENANT_REDIS_TLS=false"]
+  ])("names the repair for %s", function* ([, serverTls, tls, option, variable]) {
+    const server = yield* RedisServer.make({ kind, ...(serverTls && { tls: serverTls }) })
+    const redis = { host: "localhost", port: server.tls?.port ?? server.port, tls }
+    for (const naming of ["options", "environment"] as const) {
+      const recorder = yield* subscribed(redis, { naming, connectTimeout: "500 millis" })
+      yield* recorder.seen("Lost")
+      expect(recorder.causes[0]?._tag).toBe("ConnectFailed")
+      expect(recorder.causes[0]?.message).toContain(naming === "options" ? option : variable)
+    }
   })
 })
 
-describe("naming", () => {
-  live("names environment variables for a program that is configured by them", function* () {
+describe("a missing password", () => {
+  live("is reported by the names of the program's configuration", function* () {
     const server = yield* RedisServer.make({ kind, password: SECRET })
-    const recorder = yield* subscribed(
-      { host: server.host, port: server.port },
-      { naming: "environment" }
-    )
+    const { host, port } = server
+    const byOptions = yield* subscribed({ host, port })
+    yield* byOptions.lostWith(/NOAUTH.*requires a password/)
+    const recorder = yield* subscribed({ host, port }, { naming: "environment" })
     yield* recorder.lostWith(/check MULTI_TENANT_REDIS_USERNAME and MULTI_TENANT_REDIS_PASSWORD/)
   })
 })
