@@ -3,7 +3,7 @@
  * fault, and the close leaves nothing. `gaps.test.ts` has the ways to lose a subscription.
  */
 import { describe, expect } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Effect } from "effect"
 import type { LayerConfigOptions } from "../../src/NodeTenantDiscovery.js"
 import { TenantId } from "../../src/Tenant.js"
 import { SeededRandom, seed } from "../fuzz/hostile.js"
@@ -33,28 +33,6 @@ const LOST = /^ConnectionLost/
 const SILENT = /^HeartbeatTimedOut/
 
 describe("Redis", () => {
-  live("does not take a list of before a loss for the one after the resubscription", function* () {
-    const { discovery, redis, simulator, statuses, verify } = yield* watchLive()
-    const gate = yield* simulator.holdNextList()
-    const refreshing = yield* Effect.fork(discovery.refresh)
-    yield* gate.arrived
-    yield* redis.kill
-    yield* eventually(discovery.status.get, ({ mode }) => mode === "BootstrapOnly")
-    const held = yield* simulator.holdNextList()
-    // Neither the subscription nor the list in flight shows this tenant.
-    yield* simulator.create({ id: "unheard" })
-    yield* redis.start
-    yield* eventually(discovery.status.get, ({ mode }) => mode === "Resyncing")
-    yield* gate.release
-    yield* Fiber.join(refreshing)
-    yield* held.arrived
-    expect((yield* discovery.status.get).mode).toBe("Resyncing")
-    yield* held.release
-    yield* isLive(discovery)
-    yield* verify
-    expectLoss(statuses, /^ConnectionLost/)
-  })
-
   live(
     `follows ${times(50, 4)} restarts at random moments, seed ${seed}`,
     function* () {
