@@ -1,18 +1,7 @@
 import { describe, expect } from "@effect/vitest"
 import { Duration, Effect, TestClock } from "effect"
 import { TestEvent, TestTenantEvents } from "../../src/testing.js"
-import {
-  SERVICE,
-  type WorldOptions,
-  settle,
-  debounced,
-  refresh,
-  ids,
-  named,
-  active,
-  none,
-  over
-} from "./harness.js"
+import { SERVICE, type WorldOptions, settle, refresh, ids, active, none, over } from "./harness.js"
 
 const associate = (...tenants: ReadonlyArray<string>) =>
   Effect.flatMap(TestTenantEvents, (events) =>
@@ -20,7 +9,6 @@ const associate = (...tenants: ReadonlyArray<string>) =>
   )
 
 const four: WorldOptions = { tenants: ["a", "b", "c", "d"] }
-const withName: WorldOptions = { tenants: [named("a", "Acme"), "b"] }
 
 describe("handlers", () => {
   over(none)("law 11: run again after any failure", function* ({ events, discovery, log }) {
@@ -64,22 +52,6 @@ describe("handlers", () => {
     expect(quick).toEqual(["x", "y"])
     yield* TestClock.adjust(Duration.seconds(2))
     expect(slow).toEqual(["begin x", "end x", "begin y", "end y"])
-  })
-
-  over(withName)("with replay, run once for each tenant", function* ({ manager, discovery }) {
-    const replayed: Array<string> = []
-    const later: Array<string> = []
-    yield* discovery.onTenantAdded(
-      ({ id, name }) => Effect.sync(() => replayed.push(`${id} ${name}`)),
-      { replay: true }
-    )
-    yield* discovery.onTenantAdded(({ id }) => Effect.sync(() => later.push(id)))
-    yield* associate("c", "a")
-    yield* settle
-    expect(replayed).toEqual(["a Acme", "b undefined", "c undefined"])
-    expect(later).toEqual(["c"])
-    yield* debounced
-    expect(yield* manager.calls).toBe(1)
   })
 
   over(four)("of removals receive the cause", function* ({ events, manager, discovery }) {

@@ -7,18 +7,17 @@ import type { Trouble } from "@tenant-discovery/simulator"
 import { Effect } from "effect"
 import { inspect } from "node:util"
 import type { LayerConfigOptions } from "../../src/NodeTenantDiscovery.js"
-import { agrees, isLive, quick, startProgram } from "../wire/support.js"
+import { agrees, quick, startProgram } from "../wire/support.js"
 import {
   long,
   makeServers,
   measureLeftovers,
   expectNothingLeft,
-  watch,
   watchLive,
   type Servers,
   lastErrorText
 } from "./support.js"
-import { live, liveEach } from "../support/live.js"
+import { liveEach } from "../support/live.js"
 
 /** Only a long run takes every fault at the start, where each costs its retries. */
 const quickAtStart = ["a refused connection", "401", "no answer", "truncated JSON"]
@@ -115,15 +114,5 @@ describe("a fault of the tenant manager at the start", () => {
     expect(inspect(failed)).not.toContain(servers.variables["MULTI_TENANT_SERVICE_API_KEY"])
     if (outage === undefined) expect(yield* servers.simulator.listCalls).toBe(1)
     yield* expectNothingLeft(servers, before)
-  })
-
-  live("the start succeeds after two answers of 500", function* () {
-    const servers = yield* makeServers()
-    yield* servers.simulator.trouble({ _tag: "Status", status: 500, times: 2 })
-    const { discovery, statuses, verify } = yield* watch(servers)
-    expect(yield* servers.simulator.listCalls).toBeGreaterThanOrEqual(3)
-    yield* isLive(discovery)
-    yield* verify
-    expect(statuses.map(lastErrorText).filter((text) => text !== "")).toEqual([])
   })
 })

@@ -1,5 +1,5 @@
-/** Faults of the program itself: a clock that jumps, early closes, slow readers. */
-import { describe, expect, vi } from "@effect/vitest"
+/** Faults of the program itself: early closes, other programs, slow readers. */
+import { describe, expect } from "@effect/vitest"
 import { Context, Effect, Exit, Fiber, Layer, Scope, Stream } from "effect"
 import { layerConfigWith } from "../../src/NodeTenantDiscovery.js"
 import { TenantId } from "../../src/Tenant.js"
@@ -12,56 +12,16 @@ import {
   LONG,
   makeServers,
   measureLeftovers,
-  modes,
   expectNothingLeft,
   watch,
   watchLive,
   times,
-  expectLoss,
   lastErrorText,
   until
 } from "./support.js"
-import { live, liveEach } from "../support/live.js"
-
-const MINUTE = 60_000
-
-/** Moves the wall clock by so much; the monotonic clock stays. */
-const clockSet = (millis: number) =>
-  Effect.acquireRelease(
-    Effect.sync(() => {
-      const now = Date.now
-      return vi.spyOn(Date, "now").mockImplementation(() => now() + millis)
-    }),
-    (spy) => Effect.sync(() => spy.mockRestore())
-  )
+import { live } from "../support/live.js"
 
 describe("the program", () => {
-  liveEach([
-    ["back an hour", -60 * MINUTE],
-    ["ahead a day", 24 * 60 * MINUTE]
-  ] as const)(
-    "a clock set %s changes neither the lists nor the age of the view",
-    function* ([, by]) {
-      const { discovery, redis, simulator, statuses, verify } = yield* watchLive()
-      const lists = yield* simulator.listCalls
-      const { revision } = yield* discovery.view.get
-      yield* clockSet(by)
-      yield* discovery.requireFresh("10 seconds")
-      yield* simulator.create({ id: "afterwards" })
-      yield* agrees(simulator, discovery)
-      expect((yield* discovery.view.get).revision).toBeGreaterThan(revision)
-      expect(modes(statuses)).toEqual(["Live"])
-      expect(statuses.map(lastErrorText).filter((text) => text !== "")).toEqual([])
-      expect(yield* simulator.listCalls).toBe(lists)
-      yield* discovery.refresh
-      yield* redis.command("CLIENT", "KILL", "TYPE", "pubsub")
-      yield* until("another list", simulator.listCalls, (count) => count > lists + 1)
-      yield* isLive(discovery)
-      yield* verify
-      expectLoss(statuses, /^ConnectionLost/)
-    }
-  )
-
   live(
     `closes at ${times(200, 20)} random moments of the start, seed ${seed}`,
     function* () {

@@ -81,14 +81,15 @@ describe.each(matrix)("a subscription on a $kind server with $version", ({ kind,
     const recorder = yield* subscribed(connection(version, server))
     yield* recorder.seen("Subscribed")
     yield* server.kill
-    // The loss, then the reason that prevents a new subscription: once, whatever the attempts.
+    // The loss, then each new reason that prevents a subscription.
     yield* recorder.seen("Lost", 2)
     yield* server.start
     yield* recorder.seen("Subscribed", 2)
     yield* server.command("PUBLISH", channelName, "again")
     yield* recorder.seen("Messages")
     expect(recorder.tags).toEqual(["Subscribed", "Lost", "Subscribed", "Messages"])
-    expect(recorder.causes.map(({ _tag }) => _tag)).toEqual(["ConnectionLost", "ConnectFailed"])
+    const [first, second] = recorder.causes
+    expect([first?._tag, second?._tag]).toEqual(["ConnectionLost", "ConnectFailed"])
   })
 
   live("resubscribes after each CLIENT KILL", function* () {

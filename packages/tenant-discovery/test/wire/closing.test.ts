@@ -1,15 +1,13 @@
 /** Close is complete and bounded (law 12), on real servers and at random moments. */
 import { describe, expect, it } from "@effect/vitest"
-import { Array, Effect, Exit, Fiber, Layer, Logger, LogLevel, Option, Random, Scope } from "effect"
-import { layerConfigWith } from "../../src/NodeTenantDiscovery.js"
+import { Array, Effect, Fiber, Layer, Logger, LogLevel, Random } from "effect"
 import { TenantDiscovery } from "../../src/TenantDiscovery.js"
 import { TenantEvents } from "../../src/TenantEvents.js"
 import { TenantManager } from "../../src/TenantManager.js"
 import { TestTenantManager } from "../../src/testing.js"
-import { provider } from "../config/subject.js"
 import { eventually } from "../node/support.js"
 import { hasNative } from "../redis/support.js"
-import { isLive, makeWorld, quick, startProgram } from "./support.js"
+import { makeWorld, startProgram } from "./support.js"
 import { live } from "../support/live.js"
 
 /** `LONG_TESTS=1` runs ten thousand of each. */
@@ -30,41 +28,7 @@ const resources = Effect.sync(() => {
 /** The running fibers without a parent: the forks of the discovery are among them. */
 const runningFibers = Effect.map(Fiber.roots, (fibers) => fibers.length)
 
-const withinTwoSeconds = (close: Effect.Effect<void>) =>
-  Effect.map(Effect.timeoutOption(close, "2 seconds"), Option.isSome)
-
 describe("closing", () => {
-  live(
-    "ends within two seconds while Redis is stopped, and the IDs can still be read",
-    function* () {
-      const { redis, variables } = yield* makeWorld({ redis: { kind } })
-      const { close, discovery } = yield* startProgram(variables)
-      yield* isLive(discovery)
-      yield* redis.stop
-      expect(yield* withinTwoSeconds(close)).toBe(true)
-      expect(yield* discovery.activeTenantIds).toHaveLength(8)
-      expect((yield* discovery.status.get).mode).toBe("BootstrapOnly")
-      expect((yield* Effect.flip(discovery.refresh))._tag).toBe("TenantManagerUnavailable")
-    }
-  )
-
-  live("ends within two seconds while it connects", function* () {
-    const { proxy, variables } = yield* makeWorld({ redis: { kind } })
-    yield* proxy.hold()
-    const scope = yield* Scope.make()
-    const building = yield* Effect.fork(
-      Layer.buildWithScope(layerConfigWith(quick), scope).pipe(
-        Effect.withConfigProvider(provider(variables))
-      )
-    )
-    yield* eventually(proxy.connections, (count) => count > 0)
-    const close = Effect.zipRight(Fiber.interrupt(building), Scope.close(scope, Exit.void))
-    expect(yield* withinTwoSeconds(close)).toBe(true)
-    // A held connection does not read its end.
-    yield* proxy.resume
-    yield* eventually(proxy.connections, (count) => count === 0)
-  })
-
   live(
     `leaves no socket and no timer, ${REAL} times on real servers`,
     function* () {
