@@ -3,10 +3,9 @@ import { defineConfig } from "vitest/config"
 /**
  * Which tests run. `npm test` sets `quick`, `npm run test:rest` sets `rest`; unset runs every file.
  *
- * - A file `*.rest.test.ts`, a file under `test/faults` or `test/fuzz`, and every test of the
- *   examples runs in `rest` alone.
- * - A file under `test/redis`, `test/wire` or `test/model` runs in both: its parameters differ
- *   (see `env` below).
+ * - A file `*.rest.test.ts`, a file under `test/faults`, `test/fuzz` or `test/wire`, and every test
+ *   of the other packages runs in `rest` alone.
+ * - A file under `test/redis` or `test/model` runs in both: its parameters differ (see `env` below).
  * - Any other file runs in `quick` alone.
  */
 const suite = process.env["TEST_SUITE"] ?? "all"
@@ -14,8 +13,8 @@ if (!["quick", "rest", "all"].includes(suite)) {
   throw new RangeError(`TEST_SUITE=${suite}: expected quick, rest or nothing`)
 }
 
-const restOnly = ["test/**/*.rest.test.ts", "test/{faults,fuzz}/**/*.test.ts"]
-const both = ["test/{redis,wire,model}/**/*.test.ts"]
+const restOnly = ["test/**/*.rest.test.ts", "test/{faults,fuzz,wire}/**/*.test.ts"]
+const both = ["test/{redis,model}/**/*.test.ts"]
 
 /** The condition under which the packages of the workspace resolve to their sources. */
 const conditions = ["tenant-discovery-source"]
@@ -24,7 +23,7 @@ const resolution = {
   ssr: { resolve: { conditions, externalConditions: conditions } }
 }
 
-const project = (name: string, kind: "library" | "tool" | "program" = "tool") => ({
+const project = (name: string, kind: "library" | "program" = "program") => ({
   ...resolution,
   test: {
     name,
@@ -52,7 +51,7 @@ export default defineConfig({
       project("tenant-discovery", "library"),
       project("simulator"),
       project("benchmarks"),
-      project("examples", "program")
+      project("examples")
     ],
     passWithNoTests: true,
     globalSetup: ["packages/tenant-discovery/test/house/leftOut.ts"],

@@ -3,7 +3,7 @@
  * fault, and the close leaves nothing. `gaps.test.ts` has the ways to lose a subscription.
  */
 import { describe, expect } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Fiber } from "effect"
 import type { LayerConfigOptions } from "../../src/NodeTenantDiscovery.js"
 import { TenantId } from "../../src/Tenant.js"
 import { SeededRandom, seed } from "../fuzz/hostile.js"
