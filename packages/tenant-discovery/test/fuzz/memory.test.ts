@@ -75,7 +75,7 @@ describe("memory that is kept", () => {
       const program = makeProgram(2 * COMING, others)
       for (const raw of addedAndRemoved()) program.receive([raw])
       expect(program.state().view.size).toBe(COMING)
-      expect(program.state().view.log.changes.length).toBeGreaterThan(2 * COMING)
+      expect(program.state().view.log.length).toBeGreaterThan(2 * COMING)
       return program
     }
     expect(keptBy(receiveAll)).toBeLessThan(QUARTER)

@@ -1,12 +1,17 @@
 /**
  * The last changes with their revisions, as an immutable value. It tells a reader that is
- * behind what happened and why.
+ * behind what happened and why. A linked list, newest first: to append copies nothing.
  */
 import type { TenantChange } from "../../TenantChange.js"
 
 export interface LoggedChange {
   readonly revision: number
   readonly change: TenantChange
+}
+
+interface Link {
+  readonly logged: LoggedChange
+  readonly previous: Link | undefined
 }
 
 export interface ChangeLog {
@@ -16,7 +21,8 @@ export interface ChangeLog {
   readonly completeAfter: number
   /** The revision of the last `ConnectionsChanged`, kept when the log is cut. */
   readonly connectionsChangedAt: number
-  readonly changes: ReadonlyArray<LoggedChange>
+  readonly newest: Link | undefined
+  readonly length: number
 }
 
 /** At least this many of the last changes are kept. */
@@ -26,20 +32,42 @@ export const emptyLog = (): ChangeLog => ({
   origin: {},
   completeAfter: 0,
   connectionsChangedAt: 0,
-  changes: []
+  newest: undefined,
+  length: 0
 })
+
+const linked = (
+  previous: Link | undefined,
+  changes: ReadonlyArray<LoggedChange>
+): Link | undefined =>
+  changes.reduce<Link | undefined>((newest, logged) => ({ logged, previous: newest }), previous)
+
+/** The changes after `revision`, at most the last `most` of them, oldest first. */
+const collect = (log: ChangeLog, revision: number, most: number): ReadonlyArray<LoggedChange> => {
+  const found: Array<LoggedChange> = []
+  for (let link = log.newest; link !== undefined; link = link.previous) {
+    if (link.logged.revision <= revision || found.length === most) break
+    found.push(link.logged)
+  }
+  return found.toReversed()
+}
 
 /** The log with more changes. It is cut only when it holds twice what is kept. */
 export const append = (log: ChangeLog, changes: ReadonlyArray<LoggedChange>): ChangeLog => {
-  const all = log.changes.concat(changes)
   const last = changes.findLast(({ change }) => change._tag === "ConnectionsChanged")
-  const isLong = all.length > 2 * KEPT_CHANGES
-  const lastDropped = isLong ? all[all.length - KEPT_CHANGES - 1] : undefined
-  return {
-    origin: log.origin,
-    completeAfter: lastDropped?.revision ?? log.completeAfter,
+  const next: ChangeLog = {
+    ...log,
     connectionsChangedAt: last?.revision ?? log.connectionsChangedAt,
-    changes: isLong ? all.slice(-KEPT_CHANGES) : all
+    newest: linked(log.newest, changes),
+    length: log.length + changes.length
+  }
+  if (next.length <= 2 * KEPT_CHANGES) return next
+  const [lastDropped, ...kept] = collect(next, 0, KEPT_CHANGES + 1)
+  return {
+    ...next,
+    completeAfter: lastDropped?.revision ?? log.completeAfter,
+    newest: linked(undefined, kept),
+    length: kept.length
   }
 }
 
@@ -47,9 +75,5 @@ export const append = (log: ChangeLog, changes: ReadonlyArray<LoggedChange>): Ch
 export const changesAfter = (
   log: ChangeLog,
   revision: number
-): ReadonlyArray<LoggedChange> | undefined => {
-  if (revision < log.completeAfter) return undefined
-  // Most readers are a few changes behind: search from the end.
-  const last = log.changes.findLastIndex((logged) => logged.revision <= revision)
-  return log.changes.slice(last + 1)
-}
+): ReadonlyArray<LoggedChange> | undefined =>
+  revision < log.completeAfter ? undefined : collect(log, revision, Infinity)
