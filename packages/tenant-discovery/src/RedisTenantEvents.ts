@@ -15,7 +15,8 @@
  * It logs at Debug only; the sink receives why a subscription was lost.
  */
 import { type Duration, Layer, Schema } from "effect"
-import { decodeOptions, duration, name, withDefault } from "./internal/options.js"
+import * as Parse from "./internal/config/parse.js"
+import { decodeOptions, duration, name, parsed, withDefault } from "./internal/options.js"
 import { makeEndpoint, type RedisSource } from "./internal/redis/connection.js"
 import type { Naming } from "./internal/redis/failureMessage.js"
 import type { Channel } from "./internal/redis/session.js"
@@ -116,14 +117,20 @@ const Options = Schema.Struct({
   naming: withDefault(Schema.Literal("options", "environment"), defaults.naming)
 })
 
+const Environment = Schema.Struct({
+  environment: Schema.optional(parsed(Schema.String, Parse.environment))
+})
+
 /**
  * The channel of an environment's events, `tenant-events:{env}:`, with the name trimmed and in
- * lower case as publishers write it; without an environment the pattern of all channels,
+ * lower case as publishers write it; for `undefined` the pattern of all channels,
  * `tenant-events:*`.
+ *
+ * @throws RangeError for a name that is empty, in quotes, or has white space in it.
  */
 export const channelFor = (environment: string | undefined): Channel => {
-  const env = environment?.trim().toLowerCase() ?? ""
-  return env === ""
+  const { environment: env } = decodeOptions(`${OWNER}.channelFor`, Environment, { environment })
+  return env === undefined
     ? { _tag: "Pattern", pattern: "tenant-events:*" }
     : { _tag: "Exact", channel: `tenant-events:${env}:` }
 }

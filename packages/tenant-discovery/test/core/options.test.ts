@@ -46,9 +46,11 @@ const fractions = (key: keyof TenantDiscoveryOptions): ReadonlyArray<Bad> =>
   ])
 
 const bad: ReadonlyArray<Bad> = [
-  ["environment", "", 'a non-empty text, got ""'],
-  ["environment", " \t", "a non-empty text, got"],
-  ["environment", 7, "string, actual 7"],
+  ["environment", "", 'a name that is not empty, got ""'],
+  ["environment", " \t", "a name that is not empty, got"],
+  ["environment", '"production"', "a name without quotes around it, got"],
+  ["environment", "prod uction", "a name without white space or control characters in it, got"],
+  ["environment", 7, "a text, got 7"],
   ...durations("reconcileInterval", "zero"),
   ...durations("bootstrapOnlyInterval", "no zero"),
   ...durations("startRetryWindow", "zero"),

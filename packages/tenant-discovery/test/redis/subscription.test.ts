@@ -23,9 +23,13 @@ describe("channelFor", () => {
         channel: "tenant-events:production:"
       })
     }
-    for (const none of [undefined, "", "  "]) {
-      expect(channelFor(none)).toEqual({ _tag: "Pattern", pattern: "tenant-events:*" })
-    }
+    expect(channelFor(undefined)).toEqual({ _tag: "Pattern", pattern: "tenant-events:*" })
+  })
+
+  it.each(["", "  ", '"production"', "prod uction"])("refuses the environment %j", (name) => {
+    expect(() => channelFor(name)).toThrow(
+      /^RedisTenantEvents\.channelFor: option "environment": expected a name/
+    )
   })
 })
 

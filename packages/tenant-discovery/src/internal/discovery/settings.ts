@@ -4,19 +4,14 @@ import {
   defaultDiscoveryOptions,
   type TenantDiscoveryOptions
 } from "../../TenantDiscoveryOptions.js"
-import { count, decodeOptions, duration, fraction, name, withDefault } from "../options.js"
+import * as Parse from "../config/parse.js"
+import { count, decodeOptions, duration, fraction, parsed, withDefault } from "../options.js"
 
 const defaults = defaultDiscoveryOptions
 const millis = (key: keyof typeof defaults) => Duration.toMillis(defaults[key])
 
-const Environment = Schema.transform(name, Schema.String, {
-  strict: true,
-  decode: (text) => text.trim().toLowerCase(),
-  encode: (text) => text
-})
-
 const Settings = Schema.Struct({
-  environment: Schema.optional(Environment),
+  environment: Schema.optional(parsed(Schema.String, Parse.environment)),
   reconcileInterval: withDefault(duration({ zero: true }), millis("reconcileInterval")),
   reconcileJitter: withDefault(fraction, defaults.reconcileJitter),
   bootstrapOnlyInterval: Schema.optional(duration()),

@@ -84,7 +84,7 @@ export interface PerTenantOptions<E, R> {
   /**
    * When the work ends without a failure: restart it after the delay of `restart`, or stop it for
    * as long as the tenant stays active. Protects from a consumer that its broker cancels and that
-   * nobody starts again. Default `restart`.
+   * would stay stopped. Default `restart`.
    */
   readonly onEnd?: "restart" | "stop" | undefined
   /**
