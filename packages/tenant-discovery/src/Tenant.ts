@@ -1,7 +1,7 @@
 /**
  * Tenants and their IDs.
  */
-import { Brand, Either, Schema } from "effect"
+import { Brand, Either, ParseResult, Schema } from "effect"
 
 /**
  * A tenant's ID in its canonical form: 1 to 256 characters of
@@ -68,10 +68,12 @@ const fromSelf: Schema.Schema<TenantId> = Schema.declare(isCanonical, {
 })
 
 /** Decodes any valid spelling to the canonical one. */
-const schema: Schema.Schema<TenantId, string> = Schema.String.pipe(
-  Schema.filter((input) => canonical(input) !== undefined || invalid(input)),
-  Schema.transform(fromSelf, { strict: true, decode: make, encode: (id) => id })
-)
+const schema: Schema.Schema<TenantId, string> = Schema.transformOrFail(Schema.String, fromSelf, {
+  strict: true,
+  decode: (input, _, ast) =>
+    Either.mapLeft(parse(input), (message) => new ParseResult.Type(ast, input, message)),
+  encode: (id) => ParseResult.succeed(id)
+})
 
 /** The functions that make a {@link TenantId}. */
 export const TenantId = { canonical, make, parse, isCanonical, schema } as const

@@ -1,16 +1,13 @@
-import { Effect, FiberRef, Metric, MetricLabel } from "effect"
-
-/** Adds labels to a metric. */
-export type Labelled = <Type, In, Out>(
-  metric: Metric.Metric<Type, In, Out>
-) => Metric.Metric<Type, In, Out>
+import { Effect, MetricLabel } from "effect"
 
 /**
- * Captures the metric labels in force where a layer is built (`Effect.tagMetrics` does not reach
- * a forked fiber otherwise) and adds `labels` to them.
+ * The metric labels in force where a layer is built, and `labels`. The array stays the same for
+ * the life of the layer, so that a metric finds its series in a cache.
  */
-export const metricLabels = (labels: Readonly<Record<string, string>>): Effect.Effect<Labelled> =>
-  Effect.map(FiberRef.get(FiberRef.currentMetricLabels), (inForce) => {
-    const own = Object.entries(labels).map(([key, value]) => MetricLabel.make(key, value))
-    return (metric) => Metric.taggedWithLabels(metric, [...inForce, ...own])
-  })
+export const metricLabels = (
+  labels: Readonly<Record<string, string>>
+): Effect.Effect<ReadonlyArray<MetricLabel.MetricLabel>> =>
+  Effect.map(Effect.metricLabels, (inForce) => [
+    ...inForce,
+    ...Object.entries(labels).map(([key, value]) => MetricLabel.make(key, value))
+  ])

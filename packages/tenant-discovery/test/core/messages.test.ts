@@ -71,6 +71,14 @@ describe("law 11 and 14: a malformed message", () => {
     })
   }
 
+  scenario("is logged at most eight times a turn", function* ({ events, log }) {
+    const raws = Array.from({ length: 100 }, (_, n) => `not json ${n}`)
+    const sent = events.send(...raws, TestEvent.associated("b", SERVICE))
+    expect(yield* growth("events", { outcome: "malformed" }, sent)).toBe(100)
+    expect(log.messages("WARN")).toHaveLength(8)
+    expect(yield* active).toEqual(ids("a", "b"))
+  })
+
   it.scoped("is logged with channel, event ID, type, tenant, payload fields and length", () => {
     const log = logged()
     const raw = JSON.stringify({

@@ -20,7 +20,6 @@ import {
 import { makePrefilter, makeProgram, SERVICE } from "./support.js"
 
 const BATCH = 50
-const MAX_LOGS = 8
 /** The longest log line that a message may cause, in characters. */
 const LONGEST_LINE = 4_096
 
@@ -134,13 +133,10 @@ describe(`hostile messages, seed ${seed}`, () => {
         }
         filtered.receive(messages.filter(mayConcern))
         const { commands, logs, outcomes } = program.receive(messages)
-        for (const [outcome, count] of outcomes) {
-          counts.set(outcome, (counts.get(outcome) ?? 0) + count)
-        }
+        for (const outcome of outcomes) counts.set(outcome, (counts.get(outcome) ?? 0) + 1)
         const { status, view } = program.state()
         const shown = JSON.stringify([logs, commands, status])
         assert(!shown.includes(SECRET), shown)
-        assert(logs.length <= MAX_LOGS)
         for (const log of logs) assert(JSON.stringify(log).length < LONGEST_LINE)
         assert.equal(status.mode, "Live")
         assert(view.ids.every(TenantId.isCanonical))

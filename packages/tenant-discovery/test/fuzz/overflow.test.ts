@@ -66,8 +66,8 @@ describe("overflow of the mailbox", () => {
       for (let n = 0; n < 65_536; n++) sink.message(`${ours}${n}`)
       const turns = yield* takeWaiting
       expect(Math.max(...turns.map((turn) => tagsOf([turn]).length))).toBe(512)
-      const order = turns.flat().flatMap((run) => ("messages" in run ? run.messages : []))
-      expect(order.map(({ raw }) => Number(raw.slice(ours.length)))).toEqual(
+      const order = turns.flat().flatMap((arrival) => ("raw" in arrival ? arrival.raw : []))
+      expect(order.map((raw) => Number(raw.slice(ours.length)))).toEqual(
         Array.from({ length: 65_536 }, (_, n) => n)
       )
     })

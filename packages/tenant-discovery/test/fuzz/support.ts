@@ -25,7 +25,7 @@ export const listOf = TenantListing.of
 /** The event reader and the reducer, without fibers and time: `Live` without tenants. */
 export const makeProgram = (duplicateWindow: number, tenants: ReadonlyArray<Tenant> = []) => {
   const settings = decodeSettings("fuzz", { environment: "production", duplicateWindow })
-  const readEvents = makeEventReader({ ...settings, service: SERVICE })
+  const readMessage = makeEventReader({ ...settings, service: SERVICE })
   let state = initialState(SERVICE, now)
   const apply = (inputs: Parameters<typeof reduce>[2]): ReadonlyArray<Command> => {
     const reduced = reduce(settings, state, inputs, now)
@@ -33,7 +33,7 @@ export const makeProgram = (duplicateWindow: number, tenants: ReadonlyArray<Tena
     return reduced.commands
   }
   const read = (messages: ReadonlyArray<string>) =>
-    readEvents(messages.map((raw) => ({ raw, channel: "tenant-events:production:" })))
+    messages.map((raw) => readMessage({ raw, channel: "tenant-events:production:" }))
   const begin = (): void => {
     state = startList(state, now)
   }
@@ -47,8 +47,14 @@ export const makeProgram = (duplicateWindow: number, tenants: ReadonlyArray<Tena
     state: () => state,
     read,
     receive: (messages: ReadonlyArray<string>) => {
-      const reading = read(messages)
-      return { ...reading, commands: apply([{ _tag: "Events", events: reading.events }]) }
+      const readings = read(messages)
+      const events = readings.flatMap(({ event }) => event ?? [])
+      return {
+        events,
+        logs: readings.flatMap(({ log }) => log ?? []),
+        outcomes: readings.map(({ outcome }) => outcome),
+        commands: apply([{ _tag: "Events", events }])
+      }
     },
     /** Starts a list that is not answered. */
     startList: begin,
@@ -58,9 +64,7 @@ export const makeProgram = (duplicateWindow: number, tenants: ReadonlyArray<Tena
 
 /** The tags of the arrivals in these turns. */
 export const tagsOf = (turns: ReadonlyArray<Turn>): ReadonlyArray<string> =>
-  turns
-    .flat()
-    .flatMap((run) => ("messages" in run ? run.messages.map(() => "Message") : [run.input._tag]))
+  turns.flat().map(({ _tag }) => _tag)
 
 /** The tenants of a parsed body and what is said of the elements that were skipped, or the error. */
 export const readList = (body: unknown) =>

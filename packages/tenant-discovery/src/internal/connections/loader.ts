@@ -88,9 +88,7 @@ export const make = (settings: ConnectionOptions) =>
     const manager = yield* TenantManager
     const clock = yield* Effect.clock
     const scope = yield* Effect.scope
-    const labelled = yield* metricLabels({ service: manager.service })
-    const loads = labelled(Metrics.loads)
-    const failures = labelled(Metrics.failures)
+    const labels = yield* metricLabels({ service: manager.service })
     const now = () => momentOf(clock)
 
     const cache = new SettingsCache(settings)
@@ -182,7 +180,7 @@ export const make = (settings: ConnectionOptions) =>
 
     const loaded = (id: TenantId, answer: TenantSettings) =>
       Effect.gen(function* () {
-        loads.unsafeUpdate(1, [])
+        Metrics.loads.unsafeUpdate(1, labels)
         const { connections, differs, reloaded } = cache.loaded(id, answer, seen.has(id), now())
         const tenant = seen.get(id)
         if (reloaded && tenant !== undefined) emit({ _tag: "Reloaded", tenant, connections })
@@ -197,7 +195,7 @@ export const make = (settings: ConnectionOptions) =>
 
     const failed = (id: TenantId, error: TenantManagerError) =>
       Effect.suspend(() => {
-        Metric.tagged(failures, "error", error._tag).unsafeUpdate(1, [])
+        Metric.tagged(Metrics.failures, "error", error._tag).unsafeUpdate(1, labels)
         const active = seen.has(id)
         cache.loadFailed(id, error, active, now())
         if (active && saysInactive(error)) relist(id)

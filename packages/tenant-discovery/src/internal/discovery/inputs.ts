@@ -4,19 +4,17 @@
  * `Subscribed` follow, so that a list makes up for it. Control inputs are never dropped: the
  * sources of each kind bound them.
  */
-import { Chunk, Effect, Mailbox } from "effect"
+import { Array, Effect, Mailbox } from "effect"
 import type { LostCause, SignalSink } from "../../TenantEvents.js"
 import { makePrefilter } from "../event/decode.js"
 import type { RawMessage } from "../event/eventReader.js"
 import type { Input } from "./state.js"
 
-type Arrival = ({ readonly _tag: "Message" } & RawMessage) | Input
-
-/** Messages in a row, or a control input. */
-export type Run = { readonly messages: Array<RawMessage> } | { readonly input: Input }
+/** A message, or a control input. */
+export type Arrival = ({ readonly _tag: "Message" } & RawMessage) | Input
 
 /** What the listener works through before timers and sockets are served again. */
-export type Turn = ReadonlyArray<Run>
+export type Turn = ReadonlyArray<Arrival>
 
 /** At most so many arrivals a turn. */
 const TURN = 512
@@ -41,22 +39,6 @@ interface Limits {
   readonly bufferCharacters: number
 }
 
-const runsOf = (arrivals: ReadonlyArray<Arrival>): Turn => {
-  const runs: Array<Run> = []
-  for (const arrival of arrivals) {
-    const last = runs.at(-1)
-    if (arrival._tag !== "Message") runs.push({ input: arrival })
-    else if (last !== undefined && "messages" in last) last.messages.push(arrival)
-    else runs.push({ messages: [arrival] })
-  }
-  return runs
-}
-
-const turnsOf = (arrivals: ReadonlyArray<Arrival>): ReadonlyArray<Turn> =>
-  Array.from({ length: Math.ceil(arrivals.length / TURN) }, (_, i) =>
-    runsOf(arrivals.slice(i * TURN, (i + 1) * TURN))
-  )
-
 const overflow = ({ bufferCharacters, bufferMessages }: Limits): LostCause => ({
   _tag: "Overflow",
   message:
@@ -75,11 +57,11 @@ export const makeInputs = (service: string, limits: Limits): Effect.Effect<Input
 
     const offer = (input: Input): boolean => mailbox.unsafeOffer(input)
 
-    const taken = (all: Chunk.Chunk<Arrival>): ReadonlyArray<Turn> => {
+    const taken = (all: Iterable<Arrival>): ReadonlyArray<Turn> => {
       messages = 0
       characters = 0
       overflowed = false
-      return turnsOf(Chunk.toReadonlyArray(all))
+      return Array.chunksOf(all, TURN)
     }
 
     const message = (raw: string, channel = ""): void => {

@@ -10,6 +10,7 @@ import {
   Either,
   FiberHandle,
   LogLevel,
+  type MetricLabel,
   Option,
   Random,
   type Scope,
@@ -20,10 +21,15 @@ import type { TenantDiscoveryService } from "../../TenantDiscoveryService.js"
 import { TenantEvents } from "../../TenantEvents.js"
 import { TenantManager } from "../../TenantManager.js"
 import { type TenantManagerError, TenantManagerUnavailable } from "../../TenantManagerError.js"
-import { makeEventReader, type RawMessage } from "../event/eventReader.js"
+import {
+  type AppliedEvent,
+  makeEventReader,
+  type LogLine,
+  type Outcome
+} from "../event/eventReader.js"
 import { makeEventSpans } from "../event/spans.js"
 import { metricLabels } from "../metricLabels.js"
-import { type DiscoveryMetrics, discoveryMetrics } from "../metrics.js"
+import * as Metrics from "../metrics.js"
 import { currentMoment } from "../moment.js"
 import { makeInputs, type Turn } from "./inputs.js"
 import { startList } from "./lists.js"
@@ -65,8 +71,21 @@ const guarded = <R>(effect: Effect.Effect<unknown, never, R>): Effect.Effect<voi
 const logDefect = (message: string, cause: Cause.Cause<unknown>): Effect.Effect<void> =>
   guarded(Effect.logError(message, cause))
 
+const writeLog = ({ fields, level, message }: LogLine): Effect.Effect<void> =>
+  Effect.annotateLogs(Effect.logWithLevel(LogLevel.fromLiteral(level), message), fields)
+
+/** What the arrivals of a turn come to. */
+interface Reading {
+  readonly all: ReadonlyArray<Input>
+  readonly outcomes: ReadonlyArray<Outcome>
+  readonly logs: ReadonlyArray<LogLine>
+}
+
+/** A flood of bad messages is not a flood of log lines. */
+const MAX_LOGS = 8
+
 /** One call; a client that dies or interrupts itself counts as an outage. */
-const listOnce = (manager: TenantManager["Type"], metrics: DiscoveryMetrics) =>
+const listOnce = (manager: TenantManager["Type"], labels: ReadonlyArray<MetricLabel.MetricLabel>) =>
   manager.listActiveTenants.pipe(
     Effect.catchAllCause((cause) =>
       Option.match(Cause.failureOption(cause), {
@@ -79,8 +98,8 @@ const listOnce = (manager: TenantManager["Type"], metrics: DiscoveryMetrics) =>
       })
     ),
     Effect.tapBoth({
-      onSuccess: () => guarded(Effect.sync(() => metrics.countList("taken"))),
-      onFailure: () => guarded(Effect.sync(() => metrics.countList("failed")))
+      onSuccess: () => guarded(Effect.sync(() => Metrics.lists.taken.unsafeUpdate(1, labels))),
+      onFailure: () => guarded(Effect.sync(() => Metrics.lists.failed.unsafeUpdate(1, labels)))
     })
   )
 
@@ -123,12 +142,12 @@ const build = (manager: TenantManager["Type"], settings: DiscoverySettings, redu
   Effect.gen(function* () {
     const { subscribe } = yield* TenantEvents
     const { service } = manager
-    const metrics = discoveryMetrics(yield* metricLabels({ service }))
+    const labels = yield* metricLabels({ service })
     const recordSpans = yield* makeEventSpans(service)
     const began = yield* currentMoment
     const ref = yield* SubscriptionRef.make(startList(initialState(service, began), began))
     const inputs = yield* makeInputs(service, settings)
-    const readEvents = makeEventReader({ ...settings, service })
+    const readMessage = makeEventReader({ ...settings, service })
     const pending = new Set<RefreshWaiter>()
 
     // Finalizers run from the last to the first: the listener, the lists and the subscription
@@ -139,13 +158,13 @@ const build = (manager: TenantManager["Type"], settings: DiscoverySettings, redu
         const now = yield* currentMoment
         yield* SubscriptionRef.update(ref, (state) => closeState(state, now))
         yield* Effect.forEach(pending, (waiter) => Deferred.fail(waiter, closed))
-        yield* guarded(Effect.sync(() => metrics.setTenants(0)))
+        yield* guarded(Effect.sync(() => Metrics.tenants.unsafeUpdate(0, labels)))
       })
     )
     const listFiber = yield* FiberHandle.make<void>()
     const timerFiber = yield* FiberHandle.make<void>()
 
-    const list = Effect.match(listOnce(manager, metrics), {
+    const list = Effect.match(listOnce(manager, labels), {
       onSuccess: (listing) => void inputs.offer({ _tag: "Listed", listing }),
       onFailure: (error) => void inputs.offer({ _tag: "ListFailed", error })
     })
@@ -172,12 +191,9 @@ const build = (manager: TenantManager["Type"], settings: DiscoverySettings, redu
         case "ArmTimer":
           return armTimer(command.at)
         case "Log":
-          return Effect.annotateLogs(
-            Effect.logWithLevel(LogLevel.fromLiteral(command.level), command.message),
-            command.fields
-          )
+          return writeLog(command)
         case "CountDrift":
-          return Effect.sync(() => metrics.countDrift(command.count))
+          return Effect.sync(() => Metrics.drift.unsafeUpdate(command.count, labels))
         case "Settle": {
           const { error, waiters } = command
           const exit = error === undefined ? Effect.void : Effect.fail(error)
@@ -223,35 +239,59 @@ const build = (manager: TenantManager["Type"], settings: DiscoverySettings, redu
         )
         yield* SubscriptionRef.set(ref, reduced.state)
         yield* Effect.forEach(reduced.commands, runCommand, { discard: true })
-        yield* guarded(Effect.sync(() => metrics.setTenants(reduced.state.view.size)))
+        yield* guarded(
+          Effect.sync(() => Metrics.tenants.unsafeUpdate(reduced.state.view.size, labels))
+        )
       })
 
-    /** What messages in a row come to. */
-    const readMessages = (
-      messages: ReadonlyArray<RawMessage>
-    ): Effect.Effect<ReadonlyArray<Input>> =>
-      Effect.gen(function* () {
-        const { events, logs, outcomes } = readEvents(messages)
-        yield* guarded(Effect.sync(() => outcomes.forEach(metrics.countEvents)))
-        for (const { fields, level, message } of logs) {
-          yield* guarded(
-            Effect.annotateLogs(Effect.logWithLevel(LogLevel.fromLiteral(level), message), fields)
-          )
+    /** Reads the messages of a turn. Events in a row become one input. */
+    const readTurn = (turn: Turn): Reading => {
+      const all: Array<Input> = []
+      const outcomes: Array<Outcome> = []
+      const logs: Array<LogLine> = []
+      let events: Array<AppliedEvent> | undefined
+      for (const arrival of turn) {
+        if (arrival._tag !== "Message") {
+          all.push(arrival)
+          events = undefined
+          continue
         }
-        if (events.length === 0) return []
-        if (recordSpans !== undefined) yield* guarded(recordSpans(events))
-        return [{ _tag: "Events", events }]
-      })
+        const { event, log, outcome } = readMessage(arrival)
+        outcomes.push(outcome)
+        if (log !== undefined && logs.length < MAX_LOGS) logs.push(log)
+        if (event === undefined) continue
+        if (events === undefined) all.push({ _tag: "Events", events: (events = []) })
+        events.push(event)
+      }
+      return { all, outcomes, logs }
+    }
 
     const runTurn = (turn: Turn): Effect.Effect<void> =>
-      Effect.forEach(turn, (run) =>
-        "messages" in run ? readMessages(run.messages) : Effect.succeed([run.input])
-      ).pipe(Effect.flatMap((all) => step(all.flat())))
+      Effect.gen(function* () {
+        const { all, logs, outcomes } = readTurn(turn)
+        yield* guarded(
+          Effect.sync(() => {
+            for (const outcome of outcomes) Metrics.events[outcome].unsafeUpdate(1, labels)
+          })
+        )
+        for (const line of logs) yield* guarded(writeLog(line))
+        if (recordSpans !== undefined) {
+          for (const input of all) {
+            if (input._tag === "Events") yield* guarded(recordSpans(input.events))
+          }
+        }
+        yield* step(all)
+      })
+
+    const countIgnored = Effect.sync(() => {
+      const ignored = inputs.takeIgnored()
+      if (ignored > 0) Metrics.events.ignored.unsafeUpdate(ignored, labels)
+    })
 
     /** Nothing ends the loop but the close. */
     const listen = Effect.gen(function* () {
       const turns = yield* inputs.take
-      yield* guarded(Effect.sync(() => metrics.countEvents(inputs.takeIgnored(), "ignored")))
+      yield* guarded(countIgnored)
       for (const turn of turns) {
         const pause = turns.length > 1 ? Effect.sleep(0) : Effect.void
         yield* Effect.catchAllCause(Effect.zipRight(runTurn(turn), pause), (cause) =>
@@ -269,7 +309,7 @@ const build = (manager: TenantManager["Type"], settings: DiscoverySettings, redu
       }
       const now = yield* currentMoment
       yield* SubscriptionRef.update(ref, (state) => startList(state, now))
-      return yield* listOnce(manager, metrics)
+      return yield* listOnce(manager, labels)
     })
 
     const listAtStart = Effect.gen(function* () {

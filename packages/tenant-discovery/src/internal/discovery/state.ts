@@ -6,7 +6,7 @@ import type { LostCause } from "../../TenantEvents.js"
 import type { TenantListing } from "../../TenantListing.js"
 import type { TenantManagerError } from "../../TenantManagerError.js"
 import { TenantView } from "../../TenantView.js"
-import type { AppliedEvent } from "../event/eventReader.js"
+import type { AppliedEvent, LogLine } from "../event/eventReader.js"
 import type { Moment } from "../moment.js"
 import { initialSchedule, type ListSchedule } from "./listSchedule.js"
 import type { MissingCounts } from "./massRemovalGuard.js"
@@ -82,12 +82,7 @@ export type Command =
   | { readonly _tag: "StartList" }
   /** `at`: monotonic milliseconds. `undefined` stops the timer. */
   | { readonly _tag: "ArmTimer"; readonly at: number | undefined }
-  | {
-      readonly _tag: "Log"
-      readonly level: "Info" | "Warning"
-      readonly message: string
-      readonly fields: Readonly<Record<string, unknown>>
-    }
+  | ({ readonly _tag: "Log" } & LogLine)
   /** Transitions that a list found while the view was `Live` and that no event reported. */
   | { readonly _tag: "CountDrift"; readonly count: number }
   | {

@@ -63,29 +63,8 @@ const directiveOf = (event: TenantEvent): Directive => {
   }
 }
 
-/** The service that an event names; `undefined` for an event about the tenant as a whole. */
-const serviceOf = (event: TenantEvent): string | undefined => {
-  switch (event.event_type) {
-    case "tenant.suspended":
-    case "tenant.deleted":
-    case "tenant.activated":
-    case "tenant.created":
-    case "tenant.updated":
-      return undefined
-    case "tenant.service.associated":
-    case "tenant.service.reactivated":
-    case "tenant.service.disassociated":
-    case "tenant.service.suspended":
-    case "tenant.service.purged":
-    case "tenant.credentials.rotated":
-    case "tenant.connections.updated":
-    case "tenant.cache.invalidate":
-      return event.payload.service_name
-  }
-}
-
 /** What `event` does to the active set of `service`. Total. */
 export const directiveFor = (event: TenantEvent, service: string): Directive => {
-  const received = serviceOf(event)
-  return received === undefined || received === service ? directiveOf(event) : ignore(received)
+  const received = "payload" in event ? event.payload.service_name : service
+  return received === service ? directiveOf(event) : ignore(received)
 }

@@ -1,6 +1,6 @@
 /**
  * From raw messages to directives: decodes, checks the environment, drops duplicates,
- * counts, and says what to log. Holds the recent event IDs; holds no tenant.
+ * and says what to log. Holds the recent event IDs; holds no tenant.
  */
 import { Either } from "effect"
 import type { TenantId } from "../../Tenant.js"
@@ -33,29 +33,21 @@ export type Outcome =
   | "unknown_type"
   | "malformed"
 
-/** A log line about a message. */
-export interface MessageLog {
-  readonly level: "Debug" | "Warning"
+/** A line to log. */
+export interface LogLine {
+  readonly level: "Debug" | "Info" | "Warning"
   readonly message: string
   readonly fields: Readonly<Record<string, unknown>>
 }
 
-/** What came of a batch of messages. */
+/** What came of one message. */
 export interface Reading {
-  /** The events that concern the service, in their order. */
-  readonly events: ReadonlyArray<AppliedEvent>
-  readonly outcomes: ReadonlyMap<Outcome, number>
-  /** At most 8: a flood of bad messages is not a flood of log lines. */
-  readonly logs: ReadonlyArray<MessageLog>
-}
-
-interface ReadMessage {
   readonly outcome: Outcome
+  /** `undefined` unless the outcome is `applied`. */
   readonly event?: AppliedEvent
-  readonly log?: MessageLog
+  readonly log?: LogLine
 }
 
-const MAX_LOGS = 8
 /** An ID that is longer is not kept. */
 const MAX_EVENT_ID = 256
 const MAX_TEXT = 128
@@ -65,12 +57,12 @@ const eventIdOf = ({ event_id }: TenantEvent): string | undefined =>
     ? event_id
     : undefined
 
-/** Reads messages in their order. Total: a message that cannot be read costs itself alone. */
+/** Reads one message after the other. Total. */
 export const makeEventReader = (options: {
   readonly service: string
   readonly environment?: string | undefined
   readonly duplicateWindow: number
-}): ((messages: ReadonlyArray<RawMessage>) => Reading) => {
+}): ((message: RawMessage) => Reading) => {
   const { environment, service } = options
   const recent = makeRecentEventIds(options.duplicateWindow)
 
@@ -82,7 +74,7 @@ export const makeEventReader = (options: {
     received === environment ||
     received.trim().toLowerCase() === environment
 
-  const readMessage = ({ channel, raw }: RawMessage): ReadMessage => {
+  return ({ channel, raw }) => {
     const decoded = decode(raw)
     if (Either.isLeft(decoded)) return refused(decoded.left, channel)
     const event = decoded.right
@@ -96,22 +88,9 @@ export const makeEventReader = (options: {
       event: { eventType: event.event_type, tenantId: event.tenant_id, eventId, directive }
     }
   }
-
-  return (messages) => {
-    const events: Array<AppliedEvent> = []
-    const logs: Array<MessageLog> = []
-    const outcomes = new Map<Outcome, number>()
-    for (const message of messages) {
-      const { event, log, outcome } = readMessage(message)
-      outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
-      if (event !== undefined) events.push(event)
-      if (log !== undefined && logs.length < MAX_LOGS) logs.push(log)
-    }
-    return { events, outcomes, logs }
-  }
 }
 
-const refused = (why: Undecodable, channel: string): ReadMessage => {
+const refused = (why: Undecodable, channel: string): Reading => {
   if (why._tag === "UnknownType") {
     return {
       outcome: "unknown_type",
@@ -141,11 +120,7 @@ const refused = (why: Undecodable, channel: string): ReadMessage => {
 }
 
 /** No list and no other event repairs a cache invalidation with a wrong service name: it warns. */
-const ignored = (
-  event: TenantEvent,
-  received: string | undefined,
-  service: string
-): ReadMessage => {
+const ignored = (event: TenantEvent, received: string | undefined, service: string): Reading => {
   if (event.event_type !== "tenant.cache.invalidate") return { outcome: "ignored" }
   return {
     outcome: "ignored",

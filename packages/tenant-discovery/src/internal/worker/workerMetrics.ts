@@ -1,20 +1,22 @@
 /** The workers' metrics: their names, and one place that updates them. */
-import { Effect, Metric, Record } from "effect"
+import { Effect, Metric, MetricKey, Record } from "effect"
 import { TenantDiscovery } from "../../TenantDiscovery.js"
-import { type Labelled, metricLabels } from "../metricLabels.js"
+import { metricLabels } from "../metricLabels.js"
 
-const bindable =
-  <Type, Out>(metric: Metric.Metric<Type, number, Out>) =>
-  (labelled: Labelled) => {
-    const bound = labelled(metric)
-    return (value: number) => bound.unsafeUpdate(value, [])
-  }
-const counterOf = (name: string, description: string) =>
+const counter = (name: string, description: string) =>
   Metric.counter(name, { description, incremental: true })
-const counter = (name: string, description: string) => bindable(counterOf(name, description))
-const gauge = (name: string, description: string) => bindable(Metric.gauge(name, { description }))
-const skips = counterOf("tenant_worker_skips_total", "Turns that were skipped, by reason")
-const skip = (reason: string) => bindable(Metric.tagged(skips, "reason", reason))
+const gauge = (name: string, description: string) => Metric.gauge(name, { description })
+const skip = (reason: string) =>
+  Metric.fromMetricKey(
+    MetricKey.tagged(
+      MetricKey.counter("tenant_worker_skips_total", {
+        description: "Turns that were skipped, by reason",
+        incremental: true
+      }),
+      "reason",
+      reason
+    )
+  )
 
 const metrics = {
   runs: counter("tenant_worker_runs_total", "Runs that ended"),
@@ -34,8 +36,8 @@ const metrics = {
 export const makeWorkerMetrics = (worker: string) =>
   Effect.gen(function* () {
     const { service } = yield* Effect.flatMap(TenantDiscovery, ({ status }) => status.get)
-    const labelled = yield* metricLabels({ service, worker })
-    return Record.map(metrics, (bind) => bind(labelled))
+    const labels = yield* metricLabels({ service, worker })
+    return Record.map(metrics, (metric) => (value: number) => metric.unsafeUpdate(value, labels))
   })
 
 export type WorkerMetrics = Effect.Effect.Success<ReturnType<typeof makeWorkerMetrics>>
