@@ -4,7 +4,7 @@
 import { Context, Effect, Layer, SubscriptionRef } from "effect"
 import { makeDiscovery } from "./internal/discovery/listener.js"
 import { makeService } from "./internal/discovery/service.js"
-import type { DiscoveryState } from "./internal/discovery/state.js"
+import { stateOf } from "./internal/discovery/state.js"
 import { currentMoment } from "./internal/moment.js"
 import { addTenants } from "./internal/view/edit.js"
 import type { Tenant } from "./Tenant.js"
@@ -61,21 +61,8 @@ const makeSingleTenant = (tenants: ReadonlyArray<Tenant>, service: string) =>
   Effect.gen(function* () {
     const now = (yield* currentMoment).wall
     const view = addTenants(TenantView.make(), tenants).with({ mode: "SingleTenant", asOf: now })
-    const ref = yield* SubscriptionRef.make<DiscoveryState>({
-      view,
-      status: {
-        service,
-        mode: view.mode,
-        since: now,
-        lastListedAt: undefined,
-        lastEventAt: undefined,
-        lastError: undefined,
-        tenantCount: view.size,
-        awaitingRemoval: 0
-      },
-      asOf: Number.POSITIVE_INFINITY,
-      closed: false
-    })
+    const state = { ...stateOf(service, view, now), asOf: Number.POSITIVE_INFINITY }
+    const ref = yield* SubscriptionRef.make(state)
     yield* Effect.addFinalizer(() =>
       SubscriptionRef.update(ref, (state) => ({ ...state, closed: true }))
     )

@@ -3,7 +3,7 @@
  */
 import { type ChangeLog, emptyLog } from "./internal/view/changeLog.js"
 import { diff } from "./internal/view/diff.js"
-import { find, type Tenants } from "./internal/view/tenants.js"
+import { find, lazyIds, type Tenants } from "./internal/view/tenants.js"
 import type { Tenant, TenantId } from "./Tenant.js"
 import type { TenantChange } from "./TenantChange.js"
 
@@ -24,13 +24,13 @@ interface Fields {
   readonly asOf: number
   readonly tenants: Tenants
   /** The IDs of `tenants`, in the same order. */
-  readonly ids: ReadonlyArray<TenantId>
+  readonly ids: () => ReadonlyArray<TenantId>
   readonly log: ChangeLog
 }
 
 /**
  * The active tenants at one moment. Immutable: a view never changes after it was read.
- * Reading and looking up cost no copy.
+ * Reading and looking up copy nothing.
  */
 export class TenantView {
   private constructor(private readonly fields: Fields) {}
@@ -62,9 +62,12 @@ export class TenantView {
     return this.fields.tenants
   }
 
-  /** The IDs in the order of `tenants`. Frozen; the same array for all views of a revision. */
+  /**
+   * The IDs in the order of `tenants`. Frozen; the same array for all views of a revision. The
+   * first read makes it.
+   */
   get ids(): ReadonlyArray<TenantId> {
-    return this.fields.ids
+    return this.fields.ids()
   }
 
   /** Whether the tenant is active. */
@@ -87,8 +90,8 @@ export class TenantView {
   }
 
   /** @internal */
-  with(fields: Partial<Fields>): TenantView {
-    const { asOf, mode, revision } = fields
+  with(fields: Partial<Omit<Fields, "ids">>): TenantView {
+    const { asOf, mode, revision, tenants } = fields
     if (
       (revision === undefined || revision === this.revision) &&
       (mode === undefined || mode === this.mode) &&
@@ -96,9 +99,11 @@ export class TenantView {
     ) {
       return this
     }
-    if (fields.tenants !== undefined) Object.freeze(fields.tenants)
-    if (fields.ids !== undefined) Object.freeze(fields.ids)
-    return new TenantView({ ...this.fields, ...fields })
+    if (tenants === undefined || tenants === this.tenants) {
+      return new TenantView({ ...this.fields, ...fields })
+    }
+    Object.freeze(tenants)
+    return new TenantView({ ...this.fields, ...fields, ids: lazyIds(tenants) })
   }
 
   /** @internal A view without tenants, with a history of its own. */
@@ -108,7 +113,7 @@ export class TenantView {
       mode: "BootstrapOnly",
       asOf: 0,
       tenants: Object.freeze([]),
-      ids: Object.freeze([]),
+      ids: lazyIds([]),
       log: emptyLog()
     })
   }

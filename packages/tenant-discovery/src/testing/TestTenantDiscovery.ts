@@ -4,7 +4,7 @@
  */
 import { Clock, Context, Duration, Effect, Layer, SubscriptionRef } from "effect"
 import { makeService } from "../internal/discovery/service.js"
-import type { DiscoveryState } from "../internal/discovery/state.js"
+import { type DiscoveryState, stateOf } from "../internal/discovery/state.js"
 import { currentMoment, type Moment } from "../internal/moment.js"
 import { addTenants, applyChanges } from "../internal/view/edit.js"
 import type { RemovalCause, TenantChange } from "../TenantChange.js"
@@ -61,20 +61,11 @@ const make = (initial: ReadonlyArray<TenantInput>) =>
   Effect.gen(function* () {
     const now = yield* Clock.currentTimeMillis
     const view = addTenants(TenantView.make(), tenantsOf(initial)).with({ mode: "Live", asOf: now })
+    const begun = stateOf("test-service", view, now)
     const ref = yield* SubscriptionRef.make<DiscoveryState>({
-      view,
-      status: {
-        service: "test-service",
-        mode: "Live",
-        since: now,
-        lastListedAt: now,
-        lastEventAt: undefined,
-        lastError: undefined,
-        tenantCount: view.size,
-        awaitingRemoval: 0
-      },
-      asOf: ALWAYS,
-      closed: false
+      ...begun,
+      status: { ...begun.status, lastListedAt: now },
+      asOf: ALWAYS
     })
     yield* Effect.addFinalizer(() =>
       SubscriptionRef.update(ref, (state) => ({ ...state, closed: true }))

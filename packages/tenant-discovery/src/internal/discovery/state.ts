@@ -108,20 +108,25 @@ export type Reducer = (
   now: Now
 ) => Reduced
 
-export const initialState = (service: string, now: Moment): ReducerState => ({
-  view: TenantView.make(),
+/** The state of a view that nothing has told about yet. `now`: milliseconds since the epoch. */
+export const stateOf = (service: string, view: TenantView, now: number): DiscoveryState => ({
+  view,
   status: {
     service,
-    mode: "BootstrapOnly",
-    since: now.wall,
+    mode: view.mode,
+    since: now,
     lastListedAt: undefined,
     lastEventAt: undefined,
     lastError: undefined,
-    tenantCount: 0,
+    tenantCount: view.size,
     awaitingRemoval: 0
   },
   asOf: 0,
-  closed: false,
+  closed: false
+})
+
+export const initialState = (service: string, now: Moment): ReducerState => ({
+  ...stateOf(service, TenantView.make(), now.wall),
   subscribed: false,
   subscription: 0,
   reconciled: false,

@@ -3,116 +3,57 @@
  * nothing changes, and makes one copy of the tenants otherwise.
  */
 import type { Tenant, TenantId } from "../../Tenant.js"
-import type { RemovalCause, TenantChange } from "../../TenantChange.js"
+import type { TenantChange } from "../../TenantChange.js"
 import type { TenantView } from "../../TenantView.js"
-import type { ConnectionsReason, Directive } from "../event/directive.js"
+import type { Directive } from "../event/directive.js"
 import { append, type LoggedChange } from "./changeLog.js"
-import { edited, fromArray, idsOf, merge } from "./tenants.js"
+import { edited, fromArray, merge } from "./tenants.js"
 
-/** Collects changes of a view, each with a revision of its own. */
-class Edit {
-  private readonly edits = new Map<TenantId, Tenant | undefined>()
-  private readonly logged: Array<LoggedChange> = []
-  private revision: number
-
-  constructor(private readonly view: TenantView) {
-    this.revision = view.revision
+/**
+ * The view after `changes`, in their order, each with a revision of its own. A change that is
+ * true already does nothing. An update without a name keeps the known name.
+ */
+export const applyChanges = (view: TenantView, changes: Iterable<TenantChange>): TenantView => {
+  const edits = new Map<TenantId, Tenant | undefined>()
+  const logged: Array<LoggedChange> = []
+  for (const change of changes) {
+    const { id, name } = change.tenant
+    const known = edits.has(id) ? edits.get(id) : view.get(id)
+    if ((known === undefined) !== (change._tag === "Added")) continue
+    const isNew = known === undefined || (change._tag === "Updated" && name !== undefined)
+    const tenant = isNew ? change.tenant : known
+    if (change._tag === "Removed") edits.set(id, undefined)
+    else if (isNew) edits.set(id, tenant)
+    logged.push({ revision: view.revision + logged.length + 1, change: { ...change, tenant } })
   }
+  if (logged.length === 0) return view
+  return view.with({
+    revision: view.revision + logged.length,
+    log: append(view.log, logged),
+    tenants: edited(view.tenants, edits)
+  })
+}
 
-  add(id: TenantId, name?: string): void {
-    if (this.get(id) === undefined) this.put({ _tag: "Added", tenant: { id, name } })
-  }
-
-  remove(id: TenantId, cause: RemovalCause): void {
-    const tenant = this.get(id)
-    if (tenant === undefined) return
-    this.edits.set(id, undefined)
-    this.log({ _tag: "Removed", tenant, cause })
-  }
-
-  changeConnections(id: TenantId, reason: ConnectionsReason): void {
-    const tenant = this.get(id)
-    if (tenant !== undefined) this.log({ _tag: "ConnectionsChanged", tenant, reason })
-  }
-
-  /** Without a name, the known name stays. */
-  update(id: TenantId, name?: string): void {
-    const tenant = this.get(id)
-    if (tenant === undefined) return
-    this.put({ _tag: "Updated", tenant: name === undefined ? tenant : { id, name } })
-  }
-
-  commit(): TenantView {
-    const { edits, logged, revision, view } = this
-    if (logged.length === 0) return view
-    return view.with({
-      revision,
-      log: append(view.log, logged),
-      ...(edits.size === 0 ? undefined : edited(view, edits))
-    })
-  }
-
-  private get(id: TenantId): Tenant | undefined {
-    return this.edits.has(id) ? this.edits.get(id) : this.view.get(id)
-  }
-
-  private put(change: TenantChange): void {
-    this.edits.set(change.tenant.id, change.tenant)
-    this.log(change)
-  }
-
-  private log(change: TenantChange): void {
-    this.logged.push({ revision: ++this.revision, change })
+const changeOf = (directive: Directive): ReadonlyArray<TenantChange> => {
+  if (directive._tag === "Relist" || directive._tag === "Ignore") return []
+  const tenant: Tenant = { id: directive.tenantId, name: undefined }
+  switch (directive._tag) {
+    case "Add":
+      return [{ _tag: "Added", tenant }]
+    case "Remove":
+      return [{ _tag: "Removed", tenant, cause: directive.cause }]
+    case "ChangeConnections":
+      return [{ _tag: "ConnectionsChanged", tenant, reason: directive.reason }]
+    case "Update":
+      return [{ _tag: "Updated", tenant }]
   }
 }
 
 /** The view after the directives, in their order. */
-export const applyDirectives = (view: TenantView, directives: Iterable<Directive>): TenantView => {
-  const edit = new Edit(view)
-  for (const directive of directives) {
-    switch (directive._tag) {
-      case "Add":
-        edit.add(directive.tenantId)
-        break
-      case "Remove":
-        edit.remove(directive.tenantId, directive.cause)
-        break
-      case "ChangeConnections":
-        edit.changeConnections(directive.tenantId, directive.reason)
-        break
-      case "Update":
-        edit.update(directive.tenantId)
-        break
-      case "Relist":
-      case "Ignore":
-        break
-    }
-  }
-  return edit.commit()
-}
-
-/** The view after `changes`: `applyChanges(a, TenantView.diff(a, b))` has the tenants of `b`. */
-export const applyChanges = (view: TenantView, changes: Iterable<TenantChange>): TenantView => {
-  const edit = new Edit(view)
-  for (const change of changes) {
-    const { id, name } = change.tenant
-    switch (change._tag) {
-      case "Added":
-        edit.add(id, name)
-        break
-      case "Removed":
-        edit.remove(id, change.cause)
-        break
-      case "ConnectionsChanged":
-        edit.changeConnections(id, change.reason)
-        break
-      case "Updated":
-        edit.update(id, name)
-        break
-    }
-  }
-  return edit.commit()
-}
+export const applyDirectives = (
+  view: TenantView,
+  directives: ReadonlyArray<Directive>
+): TenantView => applyChanges(view, directives.flatMap(changeOf))
 
 /** Which tenants of a view a list lacks, and which of them to remove. */
 export interface ListOptions {
@@ -167,7 +108,7 @@ export const applyList = (
   }
   if (logged.length === 0) return view
   const tenants = removed.size === 0 ? merged : merged.filter(({ id }) => !removed.has(id))
-  return view.with({ revision, tenants, ids: idsOf(tenants), log: append(view.log, logged) })
+  return view.with({ revision, tenants, log: append(view.log, logged) })
 }
 
 /** The view with tenants added that are not present; of an ID that occurs twice, the first counts. */

@@ -12,86 +12,44 @@ export const fromArray = (tenants: ReadonlyArray<Tenant>): Tenants => {
   return sorted.filter((tenant, at) => at === 0 || sorted[at - 1]?.id !== tenant.id)
 }
 
-/** The tenant with this ID. A binary search. */
-export const find = (tenants: Tenants, id: TenantId): Tenant | undefined => {
+/** The index of the first tenant whose ID is not less than `id`. A binary search. */
+const position = (tenants: Tenants, id: TenantId): number => {
   let low = 0
-  let high = tenants.length - 1
-  while (low <= high) {
-    const middle = (low + high) >>> 1
-    const tenant = tenants[middle]
-    if (tenant === undefined || tenant.id === id) return tenant
-    if (tenant.id < id) low = middle + 1
-    else high = middle - 1
-  }
-  return undefined
-}
-
-/** One edit by its place: how many items it removes there, and the tenant that it puts in. */
-interface Place {
-  readonly at: number
-  readonly removed: number
-  readonly put: Tenant | undefined
-}
-
-/** The index of the first ID that is not less than `id`. */
-const position = (ids: ReadonlyArray<TenantId>, id: TenantId): number => {
-  let low = 0
-  let high = ids.length
+  let high = tenants.length
   while (low < high) {
     const middle = (low + high) >>> 1
-    const found = ids[middle]
-    if (found !== undefined && found < id) low = middle + 1
+    const found = tenants[middle]
+    if (found !== undefined && found.id < id) low = middle + 1
     else high = middle
   }
   return low
 }
 
-/** Up to so many edits are made in place in one copy. */
-const FEW = 16
-/** A call takes at most about 100 000 arguments. */
-const MAX_ARGUMENTS = 10_000
-
-const placed = <A>(
-  items: ReadonlyArray<A>,
-  places: ReadonlyArray<Place>,
-  itemOf: (tenant: Tenant) => A
-): ReadonlyArray<A> => {
-  // Slices of a frozen array are ten times slower than a copy and slices of it.
-  const copy = [...items]
-  const itemsOf = ({ put }: Place): ReadonlyArray<A> => (put === undefined ? [] : [itemOf(put)])
-  if (places.length <= FEW) {
-    for (const place of places.toReversed()) {
-      copy.splice(place.at, place.removed, ...itemsOf(place))
-    }
-    return copy
-  }
-  let from = 0
-  const parts = places.flatMap((place) => {
-    const before = copy.slice(from, place.at)
-    from = place.at + place.removed
-    return [before, itemsOf(place)]
-  })
-  parts.push(copy.slice(from))
-  return parts.length > MAX_ARGUMENTS ? parts.flat() : new Array<A>().concat(...parts)
+/** The tenant with this ID. */
+export const find = (tenants: Tenants, id: TenantId): Tenant | undefined => {
+  const found = tenants[position(tenants, id)]
+  return found?.id === id ? found : undefined
 }
 
-/** Tenants and their IDs with `edits` made: a tenant to put in, `undefined` to take out. */
+/** The tenants with `edits` made: a tenant to put in, `undefined` to take out. One copy. */
 export const edited = (
-  { ids, tenants }: { readonly ids: ReadonlyArray<TenantId>; readonly tenants: Tenants },
+  tenants: Tenants,
   edits: ReadonlyMap<TenantId, Tenant | undefined>
-): { readonly ids: ReadonlyArray<TenantId>; readonly tenants: Tenants } => {
-  const places = [...edits.keys()].sort().map((id): Place => {
-    const at = position(ids, id)
-    return { at, removed: ids[at] === id ? 1 : 0, put: edits.get(id) }
-  })
-  return {
-    ids: placed(ids, places, ({ id }) => id),
-    tenants: placed(tenants, places, (tenant) => tenant)
+): Tenants => {
+  if (edits.size === 0) return tenants
+  const copy = [...tenants]
+  for (const [id, put] of edits) {
+    const at = position(copy, id)
+    copy.splice(at, copy[at]?.id === id ? 1 : 0, ...(put === undefined ? [] : [put]))
   }
+  return copy
 }
 
-/** The IDs of a collection, in its order. */
-export const idsOf = (tenants: Tenants): ReadonlyArray<TenantId> => tenants.map(({ id }) => id)
+/** The IDs of a collection, in its order. Made at the first call. */
+export const lazyIds = (tenants: Tenants): (() => ReadonlyArray<TenantId>) => {
+  let ids: ReadonlyArray<TenantId> | undefined
+  return () => (ids ??= Object.freeze(tenants.map(({ id }) => id)))
+}
 
 /** Walks two collections at once, in the order of the IDs. */
 export const merge = (
