@@ -7,7 +7,13 @@
 import { Array, Effect, Mailbox } from "effect"
 import type { LostCause, SignalSink } from "../../TenantEvents.js"
 import { makePrefilter } from "../event/decode.js"
-import type { RawMessage } from "../event/eventReader.js"
+import {
+  type AppliedEvent,
+  type LogLine,
+  makeEventReader,
+  type Outcome,
+  type RawMessage
+} from "../event/eventReader.js"
 import type { Input } from "./state.js"
 
 /** A message, or a control input. */
@@ -109,3 +115,42 @@ export const makeInputs = (service: string, limits: Limits): Effect.Effect<Input
       close: mailbox.shutdown
     }
   })
+
+/** What the arrivals of a turn come to. */
+export interface ReadTurn {
+  /** In the order of arrival. Events in a row are one input. */
+  readonly inputs: ReadonlyArray<Input>
+  /** One for each message. */
+  readonly outcomes: ReadonlyArray<Outcome>
+  /** At most 8: a flood of bad messages is not a flood of log lines. */
+  readonly logs: ReadonlyArray<LogLine>
+}
+
+const MAX_LOGS = 8
+
+/** Reads the messages of each turn. Total: a message that cannot be read costs itself alone. */
+export const makeTurnReader = (
+  options: Parameters<typeof makeEventReader>[0]
+): ((turn: Turn) => ReadTurn) => {
+  const readMessage = makeEventReader(options)
+  return (turn) => {
+    const inputs: Array<Input> = []
+    const outcomes: Array<Outcome> = []
+    const logs: Array<LogLine> = []
+    let events: Array<AppliedEvent> | undefined
+    for (const arrival of turn) {
+      if (arrival._tag !== "Message") {
+        inputs.push(arrival)
+        events = undefined
+        continue
+      }
+      const { event, log, outcome } = readMessage(arrival)
+      outcomes.push(outcome)
+      if (log !== undefined && logs.length < MAX_LOGS) logs.push(log)
+      if (event === undefined) continue
+      if (events === undefined) inputs.push({ _tag: "Events", events: (events = []) })
+      events.push(event)
+    }
+    return { inputs, outcomes, logs }
+  }
+}

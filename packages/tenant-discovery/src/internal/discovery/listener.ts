@@ -21,17 +21,12 @@ import type { TenantDiscoveryService } from "../../TenantDiscoveryService.js"
 import { TenantEvents } from "../../TenantEvents.js"
 import { TenantManager } from "../../TenantManager.js"
 import { type TenantManagerError, TenantManagerUnavailable } from "../../TenantManagerError.js"
-import {
-  type AppliedEvent,
-  makeEventReader,
-  type LogLine,
-  type Outcome
-} from "../event/eventReader.js"
+import type { LogLine } from "../event/eventReader.js"
 import { makeEventSpans } from "../event/spans.js"
 import { metricLabels } from "../metricLabels.js"
 import * as Metrics from "../metrics.js"
 import { currentMoment } from "../moment.js"
-import { makeInputs, type Turn } from "./inputs.js"
+import { makeInputs, makeTurnReader, type Turn } from "./inputs.js"
 import { startList } from "./lists.js"
 import { closeState, reduce } from "./reducer.js"
 import { makeService } from "./service.js"
@@ -68,21 +63,13 @@ const unavailable = (message: string): TenantManagerError =>
 const guarded = <R>(effect: Effect.Effect<unknown, never, R>): Effect.Effect<void, never, R> =>
   Effect.catchAllCause(Effect.asVoid(effect), () => Effect.void)
 
+const counting = (update: () => void): Effect.Effect<void> => guarded(Effect.sync(update))
+
 const logDefect = (message: string, cause: Cause.Cause<unknown>): Effect.Effect<void> =>
   guarded(Effect.logError(message, cause))
 
 const writeLog = ({ fields, level, message }: LogLine): Effect.Effect<void> =>
   Effect.annotateLogs(Effect.logWithLevel(LogLevel.fromLiteral(level), message), fields)
-
-/** What the arrivals of a turn come to. */
-interface Reading {
-  readonly all: ReadonlyArray<Input>
-  readonly outcomes: ReadonlyArray<Outcome>
-  readonly logs: ReadonlyArray<LogLine>
-}
-
-/** A flood of bad messages is not a flood of log lines. */
-const MAX_LOGS = 8
 
 /** One call; a client that dies or interrupts itself counts as an outage. */
 const listOnce = (manager: TenantManager["Type"], labels: ReadonlyArray<MetricLabel.MetricLabel>) =>
@@ -98,8 +85,8 @@ const listOnce = (manager: TenantManager["Type"], labels: ReadonlyArray<MetricLa
       })
     ),
     Effect.tapBoth({
-      onSuccess: () => guarded(Effect.sync(() => Metrics.lists.taken.unsafeUpdate(1, labels))),
-      onFailure: () => guarded(Effect.sync(() => Metrics.lists.failed.unsafeUpdate(1, labels)))
+      onSuccess: () => counting(() => Metrics.lists.taken.unsafeUpdate(1, labels)),
+      onFailure: () => counting(() => Metrics.lists.failed.unsafeUpdate(1, labels))
     })
   )
 
@@ -146,30 +133,30 @@ const build = (manager: TenantManager["Type"], settings: DiscoverySettings, redu
     const recordSpans = yield* makeEventSpans(service)
     const began = yield* currentMoment
     const ref = yield* SubscriptionRef.make(startList(initialState(service, began), began))
-    const inputs = yield* makeInputs(service, settings)
-    const readMessage = makeEventReader({ ...settings, service })
+    const mailbox = yield* makeInputs(service, settings)
+    const readTurn = makeTurnReader({ ...settings, service })
     const pending = new Set<RefreshWaiter>()
 
     // Finalizers run from the last to the first: the listener, the lists and the subscription
     // have ended when this one runs.
     yield* Effect.addFinalizer(() =>
       Effect.gen(function* () {
-        yield* inputs.close
+        yield* mailbox.close
         const now = yield* currentMoment
         yield* SubscriptionRef.update(ref, (state) => closeState(state, now))
         yield* Effect.forEach(pending, (waiter) => Deferred.fail(waiter, closed))
-        yield* guarded(Effect.sync(() => Metrics.tenants.unsafeUpdate(0, labels)))
+        yield* counting(() => Metrics.tenants.unsafeUpdate(0, labels))
       })
     )
     const listFiber = yield* FiberHandle.make<void>()
     const timerFiber = yield* FiberHandle.make<void>()
 
     const list = Effect.match(listOnce(manager, labels), {
-      onSuccess: (listing) => void inputs.offer({ _tag: "Listed", listing }),
-      onFailure: (error) => void inputs.offer({ _tag: "ListFailed", error })
+      onSuccess: (listing) => void mailbox.offer({ _tag: "Listed", listing }),
+      onFailure: (error) => void mailbox.offer({ _tag: "ListFailed", error })
     })
 
-    const fire = Effect.sync(() => void inputs.offer({ _tag: "TimerFired" }))
+    const fire = Effect.sync(() => void mailbox.offer({ _tag: "TimerFired" }))
 
     const armTimer = (at: number | undefined): Effect.Effect<unknown> =>
       at === undefined
@@ -237,61 +224,35 @@ const build = (manager: TenantManager["Type"], settings: DiscoverySettings, redu
           Effect.sync(() => reducer(settings, state, all, now)),
           () => reduceEach(state, all, now)
         )
-        yield* SubscriptionRef.set(ref, reduced.state)
+        if (reduced.state !== state) yield* SubscriptionRef.set(ref, reduced.state)
         yield* Effect.forEach(reduced.commands, runCommand, { discard: true })
-        yield* guarded(
-          Effect.sync(() => Metrics.tenants.unsafeUpdate(reduced.state.view.size, labels))
-        )
+        yield* counting(() => Metrics.tenants.unsafeUpdate(reduced.state.view.size, labels))
       })
-
-    /** Reads the messages of a turn. Events in a row become one input. */
-    const readTurn = (turn: Turn): Reading => {
-      const all: Array<Input> = []
-      const outcomes: Array<Outcome> = []
-      const logs: Array<LogLine> = []
-      let events: Array<AppliedEvent> | undefined
-      for (const arrival of turn) {
-        if (arrival._tag !== "Message") {
-          all.push(arrival)
-          events = undefined
-          continue
-        }
-        const { event, log, outcome } = readMessage(arrival)
-        outcomes.push(outcome)
-        if (log !== undefined && logs.length < MAX_LOGS) logs.push(log)
-        if (event === undefined) continue
-        if (events === undefined) all.push({ _tag: "Events", events: (events = []) })
-        events.push(event)
-      }
-      return { all, outcomes, logs }
-    }
 
     const runTurn = (turn: Turn): Effect.Effect<void> =>
       Effect.gen(function* () {
-        const { all, logs, outcomes } = readTurn(turn)
-        yield* guarded(
-          Effect.sync(() => {
-            for (const outcome of outcomes) Metrics.events[outcome].unsafeUpdate(1, labels)
-          })
-        )
+        const { inputs, logs, outcomes } = readTurn(turn)
+        yield* counting(() => {
+          for (const outcome of outcomes) Metrics.events[outcome].unsafeUpdate(1, labels)
+        })
         for (const line of logs) yield* guarded(writeLog(line))
         if (recordSpans !== undefined) {
-          for (const input of all) {
+          for (const input of inputs) {
             if (input._tag === "Events") yield* guarded(recordSpans(input.events))
           }
         }
-        yield* step(all)
+        yield* step(inputs)
       })
 
-    const countIgnored = Effect.sync(() => {
-      const ignored = inputs.takeIgnored()
+    const countIgnored = counting(() => {
+      const ignored = mailbox.takeIgnored()
       if (ignored > 0) Metrics.events.ignored.unsafeUpdate(ignored, labels)
     })
 
     /** Nothing ends the loop but the close. */
     const listen = Effect.gen(function* () {
-      const turns = yield* inputs.take
-      yield* guarded(countIgnored)
+      const turns = yield* mailbox.take
+      yield* countIgnored
       for (const turn of turns) {
         const pause = turns.length > 1 ? Effect.sleep(0) : Effect.void
         yield* Effect.catchAllCause(Effect.zipRight(runTurn(turn), pause), (cause) =>
@@ -302,7 +263,7 @@ const build = (manager: TenantManager["Type"], settings: DiscoverySettings, redu
 
     /** One try of the first list. What arrived before is older than the list. */
     const tryToList = Effect.gen(function* () {
-      const turns = yield* inputs.takeWaiting
+      const turns = yield* mailbox.takeWaiting
       for (const turn of turns) {
         yield* runTurn(turn)
         if (turns.length > 1) yield* Effect.sleep(0)
@@ -324,9 +285,9 @@ const build = (manager: TenantManager["Type"], settings: DiscoverySettings, redu
       }
     })
 
-    yield* subscribe(inputs.sink)
+    yield* subscribe(mailbox.sink)
     // The first signal is `Subscribed` or `Lost`; the list begins after it.
-    yield* Effect.timeoutOption(inputs.firstSignal, settings.subscribeTimeout)
+    yield* Effect.timeoutOption(mailbox.firstSignal, settings.subscribeTimeout)
     const listing = yield* listAtStart
     yield* step([{ _tag: "Listed", listing }, { _tag: "Started" }])
     const { lastError } = (yield* SubscriptionRef.get(ref)).status
@@ -338,7 +299,7 @@ const build = (manager: TenantManager["Type"], settings: DiscoverySettings, redu
         Effect.sync(() => pending.add(waiter))
       ),
       (waiter) =>
-        inputs.offer({ _tag: "Refresh", waiter }) ? Deferred.await(waiter) : Effect.fail(closed),
+        mailbox.offer({ _tag: "Refresh", waiter }) ? Deferred.await(waiter) : Effect.fail(closed),
       (waiter) => Effect.sync(() => pending.delete(waiter))
     )
 
