@@ -22,6 +22,7 @@
  * | an event while a list is in flight | `manager.hold()`, `events.send(...)`, `held.release` |
  * | an old view | `TestTenantDiscovery`: `setStatus`, `setAge` |
  */
+export * from "./testing/TestTenantAssignment.js"
 export * from "./testing/TestTenantDiscovery.js"
 export * from "./testing/TestTenantEvents.js"
 export * from "./testing/TestTenantManager.js"

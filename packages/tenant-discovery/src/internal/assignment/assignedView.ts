@@ -1,0 +1,51 @@
+/** The view that a worker follows: the tenants that are active and this replica's. */
+import { Effect, Stream, Subscribable } from "effect"
+import type { TenantChange } from "../../TenantChange.js"
+import { TenantView } from "../../TenantView.js"
+import { applyChanges } from "../view/edit.js"
+import { everyTenant } from "./everyTenant.js"
+import type { AssignmentView, TenantAssignmentService } from "./service.js"
+
+/** The changes that bring `assigned` into line with the assignment of `source`. */
+const moved = (
+  assigned: TenantView,
+  source: TenantView,
+  { owns }: AssignmentView
+): ReadonlyArray<TenantChange> => [
+  ...assigned.tenants.flatMap((tenant): ReadonlyArray<TenantChange> =>
+    owns(tenant.id) ? [] : [{ _tag: "Removed", tenant, cause: { _tag: "Forgotten" } }]
+  ),
+  ...source.tenants.flatMap((tenant): ReadonlyArray<TenantChange> =>
+    owns(tenant.id) ? [{ _tag: "Added", tenant }] : []
+  )
+]
+
+/**
+ * The part of `discovery` that `assignment` gives to this replica, with revisions of its own. A
+ * tenant that moves to another replica is removed from it, with the cause `Forgotten`.
+ */
+export const makeAssignedView = (
+  discovery: Subscribable.Subscribable<TenantView>,
+  assignment: TenantAssignmentService
+): Subscribable.Subscribable<TenantView> => {
+  if (assignment === everyTenant) return discovery
+  let source = TenantView.empty
+  let revision = -1
+  let assigned = TenantView.make()
+  const update = Effect.zipWith(discovery.get, assignment.view.get, (next, view) => {
+    const changes = next === source ? [] : TenantView.diff(source, next)
+    const own = changes.filter(({ tenant }) => view.owns(tenant.id))
+    assigned = applyChanges(assigned, own)
+    if (view.revision !== revision) assigned = applyChanges(assigned, moved(assigned, next, view))
+    source = next
+    revision = view.revision
+    assigned = assigned.with({ mode: next.mode, asOf: next.asOf })
+    return assigned
+  })
+  return Subscribable.make({
+    get: update,
+    changes: Stream.zipLatest(discovery.changes, assignment.view.changes).pipe(
+      Stream.mapEffect(() => update)
+    )
+  })
+}
