@@ -51,7 +51,7 @@ const make = (initial: ReadonlyArray<string>) =>
       })
 
     const service: TenantAssignmentService = {
-      description: "a test's assignment",
+      description: "the tenants that the test assigns",
       view: leases.view,
       hold: leases.hold,
       members: Effect.succeed([self]),

@@ -1,5 +1,6 @@
 /** The view that a worker follows: the tenants that are active and this replica's. */
 import { Effect, Stream, Subscribable } from "effect"
+import type { TenantId } from "../../Tenant.js"
 import type { TenantChange } from "../../TenantChange.js"
 import { TenantView } from "../../TenantView.js"
 import { applyChanges } from "../view/edit.js"
@@ -20,6 +21,15 @@ const moved = (
   )
 ]
 
+export interface AssignedView {
+  readonly view: Subscribable.Subscribable<TenantView>
+  /**
+   * Removes a tenant that was found not to be owned. Its next owner may be this replica again
+   * before a reader of the assignment learns of the loss: it is added then.
+   */
+  readonly drop: (id: TenantId) => void
+}
+
 /**
  * The part of `discovery` that `assignment` gives to this replica, with revisions of its own. A
  * tenant that moves to another replica is removed from it, with the cause `Forgotten`.
@@ -27,8 +37,8 @@ const moved = (
 export const makeAssignedView = (
   discovery: Subscribable.Subscribable<TenantView>,
   assignment: TenantAssignmentService
-): Subscribable.Subscribable<TenantView> => {
-  if (assignment === everyTenant) return discovery
+): AssignedView => {
+  if (assignment === everyTenant) return { view: discovery, drop: () => undefined }
   let source = TenantView.empty
   let revision = -1
   let assigned = TenantView.make()
@@ -42,10 +52,13 @@ export const makeAssignedView = (
     assigned = assigned.with({ mode: next.mode, asOf: next.asOf })
     return assigned
   })
-  return Subscribable.make({
-    get: update,
-    changes: Stream.zipLatest(discovery.changes, assignment.view.changes).pipe(
-      Stream.mapEffect(() => update)
-    )
-  })
+  const changes = Stream.zipLatest(discovery.changes, assignment.view.changes).pipe(
+    Stream.mapEffect(() => update)
+  )
+  const drop = (id: TenantId): void => {
+    const tenant = assigned.get(id)
+    if (tenant === undefined) return
+    assigned = applyChanges(assigned, [{ _tag: "Removed", tenant, cause: { _tag: "Forgotten" } }])
+  }
+  return { view: Subscribable.make({ get: update, changes }), drop }
 }

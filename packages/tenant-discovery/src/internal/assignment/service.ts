@@ -41,14 +41,14 @@ export interface AssignmentView {
   /** Grows with each change. */
   readonly revision: number
   /**
-   * Whether the tenant is this replica's at the moment of the call. An answer says nothing about
-   * later: work needs a lease.
+   * Whether the tenant is this replica's at the moment of the call, whatever the revision of this
+   * view. An answer says nothing about later: work needs a lease.
    */
   readonly owns: (id: TenantId) => boolean
 }
 
 export interface TenantAssignmentService {
-  /** Says in a log which assignment a worker follows, such as `replica 1 of 3`. */
+  /** Whose tenants these are, for a log: "worker works for <description>". */
   readonly description: string
   /** The assignment now, and each later one. A slow reader gets the latest. */
   readonly view: Subscribable.Subscribable<AssignmentView>

@@ -65,7 +65,7 @@ export const makeStatic = ({ ordinal, replicas }: StaticAssignmentOptions) =>
         return leases.changed
       })
     return {
-      description: `replica ${ordinal} of ${replicas} (static)`,
+      description: `the tenants of replica ${ordinal} of ${replicas}`,
       view: leases.view,
       hold: leases.hold,
       members: Effect.succeed(Array.from({ length: replicas }, (_, n) => replica(n))),

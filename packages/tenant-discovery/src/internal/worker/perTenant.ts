@@ -108,7 +108,6 @@ export function perTenant<E, R>(
   const { name } = settings
 
   return Effect.gen(function* () {
-    const discovery = yield* TenantDiscovery
     const clock = yield* Effect.clock
     const configured = Config.isConfig(maxTenants) ? yield* validLimit(maxTenants) : undefined
     const limit = (configured ?? settings.maxTenants) || Infinity
@@ -179,9 +178,12 @@ export function perTenant<E, R>(
         const reason = run.ending?.reason
         wake.unsafeOpen()
         if (reason === undefined) return rest(run, exit)
-        if (reason === "Removed" || reason === "Closing") tenants.delete(id)
-        else enqueue(id, restarting)
-        if (reason === "Removed" && supervisor.seen().has(id)) enqueue(id, waiting)
+        if (reason === "ConnectionsChanged" || reason === "Revoked") {
+          enqueue(id, restarting)
+          return Effect.void
+        }
+        tenants.delete(id)
+        if (reason !== "Closing" && supervisor.seen().has(id)) enqueue(id, waiting)
         return Effect.void
       })
 
@@ -214,7 +216,7 @@ export function perTenant<E, R>(
 
     const queued = () => waiting.size + restarting.size
 
-    const startNext = Effect.map(discovery.view.get, (view) => {
+    const startNext = Effect.map(supervisor.view.get, (view) => {
       const queue = restarting.size > 0 ? restarting : waiting
       const [id] = queue
       if (id === undefined || running.size >= limit) return

@@ -124,7 +124,7 @@ export const scheduled = <E, R, RS = never>(
       yield* wake.await
       yield* wake.close
       for (let taken = 1; running.size < concurrency; taken++) {
-        const view = yield* discovery.view.get
+        const view = yield* supervisor.view.get
         const id = turns[position]
         if (id === undefined) return settle()
         position += 1
@@ -136,17 +136,18 @@ export const scheduled = <E, R, RS = never>(
     const stale = onTransition()
     const behind = onTransition()
     const tick = Effect.gen(function* () {
-      const view =
+      const fresh =
         settings.requireFresh === undefined
-          ? yield* discovery.view.get
+          ? undefined
           : yield* Effect.merge(discovery.requireFresh(settings.requireFresh))
-      const isStale = view instanceof StaleTenantView
+      const isStale = fresh instanceof StaleTenantView
       yield* stale(
         isStale,
-        Effect.logWarning("tenant view is stale; skipping ticks", view),
+        Effect.logWarning("tenant view is stale; skipping ticks", fresh),
         Effect.logInfo("tenant view is fresh again; resuming ticks")
       )
       if (isStale) return metrics.staleTicks(1)
+      const view = yield* supervisor.view.get
       const late = left()
       // A tick goes on where the last one stopped, so that no tenant starves.
       const ring = new Set([...late, ...turns.slice(0, position), ...view.ids])

@@ -18,10 +18,13 @@ import {
   Stream
 } from "effect"
 import { CurrentTenant } from "../../CurrentTenant.js"
+import { type Lease, TenantAssignment, TenantLease } from "../../TenantAssignment.js"
 import type { Tenant, TenantId } from "../../Tenant.js"
 import type { TenantChange } from "../../TenantChange.js"
 import { TenantDiscovery } from "../../TenantDiscovery.js"
 import { TenantView } from "../../TenantView.js"
+import { makeAssignedView } from "../assignment/assignedView.js"
+import { everyTenant } from "../assignment/everyTenant.js"
 import { boundedWait } from "../boundedWait.js"
 import { ResourceHolder } from "../layers/resourceHolder.js"
 import { type Moment, momentOf } from "../moment.js"
@@ -29,7 +32,7 @@ import { quietly } from "./transitions.js"
 import type { WorkerMetrics } from "./workerMetrics.js"
 
 /** Why a run is to end. */
-export type EndReason = "Removed" | "ConnectionsChanged" | "Revoked" | "Closing"
+export type EndReason = "Removed" | "Unassigned" | "ConnectionsChanged" | "Revoked" | "Closing"
 
 export interface Run {
   readonly tenant: Tenant
@@ -41,10 +44,14 @@ export interface Run {
   /** Interrupts the run when its grace has passed. */
   grace?: Fiber.Fiber<void> | undefined
   longRunning: boolean
+  lease: Lease
 }
 
 /** What the layer must provide to a run that requires `R`. */
-export type RunContext<R> = Exclude<Exclude<Exclude<R, Scope.Scope>, ResourceHolder>, CurrentTenant>
+export type RunContext<R> = Exclude<
+  Exclude<Exclude<Exclude<R, Scope.Scope>, TenantLease>, ResourceHolder>,
+  CurrentTenant
+>
 
 export interface SupervisorOptions<E, R> {
   readonly drain: number
@@ -62,12 +69,23 @@ export interface SupervisorOptions<E, R> {
 export const breathe = (count: number): Effect.Effect<void> =>
   count % 128 === 0 ? Effect.sleep(0) : Effect.void
 
+/** The lease of a run that has none yet. */
+const noLease = (tenantId: TenantId): Lease => ({
+  tenantId,
+  fence: undefined,
+  isValid: Effect.succeed(false),
+  lost: Effect.void
+})
+
 const MAX_NAMED = 10
 
 export const makeSupervisor = <E, R>(options: SupervisorOptions<E, R>) =>
   Effect.gen(function* () {
     const { closeTimeout, drain, metrics } = options
     const discovery = yield* TenantDiscovery
+    const assignment = yield* TenantAssignment
+    const { drop, view } = makeAssignedView(discovery.view, assignment)
+    const { owns } = yield* assignment.view.get
     const runFork = Runtime.runFork(yield* Effect.runtime<RunContext<R>>())
     const clock = yield* Effect.clock
     const builder = yield* Effect.option(Effect.currentParentSpan)
@@ -75,14 +93,31 @@ export const makeSupervisor = <E, R>(options: SupervisorOptions<E, R>) =>
     const fibers = yield* FiberSet.make<void>()
     const running = new Map<TenantId, Run>()
     /** The view whose changes are handled. */
-    let seen = yield* discovery.view.get
+    let seen = yield* view.get
     let closing = false
+    yield* quietly(Effect.logInfo(`worker works for ${assignment.description}`))
 
-    const spanned = Effect.withSpan(Effect.scoped(options.run), "TenantWorker.run", {
-      root: true,
-      captureStackTrace: false,
-      links: Option.toArray(builder).map((span) => ({ _tag: "SpanLink", span, attributes: {} }))
-    })
+    /** Holds a lease until the work and its finalizers have ended. */
+    const leased = (run: Run) =>
+      Effect.gen(function* () {
+        const lease = yield* Effect.option(assignment.hold(run.tenant.id))
+        if (Option.isNone(lease)) {
+          run.ending = { reason: "Unassigned", since: momentOf(clock).wall }
+          return yield* Effect.interrupt
+        }
+        if (assignment !== everyTenant) {
+          yield* Effect.forkScoped(Effect.zipRight(lease.value.lost, end(run, "Unassigned")))
+        }
+        run.lease = lease.value
+        return yield* Effect.provideService(Effect.scoped(options.run), TenantLease, run.lease)
+      }).pipe(Effect.scoped)
+
+    const spanned = (run: Run) =>
+      Effect.withSpan(leased(run), "TenantWorker.run", {
+        root: true,
+        captureStackTrace: false,
+        links: Option.toArray(builder).map((span) => ({ _tag: "SpanLink", span, attributes: {} }))
+      })
 
     const ended = (run: Run, exit: Exit.Exit<unknown, E>): Effect.Effect<void, never, R> =>
       Effect.suspend(() => {
@@ -100,30 +135,42 @@ export const makeSupervisor = <E, R>(options: SupervisorOptions<E, R>) =>
           : handled
       })
 
-    /** In the context of a run: its tenant, and a way for pools to interrupt it. */
+    /** In the context of a run: its tenant, its lease, and a way for pools to interrupt it. */
     const inRun =
       (run: Run) =>
       (effect: Effect.Effect<void, never, R>): Effect.Effect<void, never, RunContext<R>> =>
         Effect.scoped(effect).pipe(
+          Effect.provideServiceEffect(
+            TenantLease,
+            Effect.sync(() => run.lease)
+          ),
           Effect.provideService(ResourceHolder, { revoke: end(run, "Revoked") }),
           CurrentTenant.provide(run.tenant)
         )
 
-    /** Starts a run at once, unless the tenant is not active in `view`: then it answers false. */
+    /**
+     * Starts a run at once, unless the tenant is not active in `view`, or is another replica's:
+     * then it answers false.
+     */
     const start = (view: TenantView, id: TenantId): boolean => {
       const tenant = view.get(id)
       if (closing || tenant === undefined) return false
+      if (!owns(id)) {
+        drop(id)
+        return false
+      }
       const begin = Effect.withFiberRuntime<void, never, RunContext<R>>((fiber) => {
         const run: Run = {
           tenant,
           fiber,
           startedAt: momentOf(clock),
           revision: view.revision,
-          longRunning: false
+          longRunning: false,
+          lease: noLease(id)
         }
         running.set(id, run)
         metrics.active(running.size)
-        const exit = Effect.exit(Effect.interruptible(spanned))
+        const exit = Effect.exit(Effect.interruptible(spanned(run)))
         return inRun(run)(Effect.flatMap(exit, (exit) => ended(run, exit)))
       })
       runFork(Effect.uninterruptible(begin))
@@ -161,8 +208,8 @@ export const makeSupervisor = <E, R>(options: SupervisorOptions<E, R>) =>
     const end = (run: Run, reason: EndReason, grace = 0): Effect.Effect<void> =>
       Effect.suspend(() => {
         run.grace = undefined
-        // A removal decides what follows, also when the run was to end before.
-        if (run.ending === undefined || reason === "Removed") {
+        // These decide what follows, also when the run was to end before.
+        if (run.ending === undefined || reason === "Removed" || reason === "Unassigned") {
           run.ending = { reason, since: momentOf(clock).wall }
         }
         if (grace === 0) return Effect.asVoid(fork(interrupt(run)))
@@ -219,7 +266,7 @@ export const makeSupervisor = <E, R>(options: SupervisorOptions<E, R>) =>
      * discovery closes. The scope closes in reverse: first the runs end, then the reader.
      */
     const follow = (handle: (change: TenantChange, run: Run | undefined) => Effect.Effect<void>) =>
-      discovery.view.changes.pipe(
+      view.changes.pipe(
         Stream.runForEach((view) => {
           const changes = TenantView.diff(seen, view)
           seen = view
@@ -243,5 +290,5 @@ export const makeSupervisor = <E, R>(options: SupervisorOptions<E, R>) =>
         Effect.zipRight(Effect.addFinalizer(() => stop))
       )
 
-    return { running, seen: () => seen, start, end, keep, forkLoop, follow }
+    return { running, view, seen: () => seen, start, end, keep, forkLoop, follow }
   })

@@ -1,0 +1,101 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Deferred, Effect, Layer, Schedule, TestClock } from "effect"
+import { CurrentTenant, TenantLease, TenantWorker } from "../../src/index.js"
+import { TestTenantAssignment, TestTenantDiscovery } from "../../src/testing.js"
+import { captureLogs, settle } from "../worker/support.js"
+
+const world = (...assigned: ReadonlyArray<string>) =>
+  Layer.merge(TestTenantDiscovery.layer(["acme", "globex"]), TestTenantAssignment.layer(assigned))
+
+describe("a worker under an assignment", () => {
+  it.scoped("works for the assigned tenants alone, each run with a lease of its own", () => {
+    const runs: Array<readonly [string, bigint | undefined]> = []
+    const work = Effect.gen(function* () {
+      runs.push([(yield* CurrentTenant).id, (yield* TenantLease).fence])
+    })
+    const logs = captureLogs()
+    return Effect.gen(function* () {
+      const replica = yield* TestTenantAssignment
+      yield* TestClock.adjust("1 minute")
+      expect(runs).toEqual([["globex", 1n]])
+      yield* replica.revoke("globex")
+      yield* replica.assign("acme", "globex")
+      yield* TestClock.adjust("1 minute")
+      expect(runs.slice(1)).toEqual([
+        ["acme", 2n],
+        ["globex", 3n]
+      ])
+      expect(logs.lines.map(({ message }) => message)).toContain(
+        "worker works for the tenants that the test assigns"
+      )
+    }).pipe(
+      Effect.provide(
+        TenantWorker.scheduled({
+          name: "job",
+          schedule: Schedule.spaced("1 minute"),
+          run: work
+        }).pipe(Layer.provideMerge(world("globex")), Layer.provide(logs.layer))
+      )
+    )
+  })
+
+  it.scoped("interrupts a run at once when its lease is lost, whatever removalGrace says", () => {
+    const ended: Array<string> = []
+    return Effect.gen(function* () {
+      const replica = yield* TestTenantAssignment
+      const gate = yield* Deferred.make<void>()
+      const worker = TenantWorker.scheduled({
+        name: "job",
+        schedule: Schedule.spaced("1 minute"),
+        removalGrace: "1 hour",
+        run: Effect.onInterrupt(Effect.never, () =>
+          Effect.zipRight(
+            Effect.sync(() => ended.push("interrupted")),
+            Deferred.await(gate)
+          )
+        )
+      })
+      yield* Layer.build(worker)
+      yield* TestClock.adjust("1 minute")
+      expect(yield* replica.held("acme")).toBe(1)
+      yield* replica.revoke("acme")
+      yield* settle
+      expect(ended).toEqual(["interrupted"])
+      // The tenant is given back when the finalizers have ended.
+      expect(yield* replica.held("acme")).toBe(1)
+      yield* Deferred.succeed(gate, undefined)
+      yield* settle
+      expect(yield* replica.held("acme")).toBe(0)
+    }).pipe(Effect.provide(world("acme")))
+  })
+
+  it.scoped("starts long-lived work anew when the tenant comes back", () => {
+    let started = 0
+    return Effect.gen(function* () {
+      const replica = yield* TestTenantAssignment
+      yield* settle
+      expect(started).toBe(1)
+      yield* replica.freeze
+      yield* replica.thaw
+      yield* settle
+      expect(started).toBe(2)
+      yield* replica.revoke("acme")
+      yield* settle
+      expect(yield* replica.held("acme")).toBe(0)
+      expect([...(yield* TenantWorker.status("consumer")).keys()]).toEqual([])
+      yield* replica.assign("acme")
+      yield* settle
+      expect(started).toBe(3)
+    }).pipe(
+      Effect.provide(
+        TenantWorker.perTenant({
+          name: "consumer",
+          run: Effect.zipRight(
+            Effect.sync(() => started++),
+            Effect.never
+          )
+        }).pipe(Layer.provideMerge(world("acme")))
+      )
+    )
+  })
+})
