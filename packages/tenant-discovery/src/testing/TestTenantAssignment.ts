@@ -39,10 +39,11 @@ const make = (initial: ReadonlyArray<string>) =>
       for (const id of ids) assigned.set(id, ++fence)
     }
     assign(idsOf(initial))
-    const leases = yield* makeLeases(
-      (id) => !isFrozen && !isCordoned && assigned.has(id),
-      (id) => assigned.get(id)
-    )
+    const leases = yield* makeLeases({
+      isAssigned: (id) => !isFrozen && assigned.has(id),
+      isCordoned: () => isCordoned,
+      fenceOf: (id) => assigned.get(id)
+    })
     /** Changes the assignment, then tells the holders and the readers. */
     const change = (run: () => void): Effect.Effect<void> =>
       Effect.suspend(() => {

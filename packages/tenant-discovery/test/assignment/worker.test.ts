@@ -1,6 +1,12 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Layer, Schedule, TestClock } from "effect"
-import { CurrentTenant, TenantLease, TenantWorker } from "../../src/index.js"
+import { Deferred, Effect, Exit, Fiber, Layer, Schedule, Scope, TestClock } from "effect"
+import {
+  CurrentTenant,
+  TenantAssignment,
+  TenantId,
+  TenantLease,
+  TenantWorker
+} from "../../src/index.js"
 import { TestTenantAssignment, TestTenantDiscovery } from "../../src/testing.js"
 import { captureLogs, settle } from "../worker/support.js"
 
@@ -66,6 +72,32 @@ describe("a worker under an assignment", () => {
       yield* Deferred.succeed(gate, undefined)
       yield* settle
       expect(yield* replica.held("acme")).toBe(0)
+    }).pipe(Effect.provide(world("acme")))
+  })
+
+  it.scoped("takes no tenant while it closes, and drains the runs that are under way", () => {
+    const ended: Array<string> = []
+    return Effect.gen(function* () {
+      const replica = yield* TestTenantAssignment
+      const assignment = yield* TenantAssignment
+      const scope = yield* Scope.make()
+      const worker = TenantWorker.scheduled({
+        name: "job",
+        schedule: Schedule.spaced("1 minute"),
+        drain: "10 seconds",
+        run: Effect.onExit(Effect.sleep("5 seconds"), ({ _tag }) =>
+          Effect.sync(() => ended.push(_tag))
+        )
+      })
+      yield* Layer.buildWithScope(worker, scope)
+      yield* TestClock.adjust("1 minute")
+      const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+      yield* settle
+      expect((yield* assignment.view.get).owns(TenantId.make("acme"))).toBe(false)
+      expect([ended, yield* replica.held("acme")]).toEqual([[], 1])
+      yield* TestClock.adjust("5 seconds")
+      yield* Fiber.join(closing)
+      expect([ended, yield* replica.held("acme")]).toEqual([["Success"], 0])
     }).pipe(Effect.provide(world("acme")))
   })
 

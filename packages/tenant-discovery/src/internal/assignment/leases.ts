@@ -6,7 +6,7 @@ import { type AssignmentView, type Lease, TenantNotAssigned } from "./service.js
 export interface Leases {
   readonly view: Subscribable.Subscribable<AssignmentView>
   readonly hold: (id: TenantId) => Effect.Effect<Lease, TenantNotAssigned, Scope.Scope>
-  /** Ends the leases of tenants that are not owned any more, and tells the readers of `view`. */
+  /** Ends the leases of tenants that are not assigned any more, and tells the readers of `view`. */
   readonly changed: Effect.Effect<void>
   /** How many leases of the tenant are held. */
   readonly held: (id: TenantId) => number
@@ -17,11 +17,21 @@ interface Held {
   lost: boolean
 }
 
-export const makeLeases = (
-  owns: (id: TenantId) => boolean,
-  fenceOf: (id: TenantId) => bigint | undefined
-): Effect.Effect<Leases> =>
-  Effect.map(SubscriptionRef.make<AssignmentView>({ revision: 0, owns }), (view) => {
+export interface LeasesOptions {
+  /** Whether the tenant is assigned: a lease is valid as long as this holds. */
+  readonly isAssigned: (id: TenantId) => boolean
+  /** A cordoned replica gives no new lease; those that are held stay valid. */
+  readonly isCordoned: () => boolean
+  readonly fenceOf: (id: TenantId) => bigint | undefined
+}
+
+export const makeLeases = ({
+  fenceOf,
+  isAssigned,
+  isCordoned
+}: LeasesOptions): Effect.Effect<Leases> => {
+  const owns = (id: TenantId) => !isCordoned() && isAssigned(id)
+  return Effect.map(SubscriptionRef.make<AssignmentView>({ revision: 0, owns }), (view) => {
     const leases = new Map<TenantId, Set<Held>>()
 
     const hold = (id: TenantId) =>
@@ -38,7 +48,7 @@ export const makeLeases = (
           const lease: Lease = {
             tenantId: id,
             fence: fenceOf(id),
-            isValid: Effect.sync(() => !held.lost && owns(id)),
+            isValid: Effect.sync(() => !held.lost && isAssigned(id)),
             lost: latch.await
           }
           return Effect.succeed({ held, lease })
@@ -53,7 +63,7 @@ export const makeLeases = (
 
     const changed = Effect.gen(function* () {
       for (const [id, ofTenant] of leases) {
-        if (owns(id)) continue
+        if (isAssigned(id)) continue
         for (const held of ofTenant) {
           held.lost = true
           yield* held.lose
@@ -64,3 +74,4 @@ export const makeLeases = (
 
     return { view, hold, changed, held: (id) => leases.get(id)?.size ?? 0 }
   })
+}

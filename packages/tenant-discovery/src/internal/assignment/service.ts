@@ -26,7 +26,7 @@ export interface Lease {
   readonly fence: bigint | undefined
   /** Whether the lease is valid now. It never becomes valid again. */
   readonly isValid: Effect.Effect<boolean>
-  /** Completes when the lease is lost, or its tenant is to move to another replica. */
+  /** Completes when the lease is lost, or when the tenant must be given back now. */
   readonly lost: Effect.Effect<void>
 }
 
@@ -61,7 +61,11 @@ export interface TenantAssignmentService {
   readonly members: Effect.Effect<ReadonlyArray<TenantReplica>>
   /** The replica that the tenant belongs to; `undefined` where that is not known. */
   readonly ownerOf: (id: TenantId) => Effect.Effect<TenantReplica | undefined>
-  /** Gives this replica's tenants to the others, as far as the assignment can, and takes none. */
+  /**
+   * Takes no tenant any more, and gives this replica's tenants to the others as far as the
+   * assignment can. A tenant with leases is given back when they have closed; until then they
+   * stay valid, for as long as the implementation says. A worker that closes does this by itself.
+   */
   readonly cordon: Effect.Effect<void>
   /** Ends `cordon`. */
   readonly uncordon: Effect.Effect<void>

@@ -52,8 +52,11 @@ export const ordinalOf = (id: TenantId, replicas: number): number => {
 export const makeStatic = ({ ordinal, replicas }: StaticAssignmentOptions) =>
   Effect.gen(function* () {
     let cordoned = false
-    const owns = (id: TenantId) => !cordoned && ordinalOf(id, replicas) === ordinal
-    const leases = yield* makeLeases(owns, () => undefined)
+    const leases = yield* makeLeases({
+      isAssigned: (id) => ordinalOf(id, replicas) === ordinal,
+      isCordoned: () => cordoned,
+      fenceOf: () => undefined
+    })
     const replica = (n: number): TenantReplica => ({
       address: `replica-${n}`,
       version: undefined,

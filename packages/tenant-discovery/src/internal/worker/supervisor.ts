@@ -25,6 +25,7 @@ import { TenantDiscovery } from "../../TenantDiscovery.js"
 import { TenantView } from "../../TenantView.js"
 import { makeAssignedView } from "../assignment/assignedView.js"
 import { everyTenant } from "../assignment/everyTenant.js"
+import { follows } from "../assignment/followers.js"
 import { boundedWait } from "../boundedWait.js"
 import { ResourceHolder } from "../layers/resourceHolder.js"
 import { type Moment, momentOf } from "../moment.js"
@@ -95,6 +96,7 @@ export const makeSupervisor = <E, R>(options: SupervisorOptions<E, R>) =>
     /** The view whose changes are handled. */
     let seen = yield* view.get
     let closing = false
+    const leave = yield* follows(assignment)
     yield* quietly(Effect.logInfo(`worker works for ${assignment.description}`))
 
     /** Holds a lease until the work and its finalizers have ended. */
@@ -240,6 +242,7 @@ export const makeSupervisor = <E, R>(options: SupervisorOptions<E, R>) =>
     const stop = quietly(
       Effect.gen(function* () {
         closing = true
+        yield* quietly(leave)
         const ending = { reason: "Closing", since: momentOf(clock).wall } as const
         for (const run of running.values()) run.ending = ending
         yield* FiberSet.clear(loops)
@@ -274,7 +277,7 @@ export const makeSupervisor = <E, R>(options: SupervisorOptions<E, R>) =>
             const run = running.get(change.tenant.id)
             // A run of a later view belongs to a tenant that came back.
             const isLater = run !== undefined && run.revision >= view.revision
-            return isLater ? Effect.void : handle(change, run)
+            return isLater || closing ? Effect.void : handle(change, run)
           }
           return Effect.forEach(changes, handleOne, { discard: true })
         }),
