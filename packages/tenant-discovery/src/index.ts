@@ -1,6 +1,7 @@
 export * from "./CurrentTenant.js"
 export * from "./DiscoveryStatus.js"
 export * from "./Tenant.js"
+export * from "./TenantAssignment.js"
 export * from "./TenantChange.js"
 export * from "./TenantConnections.js"
 export * from "./TenantDiscovery.js"
