@@ -80,9 +80,13 @@ const make = (
       refreshAssignmentsInterval: settings.assignmentsInterval,
       entityMessagePollInterval: settings.pollInterval
     }
-    const inner = yield* SqlRunnerStorage.make({ prefix }).pipe(
-      Effect.provideService(ShardingConfig.ShardingConfig, config)
+    // A layer has a scope of its own: the storage works until the last finalizer here has run.
+    const storage = yield* Layer.build(
+      SqlRunnerStorage.layerWith({ prefix }).pipe(
+        Layer.provide(Layer.succeed(ShardingConfig.ShardingConfig, config))
+      )
     )
+    const inner = Context.get(storage, RunnerStorage)
     const limits = { ...settings, longestStatement: longestStatement(settings) }
     const leases = yield* makeLeases(yield* Effect.clock)
     const locks = yield* makeShardLocks({

@@ -3,7 +3,11 @@ import { PgClient } from "@effect/sql-pg"
 import { FaultProxy } from "@tenant-discovery/simulator"
 import { Context, Effect, Layer, Redacted, Schedule, Scope } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { build } from "esbuild"
 import { embedded, type Server } from "../../../examples/src/balance-sync/server.js"
 import { createReferee, makeReferee, type Referee, violations } from "./referee.js"
 
@@ -50,14 +54,39 @@ export const urlOf = (server: Server, port = server.port): string => {
   return url.href
 }
 
-const launch = (name: string, proxy: FaultProxy.FaultProxy, env: Record<string, string>) =>
+/** The worker as one file: a process that loads the sources takes seconds to start. */
+const bundle = Effect.acquireRelease(
+  Effect.promise(async () => {
+    const directory = await mkdtemp(join(tmpdir(), "cluster-worker-"))
+    const outfile = join(directory, "worker.mjs")
+    await build({
+      entryPoints: [WORKER],
+      outfile,
+      bundle: true,
+      platform: "node",
+      format: "esm",
+      conditions: ["tenant-discovery-source"],
+      banner: {
+        js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url)'
+      }
+    })
+    return outfile
+  }),
+  (outfile) => Effect.promise(() => rm(dirname(outfile), { recursive: true, force: true }))
+)
+
+const launch = (
+  program: string,
+  name: string,
+  proxy: FaultProxy.FaultProxy,
+  env: Record<string, string>
+) =>
   Effect.sync((): Replica => {
     let output = ""
-    const child: ChildProcess = spawn(
-      process.execPath,
-      ["--import", "tsx", "--conditions=tenant-discovery-source", WORKER],
-      { env: { ...process.env, ...env, REPLICA: name }, stdio: ["pipe", "pipe", "pipe"] }
-    )
+    const child: ChildProcess = spawn(process.execPath, ["--no-deprecation", program], {
+      env: { ...process.env, ...env, REPLICA: name },
+      stdio: ["pipe", "pipe", "pipe"]
+    })
     const waiting = new Set<() => void>()
     const wake = () => {
       for (const check of waiting) check()
@@ -103,6 +132,7 @@ export const makeWorld = (options: {
 }): Effect.Effect<World, unknown, Scope.Scope> =>
   Effect.gen(function* () {
     const scope = yield* Effect.scope
+    const program = yield* bundle
     const server = yield* embedded()
     const context = yield* Layer.build(
       PgClient.layer({ url: Redacted.make(urlOf(server)), maxConnections: 4 })
@@ -116,7 +146,7 @@ export const makeWorld = (options: {
       Effect.gen(function* () {
         const proxy = yield* FaultProxy.make(server)
         const replica = yield* Effect.acquireRelease(
-          launch(name, proxy, {
+          launch(program, name, proxy, {
             CLUSTER_URL: urlOf(server, proxy.port),
             DIRECT_URL: urlOf(server),
             TENANTS: String(options.tenants),

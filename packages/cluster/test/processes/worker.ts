@@ -104,7 +104,8 @@ const refereePool = Layer.unwrapEffect(
 NodeRuntime.runMain(
   Effect.scoped(program).pipe(
     Effect.provide([assignment, refereePool]),
-    Effect.provide(Logger.logFmt)
+    Effect.provide(Logger.logFmt),
+    Logger.withMinimumLogLevel(LogLevel.Debug)
   ),
   { disablePrettyLogger: true }
 )
