@@ -13,6 +13,9 @@ import { createReferee, makeReferee, type Referee, violations } from "./referee.
 
 const WORKER = fileURLToPath(new URL("./worker.ts", import.meta.url))
 
+/** Within this time every tenant has work again after a fault. */
+const TAKEOVER_MILLIS = 10_000
+
 export interface Replica {
   readonly name: string
   readonly proxy: FaultProxy.FaultProxy
@@ -40,6 +43,16 @@ export interface World {
   readonly end: (replica: Replica, signal: "SIGKILL" | "SIGSTOP") => Effect.Effect<void>
   /** Waits until each tenant has begun since `at`; the milliseconds until the last one had. */
   readonly allBegun: (at: number, except?: string) => Effect.Effect<number>
+  /**
+   * Waits until each tenant has begun since the fault at `at`, and not by `except`; fails where one
+   * took longer than ten seconds.
+   */
+  readonly takenOver: (what: string, at: number, except?: string) => Effect.Effect<void>
+  /** Three replicas, each with work. */
+  readonly startThree: Effect.Effect<
+    readonly [Replica, Replica, Replica],
+    FaultProxy.FaultProxyError
+  >
   /** Waits until the replica begins a run. */
   readonly oneBegun: (name: string) => Effect.Effect<number>
   readonly now: Effect.Effect<number>
@@ -174,6 +187,21 @@ export const makeWorld = (options: {
         )
       )
 
+    const allBegun = (at: number, except = "") =>
+      waitFor(
+        "each tenant begins",
+        Effect.map(referee.firstBegins(at, { except }), (after) =>
+          after.length >= options.tenants ? Math.max(...after) : undefined
+        )
+      )
+    const oneBegun = (only: string) =>
+      Effect.flatMap(Effect.orDie(referee.now), (at) =>
+        waitFor(
+          `${only} begins`,
+          Effect.map(referee.firstBegins(at, { only }), ([after]) => after)
+        )
+      )
+
     return {
       server,
       referee,
@@ -183,20 +211,16 @@ export const makeWorld = (options: {
       running: () => [...replicas].filter((replica) => replica.isRunning()),
       end: (replica, signal) =>
         Effect.zipRight(replica.signal(signal), Effect.orDie(referee.dead(replica.name))),
-      allBegun: (at, except = "") =>
-        waitFor(
-          "each tenant begins",
-          Effect.map(referee.firstBegins(at, { except }), (after) =>
-            after.length >= options.tenants ? Math.max(...after) : undefined
-          )
-        ),
-      oneBegun: (only) =>
-        Effect.flatMap(Effect.orDie(referee.now), (at) =>
-          waitFor(
-            `${only} begins`,
-            Effect.map(referee.firstBegins(at, { only }), ([after]) => after)
-          )
-        ),
+      allBegun,
+      takenOver: (what, at, except) =>
+        Effect.flatMap(allBegun(at, except), (millis) => {
+          console.log(`${what}: all tenants begun after ${Math.round(millis)} ms`)
+          return millis < TAKEOVER_MILLIS ? Effect.void : fail(`${what}: ${millis} ms`)
+        }),
+      startThree: Effect.all([start("a"), start("b"), start("c")], { concurrency: 3 }).pipe(
+        Effect.tap((replicas) => Effect.forEach(replicas, ({ name }) => oneBegun(name)))
+      ),
+      oneBegun,
       now: Effect.orDie(referee.now),
       verdict: Effect.flatMap(Effect.orDie(referee.rows), (rows) => {
         const found = violations(rows)

@@ -104,8 +104,7 @@ const refereePool = Layer.unwrapEffect(
 NodeRuntime.runMain(
   Effect.scoped(program).pipe(
     Effect.provide([assignment, refereePool]),
-    Effect.provide(Logger.logFmt),
-    Logger.withMinimumLogLevel(LogLevel.Debug)
+    Effect.provide(Logger.logFmt)
   ),
   { disablePrettyLogger: true }
 )
