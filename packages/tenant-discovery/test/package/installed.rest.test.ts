@@ -1,0 +1,242 @@
+/** The packed library in projects of their own, installed as the README says. */
+import { describe, expect, it } from "@effect/vitest"
+import { Simulator } from "@tenant-discovery/simulator"
+import { Effect, Schema } from "effect"
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync
+} from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, beforeAll } from "vitest"
+import {
+  inFolder,
+  installCommands,
+  LEFT_OUT,
+  pack,
+  reachesRegistry,
+  resolvable,
+  run,
+  workspace
+} from "./support.js"
+
+const TIMEOUT = 120_000
+
+/** Holds the tarball, the compilers and the projects, which find the compilers' types above them. */
+const folder = mkdtempSync(join(tmpdir(), "tenant-discovery-"))
+const programs = join(workspace, "packages/tenant-discovery/test/package/programs")
+
+let tarball = ""
+beforeAll(async () => {
+  tarball = await pack("tenant-discovery", folder)
+}, TIMEOUT)
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const Version = Schema.Struct({ version: Schema.String })
+
+/** Settings of npm, which pnpm and Yarn 1 read too. */
+const quick = {
+  npm_config_prefer_offline: "true",
+  npm_config_audit: "false",
+  npm_config_fund: "false"
+}
+
+const tsc7 = join(workspace, "node_modules/typescript/bin/tsc")
+const tsc59 = join(folder, "node_modules/typescript/bin/tsc")
+
+const tsconfig = (skipLibCheck: boolean) => ({
+  compilerOptions: {
+    target: "ES2022",
+    // `DOM` is for the declarations of Effect's platform packages.
+    lib: ["ES2023", "DOM"],
+    module: "NodeNext",
+    types: ["node"],
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    noUncheckedIndexedAccess: true,
+    noPropertyAccessFromIndexSignature: true,
+    verbatimModuleSyntax: true,
+    skipLibCheck,
+    outDir: "out"
+  },
+  files: ["installed.mts", "required.cts"]
+})
+
+/** Type-checks the two programs with each compiler, and runs them against a simulator. */
+const compileAndRun = (
+  project: string,
+  compilers: ReadonlyArray<string>,
+  options: { readonly skipLibCheck: boolean }
+) =>
+  Effect.gen(function* () {
+    cpSync(programs, project, { recursive: true })
+    writeFileSync(join(project, "tsconfig.json"), JSON.stringify(tsconfig(options.skipLibCheck)))
+    for (const tsc of compilers) {
+      yield* Effect.promise(() => run(process.execPath, [tsc, "-p", "."], project))
+    }
+    const { env } = yield* Simulator.make({
+      redis: { kind: "embedded" },
+      environment: "production",
+      tenants: [{ id: "acme" }]
+    })
+    for (const program of ["out/installed.mjs", "out/required.cjs"]) {
+      const output = yield* Effect.promise(() => run(process.execPath, [program], project, env))
+      expect(output, program).toContain("tenants: acme, globex\n")
+    }
+  })
+
+describe("the packed packages beside those of the workspace", () => {
+  it.scopedLive(
+    "are type-checked and run as an ES module and by require",
+    () =>
+      Effect.acquireUseRelease(
+        Effect.sync(() => {
+          mkdirSync(resolvable, { recursive: true })
+          return mkdtempSync(join(resolvable, ".project-"))
+        }),
+        (project) =>
+          Effect.gen(function* () {
+            const installed = join(project, "node_modules/tenant-discovery")
+            mkdirSync(installed, { recursive: true })
+            // Else the folders above would make the project a part of the library.
+            writeFileSync(join(project, "package.json"), `{ "private": true }`)
+            yield* Effect.promise(() =>
+              run("tar", ["-xzf", tarball, "--strip-components=1"], installed)
+            )
+            yield* compileAndRun(project, [tsc7], { skipLibCheck: true })
+          }),
+        (project) => Effect.sync(() => rmSync(project, { recursive: true, force: true }))
+      ),
+    TIMEOUT
+  )
+
+  it(
+    "contain a simulator that loads by require",
+    () =>
+      inFolder(resolvable, async (project) => {
+        const packed = await pack("simulator", folder)
+        await run("tar", ["-xzf", packed, "--strip-components=1"], project)
+        // A package resolves its own name by its `exports`.
+        const program = `console.log(typeof require("@tenant-discovery/simulator").Simulator.make)`
+        const printed = await run(process.execPath, ["-e", program], project)
+        expect(printed).toBe("function\n")
+      }),
+    TIMEOUT
+  )
+})
+
+const commands = installCommands()
+
+/** The command of the README that begins so, for the tarball and this line of ioredis. */
+const command = (start: string, ioredis: 5 | 6 = 5): string => {
+  const found = commands.filter((line) => line.startsWith(start))
+  if (found.length !== 1) throw new Error(`README: ${found.length} commands begin with "${start}"`)
+  const line = found.join("").replace(" tenant-discovery ", ` "tenant-discovery@file:${tarball}" `)
+  return ioredis === 5 ? line : line.replace(/ ioredis@\S+/, " ioredis@^6.0.0")
+}
+
+interface Manager {
+  readonly name: string
+  /** What brings the package manager; npm is there. */
+  readonly from?: string
+  readonly files?: Readonly<Record<string, string>>
+  readonly install: (ioredis: 5 | 6) => string
+}
+
+const npm: Manager = {
+  name: "npm",
+  install: (ioredis) =>
+    // The last command fails where a later installation would.
+    [
+      ...(ioredis === 6 ? [command("npm pkg")] : []),
+      command("npm install", ioredis),
+      "npm ls"
+    ].join(" && ")
+}
+const pnpm10: Manager = {
+  name: "pnpm 10",
+  from: "pnpm@10.34.9",
+  install: (ioredis) => command("pnpm add", ioredis)
+}
+const pnpm12: Manager = {
+  name: "pnpm 12",
+  from: "pnpm@12.21.0",
+  install: (ioredis) =>
+    `{ ${command("pnpm add", ioredis)} || ${command("pnpm approve-builds")}; } && pnpm install`
+}
+const yarn1: Manager = {
+  name: "Yarn 1",
+  from: "yarn@1.22.22",
+  install: (ioredis) => command("yarn add", ioredis)
+}
+const yarn4: Manager = {
+  name: "Yarn 4",
+  from: "@yarnpkg/cli-dist@4.18.1",
+  // An empty lockfile makes the folder a project of its own.
+  files: { "yarn.lock": "", ".yarnrc.yml": "nodeLinker: node-modules\n" },
+  install: (ioredis) => command("yarn add", ioredis)
+}
+
+const reachable = await reachesRegistry()
+if (!reachable) console.warn(`Left out: ${LEFT_OUT}`)
+
+/** Only npm treats the two lines of ioredis differently. */
+const cases: ReadonlyArray<Manager & { readonly ioredis: 5 | 6 }> = [
+  { ...npm, ioredis: 5 },
+  { ...npm, ioredis: 6 },
+  { ...pnpm10, ioredis: 5 },
+  { ...pnpm12, ioredis: 6 },
+  { ...yarn1, ioredis: 5 },
+  { ...yarn4, ioredis: 6 }
+]
+
+describe.each(reachable ? cases : [])(
+  "the README's line for $name with ioredis $ioredis",
+  ({ files = {}, from, install, ioredis, name }) => {
+    beforeAll(async () => {
+      const tools = ["typescript@5.9.3", "@types/node@20", "@types/ws@8"]
+      if (!existsSync(tsc59)) await run("npm", ["install", ...tools], folder, quick)
+    }, TIMEOUT)
+
+    it.scopedLive(
+      name === "npm"
+        ? "installs it; a program passes TypeScript 5.9 and 7 with skipLibCheck: false, and runs"
+        : "installs it; a program passes TypeScript 7, and runs",
+      () =>
+        Effect.gen(function* () {
+          const project = mkdtempSync(join(folder, "project-"))
+          writeFileSync(join(project, "package.json"), `{ "private": true }`)
+          for (const [file, text] of Object.entries(files)) writeFileSync(join(project, file), text)
+          yield* Effect.promise(() =>
+            from === undefined
+              ? run("sh", ["-c", install(ioredis)], project, quick)
+              : run(
+                  "npm",
+                  ["exec", "--yes", `--package=${from}`, "-c", install(ioredis)],
+                  project,
+                  quick
+                )
+          )
+          const { version } = Schema.decodeUnknownSync(Schema.parseJson(Version))(
+            readFileSync(join(project, "node_modules/ioredis/package.json"), "utf8")
+          )
+          expect(version.split(".")[0]).toBe(String(ioredis))
+          const compilers = name === "npm" ? [tsc59, tsc7] : [tsc7]
+          yield* compileAndRun(project, compilers, { skipLibCheck: name !== "npm" })
+        }),
+      TIMEOUT
+    )
+  }
+)
+
+describe("the README of the package", () => {
+  it("has the command for npm", () => {
+    const readme = readFileSync(join(workspace, "packages/tenant-discovery/README.md"), "utf8")
+    expect(readme).toContain(`\n${commands.find((line) => line.startsWith("npm install"))}\n`)
+  })
+})
