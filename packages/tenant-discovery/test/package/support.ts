@@ -7,6 +7,8 @@ import { fileURLToPath } from "node:url"
 
 export const workspace = resolve(dirname(fileURLToPath(import.meta.url)), "../../../..")
 
+export const programs = join(workspace, "packages/tenant-discovery/test/package/programs")
+
 /** Below `node_modules` of the workspace, so that packages resolve there; ignored by git. */
 export const resolvable = join(workspace, "packages/tenant-discovery/dist")
 
