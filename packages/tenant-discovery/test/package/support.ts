@@ -20,7 +20,7 @@ export const run = (
   env: Readonly<Record<string, string>> = {}
 ): Promise<string> =>
   new Promise((resolve, reject) => {
-    const options = { cwd, env: { ...process.env, ...env }, timeout: 120_000 }
+    const options = { cwd, env: { ...process.env, ...env }, timeout: 280_000 }
     execFile(command, args, options, (error, stdout, stderr) => {
       if (error === null) return resolve(stdout)
       const text = `${command} ${args.join(" ")} failed:\n${stdout}\n${stderr}`

@@ -5,7 +5,7 @@ import { CurrentTenant, TenantDiscovery, TenantWorker } from "tenant-discovery"
 import { NodeTenantDiscovery } from "tenant-discovery/node"
 import * as RedisTenantEvents from "tenant-discovery/RedisTenantEvents"
 import { TestTenantDiscovery } from "tenant-discovery/testing"
-import { Redis } from "ioredis"
+import type { Redis } from "ioredis"
 
 /** Only type-checked: the program's own client is accepted. */
 export const events = (client: Redis) =>
