@@ -12,7 +12,7 @@ const leftOut = async (): Promise<ReadonlyArray<string>> => {
     ...(kinds.includes("native")
       ? []
       : ["what needs a native Redis; put redis-server or valkey-server on the PATH"]),
-    ...((await reachesRegistry()) ? [] : [LEFT_OUT])
+    ...((await Effect.runPromise(reachesRegistry)) ? [] : [LEFT_OUT])
   ]
 }
 

@@ -1,22 +1,12 @@
 /** The packed library in projects of their own, installed as the README says. */
 import { describe, expect, it } from "@effect/vitest"
 import { Simulator } from "@tenant-discovery/simulator"
-import { Effect, Schema } from "effect"
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync
-} from "node:fs"
-import { rm } from "node:fs/promises"
+import { Effect, Exit, Schema, Scope } from "effect"
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll } from "vitest"
 import {
-  inFolder,
   installCommands,
   LEFT_OUT,
   pack,
@@ -24,23 +14,25 @@ import {
   reachesRegistry,
   resolvable,
   run,
+  temporaryFolder,
   workspace
 } from "./support.js"
 
 const TIMEOUT = 300_000
 
+const scope = Effect.runSync(Scope.make())
 /** Holds the tarball, the compilers and the projects, which find the compilers' types above them. */
-const folder = mkdtempSync(join(tmpdir(), "tenant-discovery-"))
+const folder = await Effect.runPromise(Scope.extend(temporaryFolder(tmpdir()), scope))
+afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)), TIMEOUT)
 
 let tarball = ""
 beforeAll(async () => {
-  tarball = await pack("tenant-discovery", folder)
+  tarball = await Effect.runPromise(pack("tenant-discovery", folder))
 }, TIMEOUT)
-afterAll(() => rm(folder, { recursive: true, force: true }), TIMEOUT)
 
 const Version = Schema.Struct({ version: Schema.String })
 
-/** Settings of npm, which pnpm and Yarn 1 read too. */
+/** Settings of npm, which pnpm reads too. */
 const quick = {
   npm_config_prefer_offline: "true",
   npm_config_audit: "false",
@@ -74,7 +66,7 @@ const compileAndRun = (project: string, compilers: ReadonlyArray<string>, skipLi
     cpSync(programs, project, { recursive: true })
     writeFileSync(join(project, "tsconfig.json"), JSON.stringify(tsconfig(skipLibCheck)))
     for (const tsc of compilers) {
-      yield* Effect.promise(() => run(process.execPath, [tsc, "-p", "."], project))
+      yield* run(process.execPath, [tsc, "-p", "."], project)
     }
     const { env } = yield* Simulator.make({
       redis: { kind: "embedded" },
@@ -82,7 +74,7 @@ const compileAndRun = (project: string, compilers: ReadonlyArray<string>, skipLi
       tenants: [{ id: "acme" }]
     })
     for (const program of ["out/installed.mjs", "out/required.cjs"]) {
-      const output = yield* Effect.promise(() => run(process.execPath, [program], project, env))
+      const output = yield* run(process.execPath, [program], project, env)
       expect(output, program).toContain("tenants: acme, globex\n")
     }
   })
@@ -91,37 +83,28 @@ describe("the packed packages beside those of the workspace", () => {
   it.scopedLive(
     "are type-checked and run as an ES module and by require",
     () =>
-      Effect.acquireUseRelease(
-        Effect.sync(() => {
-          mkdirSync(resolvable, { recursive: true })
-          return mkdtempSync(join(resolvable, ".project-"))
-        }),
-        (project) =>
-          Effect.gen(function* () {
-            const installed = join(project, "node_modules/tenant-discovery")
-            mkdirSync(installed, { recursive: true })
-            // Else the folders above would make the project a part of the library.
-            writeFileSync(join(project, "package.json"), `{ "private": true }`)
-            yield* Effect.promise(() =>
-              run("tar", ["-xzf", tarball, "--strip-components=1"], installed)
-            )
-            yield* compileAndRun(project, [tsc7], true)
-          }),
-        (project) => Effect.sync(() => rmSync(project, { recursive: true, force: true }))
-      ),
+      Effect.gen(function* () {
+        const project = yield* temporaryFolder(resolvable)
+        const installed = join(project, "node_modules/tenant-discovery")
+        mkdirSync(installed, { recursive: true })
+        // Else the folders above would make the project a part of the library.
+        writeFileSync(join(project, "package.json"), `{ "private": true }`)
+        yield* run("tar", ["-xzf", tarball, "--strip-components=1"], installed)
+        yield* compileAndRun(project, [tsc7], true)
+      }),
     TIMEOUT
   )
 
-  it(
+  it.scopedLive(
     "contain a simulator that loads by require",
     () =>
-      inFolder(resolvable, async (project) => {
-        const packed = await pack("simulator", folder)
-        await run("tar", ["-xzf", packed, "--strip-components=1"], project)
+      Effect.gen(function* () {
+        const project = yield* temporaryFolder(resolvable)
+        const packed = yield* pack("simulator", folder)
+        yield* run("tar", ["-xzf", packed, "--strip-components=1"], project)
         // A package resolves its own name by its `exports`.
         const program = `console.log(typeof require("@tenant-discovery/simulator").Simulator.make)`
-        const printed = await run(process.execPath, ["-e", program], project)
-        expect(printed).toBe("function\n")
+        expect(yield* run(process.execPath, ["-e", program], project)).toBe("function\n")
       }),
     TIMEOUT
   )
@@ -186,7 +169,7 @@ const installs: ReadonlyArray<Install> = [
   }
 ]
 
-const reachable = await reachesRegistry()
+const reachable = await Effect.runPromise(reachesRegistry)
 if (!reachable) console.warn(`Left out: ${LEFT_OUT}`)
 
 describe.each(reachable ? installs : [])(
@@ -196,7 +179,7 @@ describe.each(reachable ? installs : [])(
       if (existsSync(tsc59)) return
       writeFileSync(join(folder, "package.json"), `{ "private": true }`)
       const tools = ["typescript@5.9.3", "@types/node@20", "@types/ws@8"]
-      await run("npm", ["install", ...tools], folder, quick)
+      await Effect.runPromise(run("npm", ["install", ...tools], folder, quick))
     }, TIMEOUT)
 
     it.scopedLive(
@@ -210,7 +193,7 @@ describe.each(reachable ? installs : [])(
             from === undefined
               ? (["sh", "-c"] as const)
               : (["npm", "exec", "--yes", `--package=${from}`, "-c"] as const)
-          yield* Effect.promise(() => run(shell, [...args, script()], project, quick))
+          yield* run(shell, [...args, script()], project, quick)
           const { version } = Schema.decodeUnknownSync(Schema.parseJson(Version))(
             readFileSync(join(project, "node_modules/ioredis/package.json"), "utf8")
           )
