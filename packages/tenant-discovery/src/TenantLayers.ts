@@ -5,17 +5,10 @@
 import { type ConfigError, Context, type Duration, Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { CurrentTenant } from "./CurrentTenant.js"
 import { type Acquired, make, type Pool } from "./internal/layers/pool.js"
-import {
-  type TenantLayerError,
-  TenantLayersClosed,
-  TenantNotActive,
-  TenantNotIsolated,
-  TenantResourceReplaced
-} from "./internal/layers/poolErrors.js"
+import { type TenantLayerError, TenantNotIsolated } from "./internal/layers/poolErrors.js"
 import { poolSettings, type PoolSettings } from "./internal/layers/poolOptions.js"
+import type { PoolFunctions, Retirement } from "./internal/layers/resource.js"
 import { IsolatedResource, ResourceHolder } from "./internal/layers/resourceHolder.js"
-import type { PoolFunctions } from "./internal/layers/resourceLife.js"
-import type { RevokeReason } from "./internal/layers/tenantEntries.js"
 import type { TenantId } from "./Tenant.js"
 import type { Connections, TenantConnections } from "./TenantConnections.js"
 import type { TenantDiscovery } from "./TenantDiscovery.js"
@@ -202,13 +195,6 @@ export const Service =
           })
       )
 
-    const revokedError = (tenantId: TenantId, reason: RevokeReason): TenantLayerError => {
-      if (reason === "Closed") return new TenantLayersClosed({ pool: id })
-      return reason === "Removed"
-        ? new TenantNotActive({ tenantId })
-        : new TenantResourceReplaced({ tenantId })
-    }
-
     /** The work has a fiber of its own, which is interrupted when the resource is to close. */
     const provide =
       (tenant: TenantId) =>
@@ -228,12 +214,14 @@ export const Service =
             Effect.gen(function* () {
               const pool = yield* Tag
               const holder = yield* ResourceHolder
-              let revoked: RevokeReason | undefined
+              let revoked: Retirement | undefined
               let work: Fiber.RuntimeFiber<B, E2> | undefined
-              const revoke = (reason: RevokeReason) =>
+              const revoke = (reason: Retirement) =>
                 Effect.suspend(() => {
                   // The worker interrupts its run and starts it again, which is no failure.
-                  if (reason === "Replaced" && holder.revoke !== undefined) return holder.revoke
+                  if (reason._tag === "TenantResourceReplaced" && holder.revoke !== undefined) {
+                    return holder.revoke
+                  }
                   revoked = reason
                   return work === undefined ? Effect.void : Fiber.interruptFork(work)
                 })
@@ -246,7 +234,7 @@ export const Service =
               )
               yield* Fiber.inheritAll(running)
               return revoked !== undefined && Exit.isInterrupted(exit)
-                ? yield* Effect.fail(revokedError(tenant, revoked))
+                ? yield* revoked
                 : yield* exit
             })
           )

@@ -1,6 +1,6 @@
 /**
- * The life of a resource: build, use, retirement, close. Decisions are synchronous; what
- * takes time runs in fibers of the pool's own runtime.
+ * The resources of a tenant, and the life of each: build, use, retirement, close. Decisions
+ * are synchronous; what takes time runs in fibers of the pool's own runtime.
  */
 import {
   Cause,
@@ -18,12 +18,21 @@ import {
 import type { Tenant, TenantId } from "../../Tenant.js"
 import { type Connections, TenantConnections } from "../../TenantConnections.js"
 import { TenantDiscovery } from "../../TenantDiscovery.js"
-import { boundedWait } from "../boundedWait.js"
 import { sameExceptLimits } from "../connections/connectionSchema.js"
 import { momentOf } from "../moment.js"
-import { TenantBuildTimedOut } from "./poolErrors.js"
+import {
+  TenantBuildTimedOut,
+  type TenantLayersClosed,
+  TenantNotActive,
+  TenantResourceReplaced
+} from "./poolErrors.js"
 import type { PoolSettings } from "./poolOptions.js"
-import type { Resource, Revoke, RevokeReason, TenantEntries, TenantEntry } from "./tenantEntries.js"
+
+/** Why the use of a resource ends. */
+export type Retirement = TenantNotActive | TenantResourceReplaced | TenantLayersClosed
+
+/** One use of a resource: ends the use, and returns at once. */
+export type Revoke = (reason: Retirement) => Effect.Effect<void>
 
 export interface PoolFunctions<A, E, R> {
   readonly lookup: (connections: Connections, tenant: Tenant) => Layer.Layer<A, E, R>
@@ -32,16 +41,75 @@ export interface PoolFunctions<A, E, R> {
     | undefined
 }
 
-/** What the close waits for at least, for finalizers, when the holders took the rest of its time. */
-const LAST_WAIT = 1000
+/** What was built for one tenant from one revision of its settings. */
+export class Resource<A, E> {
+  readonly holders = new Set<Revoke>()
+  readonly built = Deferred.unsafeMake<Context.Context<A>, E | TenantBuildTimedOut>(FiberId.none)
+  /** At most one `apply` at a time. */
+  readonly applying = Effect.unsafeMakeSemaphore(1)
+  state: "Building" | "Ready" | "Closing" = "Building"
+  /** Set: it accepts no new holder, and closes when its holders have ended. */
+  retired: Retirement | undefined
+  /** Since when nothing holds it, in monotonic milliseconds. */
+  idleSince: number | undefined
+  build: Fiber.RuntimeFiber<Context.Context<A>, E> | undefined
+  /** The fiber of what comes next: the end of the build, of the idle time, of the grace or of the close. */
+  next: Fiber.RuntimeFiber<void> | undefined
+
+  constructor(
+    readonly entry: TenantEntry<A, E>,
+    readonly tenant: Tenant,
+    readonly scope: Scope.CloseableScope,
+    /** Replaced where `apply` takes over newer ones in place. */
+    public connections: Connections
+  ) {}
+
+  get isCurrent(): boolean {
+    return this.state !== "Closing" && this.retired === undefined
+  }
+}
+
+/** A failed build. Its error is answered to callers with the same settings for a time. */
+interface Failure<E> {
+  readonly cause: Cause.Cause<E | TenantBuildTimedOut>
+  readonly revision: number
+  /** In monotonic milliseconds. */
+  readonly until: number
+  /** Failed builds in a row. */
+  readonly count: number
+}
+
+/** What a pool has of one tenant. */
+export class TenantEntry<A, E> {
+  /** At most one is current. */
+  readonly resources = new Set<Resource<A, E>>()
+  failure: Failure<E> | undefined
+  /** Callers on their way to a resource. */
+  callers = 0
+  /** Done at the next change of this entry. */
+  changed = Deferred.unsafeMake<void>(FiberId.none)
+
+  constructor(readonly id: TenantId) {}
+
+  get current(): Resource<A, E> | undefined {
+    return [...this.resources].find(({ isCurrent }) => isCurrent)
+  }
+
+  /** Wakes the callers that wait. */
+  wake(): void {
+    Deferred.unsafeDone(this.changed, Effect.void)
+    this.changed = Deferred.unsafeMake<void>(FiberId.none)
+  }
+}
 
 const stop = (fiber: Fiber.RuntimeFiber<unknown, unknown> | undefined): void =>
   fiber?.unsafeInterruptAsFork(FiberId.none)
 
-export const makeResourceLife = <A, E, R>(
+/** `settle` is called when something of an entry has ended. */
+export const makeResources = <A, E, R>(
   settings: PoolSettings,
   { apply, lookup }: PoolFunctions<A, E, R>,
-  entries: TenantEntries<A, E>
+  settle: (entry: TenantEntry<A, E>) => void
 ) =>
   Effect.gen(function* () {
     type Built = Resource<A, E>
@@ -52,12 +120,11 @@ export const makeResourceLife = <A, E, R>(
     // Of the layer that made the pool: builds never see the context of a caller.
     const runFork = Runtime.runFork(yield* Effect.runtime<R>())
     const now = () => momentOf(clock).mono
-
-    /** The fibers that close resources. */
-    const closers = new Map<Fiber.RuntimeFiber<void>, TenantId>()
-    /** Opened when the last holder has left; of use once the pool closes. */
-    const unused = Effect.unsafeMakeLatch(false)
-    let closed = false
+    const graces = {
+      TenantNotActive: settings.removalGrace,
+      TenantResourceReplaced: settings.rotationGrace,
+      TenantLayersClosed: settings.drain
+    }
 
     const fork = <B, E2>({ id }: Tenant, effect: Effect.Effect<B, E2, R>) =>
       runFork(
@@ -67,9 +134,9 @@ export const makeResourceLife = <A, E, R>(
         )
       )
 
-    const setTimer = (resource: Built, timer: Effect.Effect<void>): void => {
-      stop(resource.timer)
-      resource.timer = fork(resource.tenant, timer)
+    const goOn = (resource: Built, next: Effect.Effect<void>): void => {
+      stop(resource.next)
+      resource.next = fork(resource.tenant, next)
     }
 
     const release = ({ build, holders, scope }: Built): Effect.Effect<void> =>
@@ -104,57 +171,50 @@ export const makeResourceLife = <A, E, R>(
     /** Releases the resource, once. Its tenant keeps its place until that has ended or timed out. */
     const close = (resource: Built): void => {
       if (resource.state === "Closing") return
-      const { entry, tenant } = resource
+      const { built, entry } = resource
       resource.state = "Closing"
-      entry.moveAside(resource)
-      stop(resource.timer)
-      Deferred.unsafeDone(resource.built, Exit.interrupt(FiberId.none))
-      const closer = fork(tenant, release(resource))
-      closers.set(closer, tenant.id)
-      closer.addObserver(() => {
-        closers.delete(closer)
-        entry.older.delete(resource)
-        entries.settle(entry)
+      Deferred.unsafeDone(built, Exit.interrupt(FiberId.none))
+      goOn(resource, release(resource))
+      resource.next?.addObserver(() => {
+        entry.resources.delete(resource)
+        settle(entry)
       })
-      if (!entries.resources.some(({ isUsed }) => isUsed)) unused.unsafeOpen()
     }
 
-    const revoke = ({ holders }: Built, reason: RevokeReason): Effect.Effect<void> =>
-      Effect.forEach([...holders], (holder) => holder(reason), { discard: true })
-
-    const endAfterGrace = (resource: Built): Effect.Effect<void> =>
+    const endAfterGrace = (resource: Built, reason: Retirement): Effect.Effect<void> =>
       Effect.gen(function* () {
-        const { removalGrace, rotationGrace } = settings
-        yield* Effect.sleep(resource.retired === "Removed" ? removalGrace : rotationGrace)
+        yield* Effect.sleep(graces[reason._tag])
         // A tenant that is back, with settings that are not known yet, keeps its resource.
-        while (resource.retired === "Removed" && (yield* discovery.isActive(resource.tenant.id))) {
-          yield* Effect.sleep(removalGrace)
+        while (
+          resource.retired?._tag === "TenantNotActive" &&
+          (yield* discovery.isActive(resource.tenant.id))
+        ) {
+          yield* Effect.sleep(settings.removalGrace)
         }
-        yield* revoke(resource, resource.retired ?? "Replaced")
+        for (const revoke of resource.holders) yield* revoke(resource.retired ?? reason)
         yield* Effect.sleep(closeTimeout)
         close(resource)
       })
 
-    /** Accepts no new holder. Holders have the grace to end, then they are revoked. */
-    const retire = (resource: Built, reason: "Replaced" | "Removed"): void => {
+    /** Holders have the grace to end, then they are revoked. The first grace counts, but for the pool's own close. */
+    const retire = (resource: Built, reason: Retirement): void => {
       if (resource.state === "Closing") return
-      const isFirst = resource.retired === undefined
+      const hasGrace = resource.retired !== undefined && reason._tag !== "TenantLayersClosed"
       resource.retired = reason
-      resource.entry.moveAside(resource)
       if (resource.holders.size === 0 || resource.state === "Building") close(resource)
-      else if (isFirst) setTimer(resource, endAfterGrace(resource))
+      else if (!hasGrace) goOn(resource, endAfterGrace(resource, reason))
     }
 
-    /** Closes what is idle for the tenants that wait for a place. */
-    const makeRoom = (): void => {
-      for (const idle of entries.idleForQueue()) close(idle)
-    }
+    const remove = (resource: Built): void =>
+      retire(resource, new TenantNotActive({ tenantId: resource.tenant.id }))
+
+    const replace = (resource: Built): void =>
+      retire(resource, new TenantResourceReplaced({ tenantId: resource.tenant.id }))
 
     const leave = (resource: Built, holder: Revoke): void => {
       if (!resource.holders.delete(holder) || resource.holders.size > 0) return
       resource.idleSince = now()
-      if (resource.retired !== undefined || closed) close(resource)
-      else makeRoom()
+      if (resource.retired !== undefined) close(resource)
     }
 
     const closeWhenIdle = (resource: Built): Effect.Effect<void> =>
@@ -167,51 +227,45 @@ export const makeResourceLife = <A, E, R>(
       })
 
     const failed = (resource: Built, cause: Cause.Cause<E | TenantBuildTimedOut>): void => {
-      const { connections, entry } = resource
+      const { built, connections, entry } = resource
       const { buildBackoff, buildBackoffCap } = settings
-      const until = now() + Math.min(buildBackoff * 2 ** entry.failures, buildBackoffCap)
-      entry.failures++
-      entry.failure = { cause, revision: connections.revision, until }
-      Deferred.unsafeDone(resource.built, Exit.failCause(cause))
+      const count = entry.failure?.count ?? 0
+      const until = now() + Math.min(buildBackoff * 2 ** count, buildBackoffCap)
+      entry.failure = { cause, revision: connections.revision, until, count: count + 1 }
+      Deferred.unsafeDone(built, Exit.failCause(cause))
       close(resource)
     }
 
     /** Waits for the build, then for the end of the resource's use. */
     const watch = (resource: Built, build: NonNullable<Built["build"]>): Effect.Effect<void> =>
       Effect.gen(function* () {
+        const { built, connections: settled, entry, tenant } = resource
+        // A change before this resource was known did not reach it.
+        if (!(yield* discovery.isActive(tenant.id))) return remove(resource)
+        if (!(yield* connections.isCurrent(tenant.id, settled.revision))) return replace(resource)
         const ended = yield* Effect.timeoutOption(Fiber.await(build), settings.buildTimeout)
         if (ended._tag === "None") {
           const timeout = Duration.millis(settings.buildTimeout)
-          const error = new TenantBuildTimedOut({ tenantId: resource.tenant.id, timeout })
+          const error = new TenantBuildTimedOut({ tenantId: tenant.id, timeout })
           yield* Effect.logWarning(`build failed: ${error.message}`)
           return failed(resource, Cause.fail(error))
         }
         if (Exit.isFailure(ended.value)) return failed(resource, ended.value.cause)
         resource.state = "Ready"
-        resource.entry.failures = 0
-        resource.entry.failure = undefined
-        Deferred.unsafeDone(resource.built, ended.value)
+        entry.failure = undefined
+        Deferred.unsafeDone(built, ended.value)
         yield* closeWhenIdle(resource)
       })
 
-    /** Starts the build at once, in a fiber of its own: a caller that goes does not stop it. */
-    const start = (resource: Built): Effect.Effect<void> => {
+    /** Starts the build, in a fiber of its own: a caller that goes does not stop it. */
+    const start = (resource: Built): void => {
       const { connections: settled, entry, scope, tenant } = resource
       const hold = Scope.extend(connections.hold(tenant.id), scope)
       const layer = Layer.suspend(() => lookup(settled, tenant))
-      entry.current = resource
+      entry.resources.add(resource)
       resource.build = fork(tenant, Effect.zipRight(hold, Layer.buildWithScope(layer, scope)))
-      setTimer(resource, watch(resource, resource.build))
+      goOn(resource, watch(resource, resource.build))
       entry.wake()
-      // From here on a change finds the resource; one that came before did not.
-      return Effect.zipWith(
-        discovery.isActive(tenant.id),
-        connections.isCurrent(tenant.id, settled.revision),
-        (isActive, isCurrent) => {
-          if (!isActive) retire(resource, "Removed")
-          else if (!isCurrent) retire(resource, "Replaced")
-        }
-      )
     }
 
     /** Whether the resource takes over the settings in place. */
@@ -224,7 +278,7 @@ export const makeResourceLife = <A, E, R>(
         resource.applying.withPermits(1),
         Effect.timeout(settings.buildTimeout),
         Effect.catchAllCause((cause) => {
-          retire(resource, "Replaced")
+          replace(resource)
           return Effect.logWarning("new limits could not be applied; replacing the resource", cause)
         })
       )
@@ -232,52 +286,25 @@ export const makeResourceLife = <A, E, R>(
       return true
     }
 
-    /** Takes over settings: keeps or takes back the resource that has them, retires the others. */
+    /** Takes over settings: keeps or takes back the resource that has them, replaces the others. */
     const adopt = (entry: TenantEntry<A, E>, settled: Connections): void => {
       const { revision } = settled
-      const { current } = entry
       if (entry.failure?.revision !== revision) entry.failure = undefined
-      if (current !== undefined && current.connections.revision < revision) {
-        if (!appliesLimits(current, settled)) retire(current, "Replaced")
-      }
-      for (const resource of entry.older) {
-        if (resource.retired !== "Removed" || resource.state !== "Ready") continue
-        const isBack = resource.connections.revision === revision && entry.current === undefined
-        resource.retired = isBack ? undefined : "Replaced"
-        if (!isBack) continue
-        entry.older.delete(resource)
-        entry.current = resource
-        setTimer(resource, closeWhenIdle(resource))
+      for (const resource of entry.resources) {
+        const { connections, isCurrent, retired, state } = resource
+        if (isCurrent) {
+          if (connections.revision < revision && !appliesLimits(resource, settled))
+            replace(resource)
+        } else if (state === "Ready" && retired?._tag === "TenantNotActive") {
+          // The tenant is back.
+          if (connections.revision !== revision || entry.current !== undefined) replace(resource)
+          else {
+            resource.retired = undefined
+            goOn(resource, closeWhenIdle(resource))
+          }
+        }
       }
     }
 
-    /** Holders have the drain to end, then they are revoked, then all is released, within a bound. */
-    const closeAll = Effect.gen(function* () {
-      closed = true
-      unused.unsafeClose()
-      entries.wakeAll()
-      const used: Array<Built> = []
-      for (const resource of entries.resources) {
-        if (resource.isUsed && resource.state === "Ready") used.push(resource)
-        else close(resource)
-      }
-      const drained =
-        used.length === 0 || (yield* boundedWait(unused.await, settings.drain))._tag === "Some"
-      const closeBy = now() + closeTimeout
-      if (!drained) {
-        for (const resource of used) yield* revoke(resource, "Closed")
-        yield* boundedWait(unused.await, closeTimeout)
-      }
-      for (const resource of used) close(resource)
-      const limit = Math.max(closeBy - now(), LAST_WAIT)
-      const released = yield* boundedWait(Fiber.awaitAll([...closers.keys()]), limit)
-      if (released._tag === "Some") return
-      const tenants = [...new Set(closers.values())].join(", ")
-      for (const closer of closers.keys()) stop(closer)
-      yield* Effect.logWarning(
-        `${settings.name}: closed before the resources of these tenants were released: ${tenants}`
-      )
-    })
-
-    return { adopt, closeAll, isClosed: () => closed, leave, makeRoom, now, retire, start }
+    return { adopt, close, leave, now, remove, replace, retire, start, stop }
   })
