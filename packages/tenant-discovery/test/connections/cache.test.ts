@@ -171,7 +171,7 @@ describe("failures", () => {
       yield* TestClock.adjust("60 seconds")
       expect((yield* Effect.flip(get(acme)))._tag).toBe("TenantManagerUnavailable")
     },
-    { ttl: "1 minute", staleWhileError: false }
+    { ttl: "1 minute", staleFor: 0 }
   )
 
   scenario(

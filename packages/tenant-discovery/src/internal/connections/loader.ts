@@ -69,13 +69,12 @@ const unavailable = (message: string): TenantManagerError =>
     cause: undefined
   })
 
-/** Whether `status` is the first with a subscription after a time without one, of which the reader may have seen nothing. */
-const closesGap = (last: DiscoveryStatus, status: DiscoveryStatus): boolean => {
-  if (status === last || (status.mode !== "Live" && status.mode !== "Resyncing")) return false
-  const lost = status.lastError?._tag === "SubscriptionLost" && status.lastError !== last.lastError
-  const began = status.mode === last.mode && status.since !== last.since
-  const relapsed = last.mode === "Live" && status.mode === "Resyncing"
-  return last.mode === "BootstrapOnly" || lost || began || relapsed
+/** Whether a time without a subscription, of which the reader may have seen nothing, has ended since `last`. */
+const closesGap = (last: DiscoveryStatus, { lastError, mode, since }: DiscoveryStatus): boolean => {
+  if (mode === "BootstrapOnly") return false
+  const lost = lastError !== last.lastError && lastError?._tag === "SubscriptionLost"
+  const reconciled = last.mode === "Resyncing" && mode === "Live"
+  return lost || (!reconciled && (mode !== last.mode || since !== last.since))
 }
 
 /** From `from` to `to`, in milliseconds. */
@@ -105,14 +104,22 @@ export const make = (settings: ConnectionOptions) =>
       })
     )
     const background = yield* FiberMap.make<TenantId | typeof RELIST>()
-    // Background work runs in the context of this layer, never in that of a caller.
-    const runInBackground = yield* FiberMap.runtime(background)()
-
+    const run = yield* FiberMap.runtime(background)()
     const annotated = <A, E>(id: TenantId, effect: Effect.Effect<A, E>) =>
       effect.pipe(
         Effect.annotateLogs({ tenant_id: id, service: manager.service }),
         Effect.interruptible
       )
+    /** After a random wait, in the context of this layer and never in that of a caller; once at a time for each key. */
+    const runSoon = (
+      key: TenantId | typeof RELIST,
+      id: TenantId,
+      wait: number,
+      effect: Effect.Effect<void>
+    ) =>
+      run(key, annotated(id, Effect.zipRight(randomSleep(0, wait), effect)), {
+        onlyIfMissing: true
+      })
 
     const emit = (change: ConnectionsChange): void => {
       for (const { pending, wake } of readers) {
@@ -122,43 +129,68 @@ export const make = (settings: ConnectionOptions) =>
       }
     }
 
-    /** Takes over the discovery's present state. Returns the tenants to reload. */
-    const observe = (status: DiscoveryStatus, view: TenantView): ReadonlyArray<TenantId> => {
-      const changes = view.revision > seen.revision ? TenantView.diff(seen, view) : []
-      if (changes.length > 0) seen = view
-      const reload = changes.length === 0 ? [] : cache.changed(changes, now())
-      for (const { _tag, tenant } of changes) {
-        if (_tag === "Removed") emit({ _tag, tenant })
-        else if (_tag === "ConnectionsChanged") emit({ _tag: "Invalidated", tenant })
-      }
-      const gap = closesGap(lastStatus, status)
-      lastStatus = status
-      return gap ? reload.concat(cache.suspectAll(now())) : reload
-    }
-
     /** The random wait spreads the requests of many replicas; a caller of `get` does not wait for it. */
     const reloadSoon = (id: TenantId): void => {
-      const reload = Effect.suspend(() => {
-        const validity = cache.entry(id).last?.validity ?? "Current"
-        return validity === "Current" ? Effect.void : ask(id)
-      })
+      const reload = Effect.suspend(() =>
+        (cache.entry(id).last?.validity ?? "Current") === "Current" ? Effect.void : ask(id)
+      )
       const reported = Effect.catchAllCause(reload, (cause) =>
         Effect.logWarning(
           "reload of connection settings failed; retrying at the next check or use",
           cause
         )
       )
-      const spread = Effect.zipRight(randomSleep(0, settings.rotationJitter), reported)
-      runInBackground(id, annotated(id, spread), { onlyIfMissing: true })
+      runSoon(id, id, settings.rotationJitter, Effect.asVoid(reported))
+    }
+
+    /** Takes over the discovery's present state. */
+    const observe = (status: DiscoveryStatus, view: TenantView): void => {
+      const invalidate = (id: TenantId, validity: "Suspect" | "Outdated"): void => {
+        if (cache.invalidate(id, validity, now()) && seen.has(id)) reloadSoon(id)
+      }
+      const changes = view.revision > seen.revision ? TenantView.diff(seen, view) : []
+      if (changes.length > 0) seen = view
+      for (const { _tag, tenant } of changes) {
+        invalidate(tenant.id, _tag === "Updated" ? "Suspect" : "Outdated")
+        if (_tag === "Removed") {
+          cache.drop(tenant.id)
+          emit({ _tag, tenant })
+        } else if (_tag === "ConnectionsChanged") emit({ _tag: "Invalidated", tenant })
+      }
+      if (closesGap(lastStatus, status)) for (const id of cache.ids) invalidate(id, "Suspect")
+      lastStatus = status
     }
 
     /** Also run before each answer: what the discovery knows holds at once, whether its stream has reported it or not. */
-    const sync: Effect.Effect<void> = Effect.suspend(() =>
-      Effect.zipWith(discovery.status.get, discovery.view.get, (status, view) => {
-        const reload = observe(status, view)
-        if (!closed) for (const id of reload) reloadSoon(id)
-      })
+    const sync: Effect.Effect<void> = Effect.zipWith(
+      discovery.status.get,
+      discovery.view.get,
+      observe
     )
+
+    const loaded = (id: TenantId, answer: TenantSettings): Effect.Effect<Connections> => {
+      Metrics.loads.unsafeUpdate(1, labels)
+      const { connections, differs, reloaded } = cache.loaded(id, answer, seen.has(id), now())
+      const tenant = seen.get(id)
+      if (reloaded && tenant !== undefined) emit({ _tag: "Reloaded", tenant, connections })
+      const bad = (answer.unreadable ?? []).map(({ message }) => message)
+      const warning = `connection settings: ${bad.length} unreadable, such as ${bad.slice(0, SHOWN_PARTS).join("; ")}; using the others`
+      return Effect.as(
+        differs && bad.length > 0 ? Effect.logWarning(warning) : Effect.void,
+        connections
+      )
+    }
+
+    const failed = (
+      id: TenantId,
+      error: TenantManagerError
+    ): Effect.Effect<never, TenantManagerError> => {
+      Metric.tagged(Metrics.failures, "error", error._tag).unsafeUpdate(1, labels)
+      const active = seen.has(id)
+      cache.loadFailed(id, error, active, now())
+      if (active && saysInactive(error)) relist(id)
+      return Effect.fail(error)
+    }
 
     /** Repeats the request while changes overtake it, with a backoff and a bound. */
     const load = (id: TenantId, attempt = 1): Effect.Effect<Connections, TenantManagerError> =>
@@ -166,6 +198,7 @@ export const make = (settings: ConnectionOptions) =>
         const { generation } = cache.entry(id)
         const answer = yield* Effect.either(manager.getConnections(id))
         yield* sync
+        // Compares and takes over before the next yield: no change comes between.
         if (cache.entry(id).generation === generation) {
           return yield* answer._tag === "Right" ? loaded(id, answer.right) : failed(id, answer.left)
         }
@@ -178,43 +211,15 @@ export const make = (settings: ConnectionOptions) =>
         return yield* load(id, attempt + 1)
       })
 
-    const loaded = (id: TenantId, answer: TenantSettings) =>
-      Effect.gen(function* () {
-        Metrics.loads.unsafeUpdate(1, labels)
-        const { connections, differs, reloaded } = cache.loaded(id, answer, seen.has(id), now())
-        const tenant = seen.get(id)
-        if (reloaded && tenant !== undefined) emit({ _tag: "Reloaded", tenant, connections })
-        const bad = (answer.unreadable ?? []).map(({ message }) => message)
-        if (differs && bad.length > 0) {
-          yield* Effect.logWarning(
-            `connection settings: ${bad.length} unreadable, such as ${bad.slice(0, SHOWN_PARTS).join("; ")}; using the others`
-          )
-        }
-        return connections
-      })
-
-    const failed = (id: TenantId, error: TenantManagerError) =>
-      Effect.suspend(() => {
-        Metric.tagged(Metrics.failures, "error", error._tag).unsafeUpdate(1, labels)
-        const active = seen.has(id)
-        cache.loadFailed(id, error, active, now())
-        if (active && saysInactive(error)) relist(id)
-        return Effect.fail(error)
-      })
-
     /** The view has a tenant that the tenant manager refuses: the view may be wrong. Once a tenant and revision. */
     const relist = (id: TenantId): void => {
       const entry = cache.entry(id)
       if (entry.relistedAt === seen.revision || FiberMap.unsafeHas(background, RELIST)) return
       entry.relistedAt = seen.revision
-      const refresh = Effect.zipRight(
-        randomSleep(0, RELIST_DELAY),
-        Effect.ignore(discovery.refresh)
-      )
       const warning = Effect.logWarning(
         "connection settings of an active tenant refused; relisting"
       )
-      runInBackground(RELIST, annotated(id, Effect.zipRight(warning, refresh)))
+      runSoon(RELIST, id, RELIST_DELAY, Effect.zipRight(warning, Effect.ignore(discovery.refresh)))
     }
 
     /** Joins the load in flight or starts one, which goes on when its caller is interrupted. */
@@ -260,10 +265,8 @@ export const make = (settings: ConnectionOptions) =>
       )
     }
 
-    yield* Stream.merge(
-      Stream.as(discovery.view.changes, undefined),
-      Stream.as(discovery.status.changes, undefined)
-    ).pipe(
+    // A new view comes with a new status.
+    yield* discovery.status.changes.pipe(
       Stream.runForEach(() => sync),
       Effect.interruptible,
       Effect.forkScoped
