@@ -1,18 +1,7 @@
 /**
  * Loads the settings of tenants, follows the discovery, and reports what became of settings.
  */
-import {
-  Chunk,
-  Deferred,
-  Effect,
-  Exit,
-  FiberId,
-  FiberMap,
-  Metric,
-  Option,
-  Random,
-  Stream
-} from "effect"
+import { Chunk, Deferred, Effect, Exit, FiberId, FiberMap, Metric, Random, Stream } from "effect"
 import type { DiscoveryStatus } from "../../DiscoveryStatus.js"
 import type { Tenant, TenantId } from "../../Tenant.js"
 import { TenantDiscovery } from "../../TenantDiscovery.js"
@@ -94,15 +83,9 @@ export const make = (settings: ConnectionOptions) =>
     const readers = new Set<Reader>()
     let seen = yield* discovery.view.get
     let lastStatus = yield* discovery.status.get
-    let closed = false
     const closedError = unavailable("the tenant connections are closed")
-
-    yield* Effect.addFinalizer(() =>
-      Effect.sync(() => {
-        closed = true
-        for (const { wake } of readers) wake.unsafeOpen()
-      })
-    )
+    const closed = yield* Deferred.make<void>()
+    yield* Effect.addFinalizer(() => Deferred.succeed(closed, undefined))
     const background = yield* FiberMap.make<TenantId | typeof RELIST>()
     const run = yield* FiberMap.runtime(background)()
     const annotated = <A, E>(id: TenantId, effect: Effect.Effect<A, E>) =>
@@ -181,10 +164,7 @@ export const make = (settings: ConnectionOptions) =>
       )
     }
 
-    const failed = (
-      id: TenantId,
-      error: TenantManagerError
-    ): Effect.Effect<never, TenantManagerError> => {
+    const failed = (id: TenantId, error: TenantManagerError) => {
       Metric.tagged(Metrics.failures, "error", error._tag).unsafeUpdate(1, labels)
       const active = seen.has(id)
       cache.loadFailed(id, error, active, now())
@@ -224,9 +204,9 @@ export const make = (settings: ConnectionOptions) =>
 
     /** Joins the load in flight or starts one, which goes on when its caller is interrupted. */
     const ask = (id: TenantId): Effect.Effect<Connections, TenantManagerError> =>
-      Effect.suspend(() => {
+      Effect.uninterruptibleMask((restore) => {
         const entry = cache.entry(id)
-        if (entry.loading !== undefined) return Deferred.await(entry.loading)
+        if (entry.loading !== undefined) return restore(Deferred.await(entry.loading))
         const started = Deferred.unsafeMake<Connections, TenantManagerError>(FiberId.none)
         entry.loading = started
         return annotated(id, load(id)).pipe(
@@ -235,17 +215,17 @@ export const make = (settings: ConnectionOptions) =>
             return Deferred.done(started, Exit.isInterrupted(exit) ? Exit.fail(closedError) : exit)
           }),
           Effect.forkIn(scope),
-          Effect.zipRight(Deferred.await(started))
+          Effect.zipRight(restore(Deferred.await(started)))
         )
       })
 
     const get = (id: TenantId): Effect.Effect<Connections, TenantManagerError> =>
-      Effect.flatMap(sync, () => {
-        if (closed) return Effect.fail(closedError)
-        return (
-          cache.peek(id, now()) ??
-          Effect.catchAll(ask(id), (error) => cache.afterFailure(id, error, now()))
-        )
+      Effect.gen(function* () {
+        if (yield* Deferred.isDone(closed)) return yield* closedError
+        yield* sync
+        const answer = cache.peek(id, now())
+        if (answer !== undefined) return yield* answer
+        return yield* Effect.catchAll(ask(id), (error) => cache.afterFailure(id, error, now()))
       })
 
     /** Finds the rotations of which no event came. A failure leaves the settings as they are. */
@@ -272,22 +252,20 @@ export const make = (settings: ConnectionOptions) =>
       Effect.forkScoped
     )
 
-    const register = Effect.acquireRelease(
-      Effect.sync((): Reader => {
-        const reader: Reader = { pending: new Map(), wake: Effect.unsafeMakeLatch(closed) }
-        readers.add(reader)
-        return reader
-      }),
-      (reader) => Effect.sync(() => readers.delete(reader))
-    )
-    const read = ({ pending, wake }: Reader) =>
-      Effect.flatMap(wake.await, () => {
-        const changes = Chunk.fromIterable([...pending.values()])
-        pending.clear()
-        if (closed && Chunk.isEmpty(changes)) return Effect.fail(Option.none())
-        if (!closed) wake.unsafeClose()
-        return Effect.succeed(changes)
+    const changes = Effect.gen(function* () {
+      const reader: Reader = { pending: new Map(), wake: Effect.unsafeMakeLatch() }
+      yield* Effect.acquireRelease(
+        Effect.sync(() => readers.add(reader)),
+        () => Effect.sync(() => readers.delete(reader))
+      )
+      const read = Effect.map(reader.wake.await, () => {
+        const unread = Chunk.fromIterable([...reader.pending.values()])
+        reader.pending.clear()
+        reader.wake.unsafeClose()
+        return unread
       })
+      return Stream.interruptWhenDeferred(Stream.repeatEffectChunk(read), closed)
+    })
 
     return {
       get,
@@ -298,8 +276,6 @@ export const make = (settings: ConnectionOptions) =>
         ),
       isCurrent: (id: TenantId, revision: number) =>
         Effect.map(sync, () => cache.isCurrent(id, revision)),
-      changes: Stream.unwrapScoped(
-        Effect.map(register, (reader) => Stream.repeatEffectChunkOption(read(reader)))
-      )
+      changes: Stream.unwrapScoped(changes)
     }
   })
