@@ -14,15 +14,7 @@ import type { Connections, TenantConnections } from "./TenantConnections.js"
 import type { TenantDiscovery } from "./TenantDiscovery.js"
 import * as TenantDiscoveryConfig from "./TenantDiscoveryConfig.js"
 
-export {
-  TenantBuildTimedOut,
-  type TenantLayerError,
-  TenantLayersClosed,
-  TenantNotActive,
-  TenantNotIsolated,
-  TenantPoolsExhausted,
-  TenantResourceReplaced
-} from "./internal/layers/poolErrors.js"
+export * from "./internal/layers/poolErrors.js"
 export { tenantLayersDefaults } from "./internal/layers/poolOptions.js"
 
 export interface TenantLayersOptions {
@@ -119,8 +111,9 @@ export interface TenantLayersClass<Self, Id extends string, A, E, R> extends Con
    * Runs an effect with the tenant's resource. When a grace ends, the effect is interrupted
    * and this fails: with `TenantNotActive` after a removal, `TenantResourceReplaced` after a
    * rotation, `TenantLayersClosed` at close. Inside the run of a `TenantWorker`, a rotation
-   * interrupts the run in place of this error; the worker starts it again and counts no failure. In an uninterruptible region the effect runs to
-   * its end, and the resource closes `closeTimeout` after the grace.
+   * interrupts the run in place of this error; the worker starts it again and
+   * counts no failure. In an uninterruptible region the effect runs to its end, and the
+   * resource closes `closeTimeout` after the grace.
    */
   readonly provide: (
     id: TenantId
@@ -173,11 +166,11 @@ export const Service =
     const layerOf = (settings: PoolSettings) => Layer.scoped(Tag, make(settings, { lookup, apply }))
     const isolated = new Set(isolate.map(({ key }) => key))
     const marked = (context: Context.Context<A>, resource: object) =>
-      isolated.size === 0 ? context : Context.add(context, IsolatedResource, { resource })
+      isolated.size === 0 ? context : Context.add(context, IsolatedResource, resource)
 
     /** The isolated services in `context` that belong to another resource. */
     const foreign = (context: Context.Context<never>, resource: object): ReadonlyArray<string> =>
-      Context.get(context, IsolatedResource).resource === resource
+      Context.get(context, IsolatedResource) === resource
         ? []
         : [...isolated].filter((key) => context.unsafeMap.has(key))
 
@@ -215,20 +208,21 @@ export const Service =
               const pool = yield* Tag
               const holder = yield* ResourceHolder
               let revoked: Retirement | undefined
-              let work: Fiber.RuntimeFiber<B, E2> | undefined
-              const revoke = (reason: Retirement) =>
-                Effect.suspend(() => {
+              const running = yield* Effect.withFiberRuntime<
+                B,
+                E | E2 | TenantLayerError,
+                Exclude<R2, A>
+              >((fiber) => {
+                const acquired = pool.acquire(tenant, (reason) => {
                   // The worker interrupts its run and starts it again, which is no failure.
-                  if (reason._tag === "TenantResourceReplaced" && holder.revoke !== undefined) {
-                    return holder.revoke
-                  }
+                  const { revoke } = holder
+                  if (reason._tag === "TenantResourceReplaced" && revoke !== undefined)
+                    return revoke
                   revoked = reason
-                  return work === undefined ? Effect.void : Fiber.interruptFork(work)
+                  return Fiber.interruptFork(fiber)
                 })
-              const acquired = yield* restore(Scope.extend(pool.acquire(tenant, revoke), scope))
-              const running = yield* Effect.fork(restore(withResource(acquired)))
-              work = running
-              if (revoked !== undefined) yield* Fiber.interruptFork(running)
+                return Effect.flatMap(Scope.extend(acquired, scope), withResource)
+              }).pipe(restore, Effect.fork)
               const exit = yield* Effect.onInterrupt(restore(Fiber.await(running)), () =>
                 Fiber.interrupt(running)
               )

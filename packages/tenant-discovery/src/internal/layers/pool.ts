@@ -82,103 +82,95 @@ export const make = <A, E, R>(settings: PoolSettings, functions: PoolFunctions<A
       for (const { resource } of idle.slice(0, Math.max(0, wanted))) life.close(resource)
     }
 
-    const join = (resource: Resource<A, E>, holder: Revoke): Resource<A, E> => {
-      resource.holders.add(holder)
-      resource.idleSince = undefined
-      return resource
+    const exhausted = (entry: Entry): TenantPoolsExhausted => {
+      const { acquireTimeout, maxTenants, maxTenantsName, name } = settings
+      const waited = Duration.millis(acquireTimeout)
+      const within = `within ${Duration.format(waited)}`
+      const message = hasPlace(entry)
+        ? `${name}: a former resource of tenant ${entry.id} was not closed ${within}`
+        : `${name}: ${maxTenants} tenants hold resources and none became free ${within}; raise ${maxTenantsName} or use fewer tenants at once`
+      return new TenantPoolsExhausted({ tenantId: entry.id, maxTenants, waited, message })
     }
 
-    const leave = (id: TenantId, holder: Revoke): void => {
-      for (const resource of entries.get(id)?.resources ?? []) life.leave(resource, holder)
-      makeRoom()
-    }
+    const acquire = (id: TenantId, holder: Revoke) => {
+      const deadline = life.now() + settings.acquireTimeout
 
-    /** Waits for the next change of the entry, until `deadline`. */
-    const awaitChange = (entry: Entry, deadline: number) =>
-      Effect.timeoutFail(Deferred.await(entry.changed), {
-        duration: Math.max(deadline - life.now(), 0),
-        onTimeout: () => {
-          const { acquireTimeout, maxTenants, maxTenantsName, name } = settings
-          const waited = Duration.millis(acquireTimeout)
-          const within = `within ${Duration.format(waited)}`
-          return new TenantPoolsExhausted({
-            tenantId: entry.id,
-            maxTenants,
-            waited,
-            message: hasPlace(entry)
-              ? `${name}: a former resource of tenant ${entry.id} was not closed ${within}`
-              : `${name}: ${maxTenants} tenants hold resources and none became free ${within}; raise ${maxTenantsName} or use fewer tenants at once`
-          })
-        }
-      })
+      const join = (resource: Resource<A, E>): Resource<A, E> => {
+        resource.holders.add(holder)
+        resource.idleSince = undefined
+        return resource
+      }
 
-    /** Joins the tenant's resource, or starts to build it when the tenant has a place. */
-    const find = (
-      entry: Entry,
-      holder: Revoke,
-      deadline: number
-    ): Effect.Effect<Resource<A, E>, E | TenantLayerError> =>
-      Effect.gen(function* () {
-        if (closed) return yield* closedError
-        const tenant = (yield* discovery.view.get).get(entry.id)
-        if (tenant === undefined) return yield* new TenantNotActive({ tenantId: entry.id })
-        const settled = yield* connections.get(entry.id)
-        const scope = yield* Scope.make()
-        // Looks and acts before the next yield: no other fiber runs between.
-        if (closed) return yield* closedError
-        life.adopt(entry, settled)
-        const { current, failure, resources } = entry
-        if (current?.connections.revision === settled.revision) return join(current, holder)
-        // Settings that were overtaken since they were read are read again.
-        if (current !== undefined) return yield* find(entry, holder, deadline)
-        if (failure !== undefined && life.now() < failure.until) {
-          return yield* Effect.failCause(failure.cause)
-        }
-        places.add(entry)
+      const leave = Effect.sync(() => {
+        for (const resource of entries.get(id)?.resources ?? []) life.leave(resource, holder)
         makeRoom()
-        // One resource closes at a time, and one retired one may be in use beside the current one.
-        const isFree =
-          resources.size <= 1 && [...resources].every(({ state }) => state !== "Closing")
-        if (isFree && hasPlace(entry)) {
-          const resource = join(new Resource(entry, tenant, scope, settled), holder)
-          life.start(resource)
-          return resource
-        }
-        yield* awaitChange(entry, deadline)
-        return yield* find(entry, holder, deadline)
       })
 
-    const use = (
-      id: TenantId,
-      holder: Revoke,
-      deadline: number
-    ): Effect.Effect<Acquired<A>, E | TenantLayerError> =>
-      Effect.gen(function* () {
-        const resource = yield* Effect.acquireUseRelease(
-          Effect.sync(() => {
-            const entry = entries.get(id) ?? new TenantEntry<A, E>(id)
-            entries.set(id, entry)
-            entry.callers++
-            return entry
-          }),
-          (entry) => find(entry, holder, deadline),
-          (entry) =>
-            Effect.sync(() => {
-              entry.callers--
-              settle(entry)
-            })
-        )
+      /** Joins the tenant's resource, or starts to build it when the tenant has a place. */
+      const find = (entry: Entry): Effect.Effect<Resource<A, E>, E | TenantLayerError> =>
+        Effect.gen(function* () {
+          if (closed) return yield* closedError
+          const tenant = (yield* discovery.view.get).get(id)
+          if (tenant === undefined) return yield* new TenantNotActive({ tenantId: id })
+          const settled = yield* connections.get(id)
+          const scope = yield* Scope.make()
+          // Looks and acts before the next yield: no other fiber runs between.
+          if (closed) return yield* closedError
+          life.adopt(entry, settled)
+          const { current, failure, resources } = entry
+          if (current?.connections.revision === settled.revision) return join(current)
+          // Settings that were overtaken since they were read are read again.
+          if (current !== undefined) return yield* find(entry)
+          if (failure !== undefined && life.now() < failure.until) {
+            return yield* Effect.failCause(failure.cause)
+          }
+          places.add(entry)
+          makeRoom()
+          // One resource closes at a time, and one retired one may be in use beside the current one.
+          const isFree =
+            resources.size <= 1 && [...resources].every(({ state }) => state !== "Closing")
+          if (isFree && hasPlace(entry)) {
+            const resource = join(new Resource(entry, tenant, scope, settled))
+            life.start(resource)
+            return resource
+          }
+          yield* Effect.timeoutFail(Deferred.await(entry.changed), {
+            duration: Math.max(deadline - life.now(), 0),
+            onTimeout: () => exhausted(entry)
+          })
+          return yield* find(entry)
+        })
+
+      const enter = Effect.sync(() => {
+        const entry = entries.get(id) ?? new TenantEntry<A, E>(id)
+        entries.set(id, entry)
+        entry.callers++
+        return entry
+      })
+      const exit = (entry: Entry) =>
+        Effect.sync(() => {
+          entry.callers--
+          settle(entry)
+        })
+
+      const use: Effect.Effect<Acquired<A>, E | TenantLayerError> = Effect.gen(function* () {
+        const resource = yield* Effect.acquireUseRelease(enter, find, exit)
         const { revision } = resource.connections
-        const exit = yield* Effect.exit(Deferred.await(resource.built))
-        if (Exit.isSuccess(exit)) return { resource, context: exit.value }
+        const built = yield* Effect.exit(Deferred.await(resource.built))
+        if (Exit.isSuccess(built)) return { resource, context: built.value }
         // A build that was ended, or that a rotation may have made fail, is done again.
         const isOutdated =
-          Cause.isInterruptedOnly(exit.cause) ||
+          Cause.isInterruptedOnly(built.cause) ||
           (life.now() < deadline && !(yield* connections.isCurrent(id, revision)))
-        if (!isOutdated) return yield* Effect.failCause(exit.cause)
-        leave(id, holder)
-        return yield* use(id, holder, deadline)
+        if (!isOutdated) return yield* Effect.failCause(built.cause)
+        yield* leave
+        return yield* use
       })
+      return Effect.zipRight(
+        Effect.addFinalizer(() => leave),
+        use
+      )
+    }
 
     /** Work in progress has the drain to end and is then revoked; all is released, within a bound. */
     const closeAll = Effect.gen(function* () {
@@ -222,11 +214,7 @@ export const make = <A, E, R>(settings: PoolSettings, functions: PoolFunctions<A
     yield* Effect.yieldNow()
 
     return {
-      acquire: (id, holder) =>
-        Effect.zipRight(
-          Effect.addFinalizer(() => Effect.sync(() => leave(id, holder))),
-          Effect.suspend(() => use(id, holder, life.now() + settings.acquireTimeout))
-        ),
+      acquire: (id, holder) => Effect.suspend(() => acquire(id, holder)),
       invalidate: (id) =>
         Effect.sync(() => {
           const entry = entries.get(id)

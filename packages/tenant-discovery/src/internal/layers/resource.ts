@@ -139,6 +139,12 @@ export const makeResources = <A, E, R>(
       resource.next = fork(resource.tenant, next)
     }
 
+    /** How the fiber ended, or `None` and a warning after the close timeout. */
+    const ended = <B, E2>(fiber: Fiber.Fiber<B, E2>, warning: string) =>
+      Effect.timeoutOption(Fiber.await(fiber), closeTimeout).pipe(
+        Effect.tap((exit) => (exit._tag === "None" ? Effect.logWarning(warning) : Effect.void))
+      )
+
     const release = ({ build, holders, scope }: Built): Effect.Effect<void> =>
       Effect.gen(function* () {
         const limit = Duration.format(Duration.millis(closeTimeout))
@@ -149,21 +155,17 @@ export const makeResources = <A, E, R>(
         }
         if (build !== undefined) {
           yield* Fiber.interruptFork(build)
-          const ended = yield* Effect.timeoutOption(Fiber.await(build), closeTimeout)
-          if (ended._tag === "None") {
-            yield* Effect.logWarning(
-              `a build ignores its interruption for ${limit}; its tenant keeps its place until the build ends`
-            )
-            yield* Fiber.await(build)
-          }
-        }
-        const closing = yield* Effect.forkDaemon(Scope.close(scope, Exit.void))
-        const exit = yield* Effect.timeoutOption(Fiber.await(closing), closeTimeout)
-        if (exit._tag === "None") {
-          yield* Effect.logWarning(
-            `the finalizers of a resource did not end within ${limit}; leaving them behind`
+          yield* ended(
+            build,
+            `a build ignores its interruption for ${limit}; its tenant keeps its place until the build ends`
           )
-        } else if (Exit.isFailure(exit.value)) {
+          yield* Fiber.await(build)
+        }
+        const exit = yield* ended(
+          yield* Effect.forkDaemon(Scope.close(scope, Exit.void)),
+          `the finalizers of a resource did not end within ${limit}; leaving them behind`
+        )
+        if (exit._tag === "Some" && Exit.isFailure(exit.value)) {
           yield* Effect.logWarning("a finalizer of a resource failed", exit.value.cause)
         }
       })

@@ -9,16 +9,16 @@ import { Context, type Effect } from "effect"
  */
 export class ResourceHolder extends Context.Reference<ResourceHolder>()(
   "tenant-discovery/ResourceHolder",
-  { defaultValue: (): ResourceHolderShape => ({ revoke: undefined }) }
+  {
+    defaultValue: (): {
+      /**
+       * Interrupts the run and returns at once; `undefined` outside of a run. The worker
+       * starts the run again if its tenant is still active.
+       */
+      readonly revoke: Effect.Effect<void> | undefined
+    } => ({ revoke: undefined })
+  }
 ) {}
-
-export interface ResourceHolderShape {
-  /**
-   * Interrupts the run and returns at once; `undefined` outside of a run. The worker
-   * starts the run again if its tenant is still active.
-   */
-  readonly revoke: Effect.Effect<void> | undefined
-}
 
 /**
  * The resource that services which a pool isolates (an open transaction, say) belong to:
@@ -26,9 +26,5 @@ export interface ResourceHolderShape {
  */
 export class IsolatedResource extends Context.Reference<IsolatedResource>()(
   "tenant-discovery/IsolatedResource",
-  { defaultValue: (): IsolatedResourceShape => ({ resource: undefined }) }
+  { defaultValue: (): object | undefined => undefined }
 ) {}
-
-export interface IsolatedResourceShape {
-  readonly resource: object | undefined
-}
