@@ -10,7 +10,7 @@ import { poolSettings, type PoolSettings } from "./internal/layers/poolOptions.j
 import type { PoolFunctions, Retirement } from "./internal/layers/resource.js"
 import { IsolatedResource, ResourceHolder } from "./internal/layers/resourceHolder.js"
 import type { TenantId } from "./Tenant.js"
-import type { Connections, TenantConnections } from "./TenantConnections.js"
+import type { TenantConnections } from "./TenantConnections.js"
 import type { TenantDiscovery } from "./TenantDiscovery.js"
 import * as TenantDiscoveryConfig from "./TenantDiscoveryConfig.js"
 
@@ -51,20 +51,7 @@ export interface TenantLayersOptions {
 /** The service behind a class of {@link Service}. */
 export type TenantLayers<A, E> = Pool<A, E>
 
-export interface ServiceOptions<A, E, R> extends TenantLayersOptions {
-  /**
-   * Builds a tenant's resource; run again when its settings differ. It sees the context of
-   * the layer that made the pool, never that of a caller.
-   */
-  readonly lookup: PoolFunctions<A, E, R>["lookup"]
-  /**
-   * Applies new limits (`connectionSettings`) to a resource in place, where nothing else of
-   * the settings differs. Default: the resource is replaced, as it is when this fails.
-   */
-  readonly apply?: (
-    resource: Context.Context<A>,
-    connections: Connections
-  ) => Effect.Effect<void, unknown, R>
+export interface ServiceOptions<A, E, R> extends TenantLayersOptions, PoolFunctions<A, E, R> {
   /**
    * Services that must not reach work with another resource, such as the open transaction
    * of a database client, which would take that work's writes to another tenant. `provide`
@@ -196,10 +183,7 @@ export const Service =
           Effect.mapInputContext(self, (outer: Context.Context<Exclude<R2, A>>) => {
             const services = new Map(outer.unsafeMap)
             for (const key of foreign(outer, resource)) services.delete(key)
-            for (const [key, service] of marked(context, resource).unsafeMap) {
-              services.set(key, service)
-            }
-            return Context.unsafeMake<R2>(services)
+            return Context.merge(Context.unsafeMake<R2>(services), marked(context, resource))
           })
         // The work does not see this scope: what it acquires belongs to the scope of its caller.
         return Effect.scopedWith((scope) =>

@@ -35,7 +35,15 @@ export type Retirement = TenantNotActive | TenantResourceReplaced | TenantLayers
 export type Revoke = (reason: Retirement) => Effect.Effect<void>
 
 export interface PoolFunctions<A, E, R> {
+  /**
+   * Builds a tenant's resource; run again when its settings differ. It sees the context of
+   * the layer that made the pool, never that of a caller.
+   */
   readonly lookup: (connections: Connections, tenant: Tenant) => Layer.Layer<A, E, R>
+  /**
+   * Applies new limits (`connectionSettings`) to a resource in place, where nothing else of
+   * the settings differs. Default: the resource is replaced, as it is when this fails.
+   */
   readonly apply?:
     | ((resource: Context.Context<A>, connections: Connections) => Effect.Effect<void, unknown, R>)
     | undefined
@@ -134,7 +142,7 @@ export const makeResources = <A, E, R>(
         )
       )
 
-    const goOn = (resource: Built, next: Effect.Effect<void>): void => {
+    const setNext = (resource: Built, next: Effect.Effect<void>): void => {
       stop(resource.next)
       resource.next = fork(resource.tenant, next)
     }
@@ -176,7 +184,7 @@ export const makeResources = <A, E, R>(
       const { built, entry } = resource
       resource.state = "Closing"
       Deferred.unsafeDone(built, Exit.interrupt(FiberId.none))
-      goOn(resource, release(resource))
+      setNext(resource, release(resource))
       resource.next?.addObserver(() => {
         entry.resources.delete(resource)
         settle(entry)
@@ -204,7 +212,7 @@ export const makeResources = <A, E, R>(
       const hasGrace = resource.retired !== undefined && reason._tag !== "TenantLayersClosed"
       resource.retired = reason
       if (resource.holders.size === 0 || resource.state === "Building") close(resource)
-      else if (!hasGrace) goOn(resource, endAfterGrace(resource, reason))
+      else if (!hasGrace) setNext(resource, endAfterGrace(resource, reason))
     }
 
     const remove = (resource: Built): void =>
@@ -242,6 +250,8 @@ export const makeResources = <A, E, R>(
     const watch = (resource: Built, build: NonNullable<Built["build"]>): Effect.Effect<void> =>
       Effect.gen(function* () {
         const { built, connections: settled, entry, tenant } = resource
+        // A fiber starts within its fork; this one may end the resource, which is known after the fork.
+        yield* Effect.yieldNow()
         // A change before this resource was known did not reach it.
         if (!(yield* discovery.isActive(tenant.id))) return remove(resource)
         if (!(yield* connections.isCurrent(tenant.id, settled.revision))) return replace(resource)
@@ -266,7 +276,7 @@ export const makeResources = <A, E, R>(
       const layer = Layer.suspend(() => lookup(settled, tenant))
       entry.resources.add(resource)
       resource.build = fork(tenant, Effect.zipRight(hold, Layer.buildWithScope(layer, scope)))
-      goOn(resource, watch(resource, resource.build))
+      setNext(resource, watch(resource, resource.build))
       entry.wake()
     }
 
@@ -302,7 +312,7 @@ export const makeResources = <A, E, R>(
           if (connections.revision !== revision || entry.current !== undefined) replace(resource)
           else {
             resource.retired = undefined
-            goOn(resource, closeWhenIdle(resource))
+            setNext(resource, closeWhenIdle(resource))
           }
         }
       }
