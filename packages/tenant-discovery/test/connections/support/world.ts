@@ -68,7 +68,12 @@ export class World {
   onCall: (() => Effect.Effect<void>) | undefined
   lists = 0
   /** A request waits here after it has read its answer. */
-  gate: ((id: TenantId) => Deferred.Deferred<void> | undefined) | undefined
+  private gate: Effect.Effect<void> = Effect.void
+  /** Holds the answers from now on. Answers how to let them go. */
+  readonly hold = Effect.map(Deferred.make<void>(), (gate) => {
+    this.gate = Deferred.await(gate)
+    return Effect.asVoid(Deferred.succeed(gate, undefined))
+  })
   readonly sinks: Array<SignalSink> = []
   private readonly busy = new Map<TenantId, number>()
   private events = 0
@@ -95,20 +100,15 @@ export class World {
         this.mostUnderWayPerTenant = Math.max(this.mostUnderWayPerTenant, busy)
         const failure = this.failure?.(id)
         const body = this.body ?? bodyOf(id, this.rotations.get(id) ?? 0, this.limits)
-        const gate = this.gate?.(id)
-        return Effect.zipRight(
-          Effect.all([
-            this.onCall?.() ?? Effect.void,
-            gate === undefined ? Effect.void : Deferred.await(gate)
-          ]),
-          failure === undefined
-            ? Effect.mapError(
-                decodeSettings(body),
-                (message) =>
-                  new TenantManagerMalformedBody({ operation: "test", message, excerpt: undefined })
-              )
-            : Effect.fail(failure)
-        ).pipe(Effect.ensuring(Effect.sync(() => this.busy.set(id, (this.busy.get(id) ?? 1) - 1))))
+        const answer = Effect.mapError(
+          decodeSettings(body),
+          (message) =>
+            new TenantManagerMalformedBody({ operation: "test", message, excerpt: undefined })
+        )
+        return Effect.zipRight(this.onCall?.() ?? Effect.void, this.gate).pipe(
+          Effect.zipRight(failure === undefined ? answer : Effect.fail(failure)),
+          Effect.ensuring(Effect.sync(() => this.busy.set(id, (this.busy.get(id) ?? 1) - 1)))
+        )
       })
   })
 
