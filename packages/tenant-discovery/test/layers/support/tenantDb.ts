@@ -8,6 +8,7 @@ import {
   Fiber,
   Layer,
   Logger,
+  Predicate,
   Redacted,
   Scope,
   TestClock
@@ -37,6 +38,7 @@ export class Factory extends Context.Tag("test/Factory")<
     mostAlive: number
     /** Runs in each build, after the resource is acquired. */
     build: (id: TenantId) => Effect.Effect<void, string>
+    /** Runs in each release. */
     release: (id: TenantId) => Effect.Effect<void>
     apply: Effect.Effect<void, string>
   }
@@ -157,10 +159,7 @@ export const scenario = (
     })
   )
 
-/** A use of a tenant's resource that lasts until it is released; built by a fiber that ends, as a merged layer is. */
-export const use = (id: TenantId) => useOf(TenantDb.get(id))
-
-/** The same of any layer. */
+/** A use of a resource that lasts until it is released; built by a fiber that ends, as a merged layer is. */
 export const useOf = <R>(pool: Layer.Layer<Db, unknown, R>) =>
   Effect.gen(function* () {
     const scope = yield* Scope.make()
@@ -168,8 +167,17 @@ export const useOf = <R>(pool: Layer.Layer<Db, unknown, R>) =>
     return { db: Context.get(context, Db), release: Scope.close(scope, Exit.void) }
   })
 
+export const use = (id: TenantId) => useOf(TenantDb.get(id))
+
 export const once = (id: TenantId) =>
   Effect.tap(use(id), ({ release }) => release).pipe(Effect.map(({ db }) => db))
+
+/** Forks an effect and lets it run until it waits. */
+export const begin = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.zipLeft(Effect.fork(effect), Effect.yieldNow())
+
+/** Forks a use that is expected to fail, and lets it run until it waits. */
+export const beginFailing = (id: TenantId) => begin(Effect.flip(use(id)))
 
 /** Forks work under `provide`; ends when it has its resource. */
 export const start = <A, E, R>(id: TenantId, work: Effect.Effect<A, E, R>) =>
@@ -180,3 +188,17 @@ export const start = <A, E, R>(id: TenantId, work: Effect.Effect<A, E, R>) =>
     yield* Deferred.await(started)
     return fiber
   })
+
+/** The tag of the error that the work ended with. */
+export const failureOf = (fiber: Fiber.Fiber<unknown, unknown>) =>
+  Effect.map(Effect.flip(Fiber.join(fiber)), (error) =>
+    Predicate.hasProperty(error, "_tag") ? error._tag : error
+  )
+
+/** Work without end. It and the release of its resource are recorded in order. */
+export const recorded = (factory: Factory["Type"]) => {
+  const order: Array<string> = []
+  factory.release = () => Effect.sync(() => void order.push("released"))
+  const work = Effect.onInterrupt(Effect.never, () => Effect.sync(() => order.push("interrupted")))
+  return { order, work }
+}
