@@ -8,7 +8,6 @@ import {
   HashMap,
   Layer,
   Metric,
-  Redacted,
   Scope,
   Stream,
   TestClock
@@ -24,7 +23,7 @@ import { TenantDiscovery } from "../../src/TenantDiscovery.js"
 import { provider } from "../config/subject.js"
 import { makeCollector } from "../support/collector.js"
 import { atOnce, eventually } from "./support/eventually.js"
-import { notFound, type Steps, suspended, unavailable, World } from "./support/world.js"
+import { notFound, type Steps, suspended, textOf, unavailable, World } from "./support/world.js"
 
 const acme = TenantId.make("acme")
 const globex = TenantId.make("globex")
@@ -41,10 +40,8 @@ const get = (id: TenantId) => Effect.flatMap(TenantConnections, (it) => it.get(i
 const failure = (id: TenantId) => Effect.map(Effect.flip(get(id)), ({ _tag }) => _tag)
 
 /** The password that the settings hold: `{tenant}#{rotation}`. */
-const passwordOf = (connections: Connections): string | undefined => {
-  const password = connections.settings.databases?.["onboarding"]?.postgresql?.password
-  return password === undefined ? undefined : Redacted.value(password)
-}
+const passwordOf = ({ settings }: Connections): string =>
+  textOf(settings.databases?.["onboarding"]?.postgresql?.password)
 const password = (id: TenantId) => Effect.map(get(id), passwordOf)
 
 /** Forks a reader of the changes; ends when it is registered. */

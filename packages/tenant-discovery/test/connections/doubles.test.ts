@@ -1,22 +1,10 @@
 /** Settings and pools over the test doubles, as the tests of a program use them. */
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Effect, Layer, Redacted, Schema } from "effect"
+import { Effect, Layer, Schema } from "effect"
 import { CurrentTenant } from "../../src/CurrentTenant.js"
 import { TenantConnections, TenantSettings } from "../../src/TenantConnections.js"
-import * as TenantLayers from "../../src/TenantLayers.js"
 import { TestTenantDiscovery, TestTenantManager } from "../../src/testing.js"
-
-class Db extends Context.Tag("test/Db")<Db, { readonly password: string }>() {}
-
-class TenantDb extends TenantLayers.Service<TenantDb>()("test/TenantDb", {
-  lookup: (connections) =>
-    Layer.effect(
-      Db,
-      Effect.map(connections.postgresql(), ({ password }) => ({
-        password: password === undefined ? "" : Redacted.value(password)
-      }))
-    )
-}) {}
+import { Db, TenantDb } from "./support/passwordDb.js"
 
 const settings = (password: string) =>
   Schema.decode(TenantSettings)({

@@ -1,5 +1,5 @@
 /** A real discovery over events and a tenant manager that the test plays, under the test clock. */
-import { Deferred, Effect, Layer, Stream, type Utils } from "effect"
+import { Deferred, Effect, Layer, Redacted, Stream, type Utils } from "effect"
 import { decodeSettings } from "../../../src/internal/connections/connectionSchema.js"
 import { TenantId } from "../../../src/Tenant.js"
 import { TenantDiscovery } from "../../../src/TenantDiscovery.js"
@@ -34,6 +34,14 @@ export const suspended = (): TenantManagerError =>
 export const notFound = (): TenantManagerError =>
   new TenantManagerNotFound({ operation: "test", message: "not found" })
 
+/** The text of a password; empty where there is none. */
+export const textOf = (password: Redacted.Redacted | undefined): string =>
+  password === undefined ? "" : Redacted.value(password)
+
+/** The rotation that a password of {@link bodyOf} is of. */
+export const rotationOf = (password: Redacted.Redacted | undefined): number =>
+  Number(textOf(password).split("#")[1])
+
 /** The body of `/connections` after so many rotations. */
 export const bodyOf = (id: TenantId, rotation: number, limits: object = {}): unknown => ({
   id: `cfg-${id}`,
@@ -54,6 +62,8 @@ export const bodyOf = (id: TenantId, rotation: number, limits: object = {}): unk
 export class World {
   readonly ids = new Set<TenantId>()
   readonly rotations = new Map<TenantId, number>()
+  /** Of each tenant the last rotation of which an event came. */
+  readonly reported = new Map<TenantId, number>()
   /** Every request for connections, in order. */
   readonly calls: Array<TenantId> = []
   underWay = 0
@@ -142,23 +152,28 @@ export class World {
     })
   }
 
-  /** New credentials, and the event of it. */
+  /** New credentials of an active tenant, and the event of it. */
   rotate(id: TenantId): Effect.Effect<void, never, TenantDiscovery> {
     return Effect.suspend(() => {
-      this.rotations.set(id, (this.rotations.get(id) ?? 0) + 1)
-      return this.publish("tenant.credentials.rotated", id)
+      if (!this.ids.has(id)) return Effect.void
+      const rotation = (this.rotations.get(id) ?? 0) + 1
+      this.rotations.set(id, rotation)
+      const reported = Effect.sync(() => this.reported.set(id, rotation))
+      return Effect.zipLeft(this.publish("tenant.credentials.rotated", id), reported)
     })
   }
 
+  /** Removes the tenant, if it is active. */
   remove(id: TenantId): Effect.Effect<void, never, TenantDiscovery> {
-    return Effect.suspend(() => {
-      this.ids.delete(id)
-      return this.publish("tenant.service.disassociated", id)
-    })
+    return Effect.suspend(() =>
+      this.ids.delete(id) ? this.publish("tenant.service.disassociated", id) : Effect.void
+    )
   }
 
+  /** Adds the tenant, if it is not active. */
   add(id: TenantId): Effect.Effect<void, never, TenantDiscovery> {
     return Effect.suspend(() => {
+      if (this.ids.has(id)) return Effect.void
       this.ids.add(id)
       return this.publish("tenant.service.associated", id)
     })

@@ -9,7 +9,6 @@ import {
   Layer,
   Logger,
   Predicate,
-  Redacted,
   Scope,
   TestClock
 } from "effect"
@@ -17,7 +16,7 @@ import { TenantId } from "../../../src/Tenant.js"
 import { TenantConnections } from "../../../src/TenantConnections.js"
 import type { TenantDiscovery } from "../../../src/TenantDiscovery.js"
 import * as TenantLayers from "../../../src/TenantLayers.js"
-import { type Steps, World } from "../../connections/support/world.js"
+import { type Steps, textOf, World } from "../../connections/support/world.js"
 
 export const acme = TenantId.make("acme")
 export const globex = TenantId.make("globex")
@@ -64,7 +63,7 @@ const lookup: TenantLayers.ServiceOptions<Db, unknown, Factory>["lookup"] = (con
       factory.mostAlive = Math.max(factory.mostAlive, factory.alive)
       const db: Db["Type"] = {
         tenantId: tenant.id,
-        password: settings.password === undefined ? "" : Redacted.value(settings.password),
+        password: textOf(settings.password),
         maxOpenConns: settings.connectionSettings.maxOpenConns ?? 0,
         closed: false
       }
