@@ -64,29 +64,25 @@ export const make = <A, E, R>(settings: PoolSettings, functions: PoolFunctions<A
     }
     const life = yield* makeResources(settings, functions, settle)
 
-    const hasPlace = (entry: Entry): boolean => [...places].slice(0, capacity).includes(entry)
+    const withPlace = (): ReadonlyArray<Entry> => [...places].slice(0, capacity)
 
-    /** Closes the least recently used idle resources for the tenants that wait, unless a place is becoming free. */
+    /** How many tenants wait for a place that nothing frees yet. */
+    const unserved = (): number =>
+      places.size - capacity - withPlace().filter(({ isFreeing }) => isFreeing).length
+
+    /** Closes the least recently used idle resources for the tenants that wait. */
     const makeRoom = (): void => {
       if (places.size <= capacity) return
-      const idle: Array<{ readonly resource: Resource<A, E>; readonly since: number }> = []
-      let wanted = places.size - capacity
-      for (const { callers, resources } of [...places].slice(0, capacity)) {
-        if (callers > 0) continue
-        if ([...resources].every(({ state }) => state === "Closing")) wanted--
-        const [resource] = resources
-        if (resources.size > 1 || resource?.idleSince === undefined || !resource.isCurrent) continue
-        idle.push({ resource, since: resource.idleSince })
-      }
-      idle.sort((a, b) => a.since - b.since)
-      for (const { resource } of idle.slice(0, Math.max(0, wanted))) life.close(resource)
+      const idle = withPlace().flatMap(({ idle }) => (idle === undefined ? [] : [idle]))
+      idle.sort((a, b) => (a.idleSince ?? 0) - (b.idleSince ?? 0))
+      for (const resource of idle.slice(0, Math.max(0, unserved()))) life.close(resource)
     }
 
     const exhausted = (entry: Entry): TenantPoolsExhausted => {
       const { acquireTimeout, maxTenants, maxTenantsName, name } = settings
       const waited = Duration.millis(acquireTimeout)
       const within = `within ${Duration.format(waited)}`
-      const message = hasPlace(entry)
+      const message = withPlace().includes(entry)
         ? `${name}: a former resource of tenant ${entry.id} was not closed ${within}`
         : `${name}: ${maxTenants} tenants hold resources and none became free ${within}; raise ${maxTenantsName} or use fewer tenants at once`
       return new TenantPoolsExhausted({ tenantId: entry.id, maxTenants, waited, message })
@@ -129,7 +125,7 @@ export const make = <A, E, R>(settings: PoolSettings, functions: PoolFunctions<A
           // One resource closes at a time, and one retired one may be in use beside the current one.
           const isFree =
             resources.size <= 1 && [...resources].every(({ state }) => state !== "Closing")
-          if (isFree && hasPlace(entry)) {
+          if (isFree && withPlace().includes(entry)) {
             const resource = join(new Resource(entry, tenant, scope, settled))
             life.start(resource)
             return resource

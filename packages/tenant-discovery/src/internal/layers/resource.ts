@@ -103,6 +103,19 @@ export class TenantEntry<A, E> {
     return [...this.resources].find(({ isCurrent }) => isCurrent)
   }
 
+  /** The only resource, if nothing uses it. */
+  get idle(): Resource<A, E> | undefined {
+    const { callers, current, resources } = this
+    return callers === 0 && resources.size === 1 && current?.holders.size === 0
+      ? current
+      : undefined
+  }
+
+  /** Nothing but the end of a close keeps its place. */
+  get isFreeing(): boolean {
+    return this.callers === 0 && [...this.resources].every(({ state }) => state === "Closing")
+  }
+
   /** Wakes the callers that wait. */
   wake(): void {
     Deferred.unsafeDone(this.changed, Effect.void)

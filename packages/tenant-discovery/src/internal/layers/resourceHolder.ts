@@ -9,16 +9,16 @@ import { Context, type Effect } from "effect"
  */
 export class ResourceHolder extends Context.Reference<ResourceHolder>()(
   "tenant-discovery/ResourceHolder",
-  {
-    defaultValue: (): {
-      /**
-       * Interrupts the run and returns at once; `undefined` outside of a run. The worker
-       * starts the run again if its tenant is still active.
-       */
-      readonly revoke: Effect.Effect<void> | undefined
-    } => ({ revoke: undefined })
-  }
+  { defaultValue: (): ResourceHolderShape => ({ revoke: undefined }) }
 ) {}
+
+export interface ResourceHolderShape {
+  /**
+   * Interrupts the run and returns at once; `undefined` outside of a run. The worker
+   * starts the run again if its tenant is still active.
+   */
+  readonly revoke: Effect.Effect<void> | undefined
+}
 
 /**
  * The resource that services which a pool isolates (an open transaction, say) belong to:
