@@ -51,11 +51,4 @@ describe("GET /connections", () => {
       })
     })
   )
-
-  it.scopedLive("a 404 is a typed error, as for lists", () =>
-    Effect.gen(function* () {
-      const server = yield* serve(answer(404, ""))
-      expect((yield* Effect.flip(ask(server.url)))._tag).toBe("TenantManagerNotFound")
-    })
-  )
 })

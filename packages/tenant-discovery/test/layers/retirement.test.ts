@@ -42,6 +42,9 @@ describe("rotation", () => {
       expect(after.db.closed).toBe(false)
       expect((yield* use(acme)).db).toBe(after.db)
       expect(factory.built.length).toBe(2)
+      // By hand.
+      yield* TenantDb.invalidate(acme)
+      expect((yield* use(acme)).db).not.toBe(after.db)
     }
   )
 
@@ -118,12 +121,6 @@ describe("rotation", () => {
     yield* adjust("10 minutes")
     expect(before.db.closed).toBe(false)
     expect(yield* Effect.flip(use(acme))).toMatchObject({ _tag: "TenantManagerUnavailable" })
-  })
-
-  scenario("invalidate replaces the resource by hand", function* () {
-    const before = yield* use(acme)
-    yield* TenantDb.invalidate(acme)
-    expect((yield* use(acme)).db).not.toBe(before.db)
   })
 
   scenario(
@@ -268,7 +265,7 @@ describe("graces", () => {
   it.live("leave no timer behind when the use has ended", () => {
     const world = new World(["acme"])
     const layer = TenantDb.layer({ removalGrace: "10 minutes" }).pipe(
-      Layer.provideMerge(Factory.live),
+      Layer.provideMerge(Factory.Default),
       Layer.provideMerge(TenantConnections.layer()),
       Layer.provideMerge(world.discovery)
     )

@@ -1,5 +1,6 @@
 /** A real discovery over events and a tenant manager that the test plays, under the test clock. */
 import { Deferred, Effect, Layer, Redacted, Stream, type Utils } from "effect"
+import { randomUUID } from "node:crypto"
 import { decodeSettings } from "../../../src/internal/connections/connectionSchema.js"
 import { TenantId } from "../../../src/Tenant.js"
 import { TenantDiscovery } from "../../../src/TenantDiscovery.js"
@@ -66,7 +67,6 @@ export class World {
   readonly reported = new Map<TenantId, number>()
   /** Every request for connections, in order. */
   readonly calls: Array<TenantId> = []
-  underWay = 0
   mostUnderWayPerTenant = 0
   /** The limits of the pools in every answer. */
   limits: object = {}
@@ -84,9 +84,8 @@ export class World {
     this.gate = Deferred.await(gate)
     return Effect.asVoid(Deferred.succeed(gate, undefined))
   })
-  readonly sinks: Array<SignalSink> = []
+  private sink: SignalSink | undefined
   private readonly busy = new Map<TenantId, number>()
-  private events = 0
 
   constructor(ids: ReadonlyArray<string>) {
     for (const id of ids) this.ids.add(TenantId.make(id))
@@ -125,7 +124,7 @@ export class World {
   private readonly tenantEvents = Layer.succeed(TenantEvents, {
     subscribe: (sink) =>
       Effect.sync(() => {
-        this.sinks.push(sink)
+        this.sink = sink
         sink.subscribed()
       })
   })
@@ -137,18 +136,13 @@ export class World {
 
   /** Publishes an event and waits until the discovery has applied it. */
   publish(type: string, id: TenantId): Effect.Effect<void, never, TenantDiscovery> {
-    return this.awaitRevision(() => {
-      this.events++
-      for (const sink of this.sinks) {
-        sink.message(
-          JSON.stringify({
-            event_id: `evt-${this.events}`,
-            event_type: type,
-            tenant_id: id,
-            payload: { service_name: "ledger" }
-          })
-        )
-      }
+    return Effect.gen(this, function* () {
+      const { view } = yield* TenantDiscovery
+      const { revision } = yield* view.get
+      const payload = { service_name: "ledger" }
+      const event = { event_id: randomUUID(), event_type: type, tenant_id: id, payload }
+      this.sink?.message(JSON.stringify(event))
+      yield* Stream.runDrain(Stream.takeUntil(view.changes, (now) => now.revision > revision))
     })
   }
 
@@ -184,29 +178,14 @@ export class World {
     return Effect.gen(this, function* () {
       const { status } = yield* TenantDiscovery
       const before = yield* status.get
-      for (const sink of this.sinks) {
-        sink.lost({ _tag: "ConnectionLost", message: "cut by the test" })
-      }
+      this.sink?.lost({ _tag: "ConnectionLost", message: "cut by the test" })
       meanwhile()
-      for (const sink of this.sinks) sink.subscribed()
-      yield* status.changes.pipe(
-        Stream.takeUntil(
-          (now) => now.mode !== "BootstrapOnly" && now.lastError !== before.lastError
-        ),
-        Stream.runDrain
+      this.sink?.subscribed()
+      const isBack = Stream.takeUntil(
+        status.changes,
+        (now) => now.mode !== "BootstrapOnly" && now.lastError !== before.lastError
       )
-    })
-  }
-
-  private awaitRevision(act: () => void): Effect.Effect<void, never, TenantDiscovery> {
-    return Effect.gen(function* () {
-      const { view } = yield* TenantDiscovery
-      const { revision } = yield* view.get
-      act()
-      yield* view.changes.pipe(
-        Stream.takeUntil((now) => now.revision > revision),
-        Stream.runDrain
-      )
+      yield* Stream.runDrain(isBack)
     })
   }
 }

@@ -28,30 +28,19 @@ export class Db extends Context.Tag("test/Db")<
   { readonly tenantId: TenantId; readonly password: string; maxOpenConns: number; closed: boolean }
 >() {}
 
-export class Factory extends Context.Tag("test/Factory")<
-  Factory,
-  {
-    readonly built: Array<Db["Type"]>
-    readonly released: Array<Db["Type"]>
-    alive: number
-    mostAlive: number
-    /** Runs in each build, after the resource is acquired. */
-    build: (id: TenantId) => Effect.Effect<void, string>
-    /** Runs in each release. */
-    release: (id: TenantId) => Effect.Effect<void>
-    apply: Effect.Effect<void, string>
-  }
->() {
-  static readonly live = Layer.sync(Factory, () => ({
-    built: [],
-    released: [],
+export class Factory extends Effect.Service<Factory>()("test/Factory", {
+  sync: () => ({
+    built: new Array<Db["Type"]>(),
+    released: new Array<Db["Type"]>(),
     alive: 0,
     mostAlive: 0,
-    build: () => Effect.void,
-    release: () => Effect.void,
-    apply: Effect.void
-  }))
-}
+    /** Runs in each build, after the resource is acquired. */
+    build: (_: TenantId): Effect.Effect<void, string> => Effect.void,
+    /** Runs in each release. */
+    release: (_: TenantId): Effect.Effect<void> => Effect.void,
+    apply: Effect.asVoid<void, string, never>(Effect.void)
+  })
+}) {}
 
 const lookup: TenantLayers.ServiceOptions<Db, unknown, Factory>["lookup"] = (connections, tenant) =>
   Layer.scoped(
@@ -114,7 +103,7 @@ export type All =
 
 export interface Subject {
   readonly world: World
-  readonly factory: Factory["Type"]
+  readonly factory: Factory
   readonly logs: Array<string>
   /** Closes the layer of the pools. */
   readonly close: Effect.Effect<void>
@@ -139,7 +128,7 @@ export const scenario = (
         AdjustableDb.layer(options),
         IsolatedDb.layer()
       ).pipe(
-        Layer.provideMerge(Factory.live),
+        Layer.provideMerge(Factory.Default),
         Layer.provideMerge(TenantConnections.layer({ checkInterval: 0 })),
         Layer.provideMerge(world.discovery),
         Layer.provideMerge(Logger.replace(Logger.defaultLogger, logger))
@@ -195,7 +184,7 @@ export const failureOf = (fiber: Fiber.Fiber<unknown, unknown>) =>
   )
 
 /** Work without end. It and the release of its resource are recorded in order. */
-export const recorded = (factory: Factory["Type"]) => {
+export const recorded = (factory: Factory) => {
   const order: Array<string> = []
   factory.release = () => Effect.sync(() => void order.push("released"))
   const work = Effect.onInterrupt(Effect.never, () => Effect.sync(() => order.push("interrupted")))
