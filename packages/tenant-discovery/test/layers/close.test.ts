@@ -62,6 +62,17 @@ describe("close", () => {
     expect(order).toEqual(["interrupted", "released"])
   })
 
+  scenario("the drain takes the place of a grace that runs", function* ({ close, world }) {
+    const working = yield* start(acme, Effect.never)
+    yield* world.rotate(acme)
+    const { release } = yield* use(acme)
+    yield* release
+    const closing = yield* begin(close)
+    yield* TestClock.adjust("10 seconds")
+    expect(yield* failureOf(working)).toBe("TenantLayersClosed")
+    yield* Fiber.join(closing)
+  })
+
   scenario(
     "ends within drain, close timeout and a second, and names the tenant",
     function* ({ close, factory, logs }) {

@@ -57,7 +57,8 @@ export const bodyIssues = (
       return issueAt(path, "missing")
     case "Type":
       return issueAt(path, `expected ${describe(issue.ast)}`)
-    default:
+    case "Unexpected":
+    case "Forbidden":
       return issueAt(path, "not expected here")
   }
 }

@@ -28,6 +28,9 @@ export class Db extends Context.Tag("test/Db")<
   { readonly tenantId: TenantId; readonly password: string; maxOpenConns: number; closed: boolean }
 >() {}
 
+const building: (id: TenantId) => Effect.Effect<void, string> = () => Effect.void
+const releasing: (id: TenantId) => Effect.Effect<void> = () => Effect.void
+
 export class Factory extends Effect.Service<Factory>()("test/Factory", {
   sync: () => ({
     built: new Array<Db["Type"]>(),
@@ -35,9 +38,10 @@ export class Factory extends Effect.Service<Factory>()("test/Factory", {
     alive: 0,
     mostAlive: 0,
     /** Runs in each build, after the resource is acquired. */
-    build: (_: TenantId): Effect.Effect<void, string> => Effect.void,
+    build: building,
     /** Runs in each release. */
-    release: (_: TenantId): Effect.Effect<void> => Effect.void,
+    release: releasing,
+    /** Runs in each change of the limits. */
     apply: Effect.asVoid<void, string, never>(Effect.void)
   })
 }) {}
