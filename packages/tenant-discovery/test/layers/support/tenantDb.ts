@@ -166,7 +166,7 @@ export const once = (id: TenantId) =>
 
 /** Forks an effect and lets it run until it waits. */
 export const begin = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.zipLeft(Effect.fork(effect), Effect.yieldNow())
+  Effect.zipLeft(Effect.fork(effect), Effect.repeatN(Effect.yieldNow(), 50))
 
 /** Forks a use that is expected to fail, and lets it run until it waits. */
 export const beginFailing = (id: TenantId) => begin(Effect.flip(use(id)))
