@@ -3,9 +3,9 @@ import { assert, describe, expect, it } from "@effect/vitest"
 import { Cause, ConfigError, Effect, Exit, FastCheck as fc, Redacted } from "effect"
 import { certificates } from "../../src/internal/config/certificate.js"
 import { TenantManager } from "../../src/TenantManager.js"
-import { complete, load, problems, TenantDiscoveryConfig } from "./subject.js"
+import { complete, load, problems, reference } from "./subject.js"
 
-const names = TenantDiscoveryConfig.variables.map(({ name }) => name)
+const names = reference.map(({ name }) => name)
 
 /** Texts that are nearly right, and texts that are anything. */
 const text = fc.oneof(

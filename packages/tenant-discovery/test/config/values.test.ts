@@ -1,12 +1,14 @@
 import { assert, describe, expect, it } from "@effect/vitest"
 import { type Config, ConfigProvider, Duration, Effect, Either, Record, Redacted } from "effect"
 import {
+  broken,
   complete,
   errorOf,
   load,
   loadMulti,
   problems,
   provider,
+  reference,
   TenantDiscoveryConfig,
   type Variables
 } from "./subject.js"
@@ -136,10 +138,7 @@ describe("the settings", () => {
   it.effect("are single-tenant, with nothing else read, when MULTI_TENANT_ENABLED is false", () =>
     Effect.gen(function* () {
       for (const off of ["false", "FALSE", "f", "F", "0", "no", "off", " Off "]) {
-        const broken = Object.fromEntries(
-          TenantDiscoveryConfig.variables.map(({ name }) => [name, "@broken :@"])
-        )
-        for (const others of [broken, {}]) {
+        for (const others of [broken(() => true), {}]) {
           const settings = yield* load({ ...others, MULTI_TENANT_ENABLED: off })
           expect(settings).toEqual({ _tag: "SingleTenant", service: undefined })
         }
@@ -150,9 +149,7 @@ describe("the settings", () => {
   it.effect("count blank as unset, but an empty prefix as none", () =>
     Effect.gen(function* () {
       const blank = Object.fromEntries(
-        TenantDiscoveryConfig.variables
-          .filter(({ name }) => !(name in complete))
-          .map(({ name }) => [name, "  "])
+        reference.filter(({ name }) => !(name in complete)).map(({ name }) => [name, "  "])
       )
       const settings = yield* loadMulti({ ...complete, ...blank })
       const defaults = yield* loadMulti(complete)
@@ -178,18 +175,15 @@ describe("the settings without Redis", () => {
   it.effect("require and validate no variable about it, and everything else as before", () =>
     Effect.gen(function* () {
       const { MULTI_TENANT_REDIS_HOST: _, ...others } = complete
-      const broken = Object.fromEntries(
-        TenantDiscoveryConfig.variables
-          .filter(({ group }) => group === "Redis")
-          .map(({ name }) => [name, "@broken:@"])
-      )
       const without = (variables: Variables) =>
         TenantDiscoveryConfig.configWith({ redis: true }).pipe(
           Effect.withConfigProvider(provider(variables))
         )
       const expected = { ...(yield* loadMulti(complete)), redis: undefined }
       expect(yield* without(others)).toEqual(expected)
-      expect(yield* without({ ...others, ...broken })).toEqual(expected)
+      expect(yield* without({ ...others, ...broken((name) => name.includes("REDIS")) })).toEqual(
+        expected
+      )
       const missing = problems(yield* errorOf(without({})))
       expect(missing.map(({ variable }) => variable)).toEqual(
         Object.keys(complete).filter((name) => name !== "MULTI_TENANT_REDIS_HOST")
@@ -251,6 +245,30 @@ describe("the URL", () => {
       expect(yield* url("HTTPS://TM.example:8443")).toBe("https://tm.example:8443/")
       const optIn = { MULTI_TENANT_ALLOW_INSECURE_HTTP: "1" }
       expect(yield* url("http://tm.example/v", optIn)).toBe("http://tm.example/v")
+    })
+  )
+})
+
+describe("the proxy", () => {
+  it.effect("is that of the URL's scheme; names in lower case win, unless they are blank", () =>
+    Effect.gen(function* () {
+      const proxy = (variables: Variables) =>
+        loadMulti({ ...complete, ...variables }).pipe(
+          Effect.map(({ tenantManager: { transport } }) => [
+            transport.proxy && Redacted.value(transport.proxy),
+            transport.noProxy
+          ])
+        )
+      const upper = { HTTP_PROXY: "http://a", HTTPS_PROXY: "http://b", NO_PROXY: "c" }
+      const lower = { http_proxy: "http://d", https_proxy: "http://e", no_proxy: "f" }
+      const blank = { http_proxy: "", https_proxy: "", no_proxy: " " }
+      const http = { MULTI_TENANT_URL: "http://localhost" }
+      expect(yield* proxy(upper)).toEqual(["http://b/", "c"])
+      expect(yield* proxy({ ...upper, ...blank })).toEqual(["http://b/", "c"])
+      expect(yield* proxy({ ...upper, ...lower })).toEqual(["http://e/", "f"])
+      expect(yield* proxy({ ...upper, ...lower, ...http })).toEqual(["http://d/", "f"])
+      expect(yield* proxy({ ...lower, HTTPS_PROXY: "not read" })).toEqual(["http://e/", "f"])
+      expect(yield* proxy({ HTTP_PROXY: "http://a" })).toEqual([undefined, undefined])
     })
   )
 })
