@@ -3,7 +3,7 @@ import { HttpClient, HttpClientResponse } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, FastCheck, Fiber, Redacted, Stream, TestClock } from "effect"
 import { parseRetryAfter } from "../../src/internal/http/statusError.js"
-import { excerptOf, redact, transportCause } from "../../src/internal/http/sanitize.js"
+import { excerptOf, transportCause } from "../../src/internal/http/sanitize.js"
 import {
   TenantManager,
   tenantManagerDefaults,
@@ -60,21 +60,13 @@ describe("excerpt", () => {
     for (const [body, shown] of shapes) assert.strictEqual(excerptOf(body, "no such secret"), shown)
   })
 
-  it("holds no part of a secret, at any position in the body", () => {
-    const secret = "abcdefghijklmnopqrstuvwxyz0123456789"
-    for (let before = 0; before < 600; before++) {
-      const cut = excerptOf(`${".".repeat(before)}${secret}${".".repeat(600)}`, secret)
-      assert.notInclude(cut, secret.slice(0, 8))
-    }
-    for (const count of [1, 10, 100, 1000]) {
-      assert.notInclude(excerptOf(`[${secret.repeat(count)}`, secret), "abc")
-    }
-  })
-
-  it("recognises the spellings of a secret in JSON and in a URL", () => {
-    const secret = 'a"b/c d'
-    for (const text of [secret, JSON.stringify(secret), encodeURIComponent(secret)]) {
-      assert.match(redact(text, secret), /^"?<redacted>"?$/)
+  it("is empty where a secret is in it, in any spelling and at any position", () => {
+    const secret = 'abcdefghijklmnopqrstuvwxyz"/ 0123456789'
+    for (const spelling of [secret, JSON.stringify(secret), encodeURIComponent(secret)]) {
+      for (let before = 0; before < 512; before++) {
+        assert.strictEqual(excerptOf(`${".".repeat(before)}${spelling}`, secret), "")
+      }
+      assert.strictEqual(excerptOf(`${".".repeat(600)}${spelling}`, secret), ".".repeat(512))
     }
   })
 })
