@@ -98,7 +98,10 @@ export interface Attempt {
 }
 
 /** The password and the sentinels' password. */
-type Secrets = readonly [password?: string | undefined, sentinelPassword?: string | undefined]
+type Secrets = readonly [
+  password?: string | undefined,
+  sentinelPassword?: string | undefined
+]
 
 export interface Endpoint {
   /** Dies when the source can never work. */
@@ -246,18 +249,18 @@ const fromClients = (clients: () => ReadonlyArray<RedisClient>): Endpoint => ({
 /** Connections that the program makes. Using one that is in use would break its other user. */
 const fromFactory = (owner: string, make: () => SubscriberConnection): Endpoint => ({
   // A shared client is often still connecting at the start: two calls tell it from a new one.
-  check: Effect.suspend(() => {
-    try {
-      const first = make()
-      const message = first === make() ? SHARED : misuse(first)
-      return message === undefined
-        ? Effect.void
-        : Effect.die(new TypeError(`${owner}: option "redis": ${message}`))
-    } catch {
-      // The attempt reports it.
-      return Effect.void
-    }
-  }),
+  check: Effect.try(() => {
+    const first = make()
+    return first === make() ? SHARED : misuse(first)
+  }).pipe(
+    // The attempt reports what the function throws.
+    Effect.orElseSucceed(() => undefined),
+    Effect.filterOrDie(
+      (message) => message === undefined,
+      (message) => new TypeError(`${owner}: option "redis": ${message}`)
+    ),
+    Effect.asVoid
+  ),
   attempt: () =>
     foreign(() => {
       const connection = make()
@@ -276,17 +279,15 @@ const misuse = ({ status }: SubscriberConnection): string | undefined =>
     : `the function must return a new connection made with lazyConnect: true each time, and it returned one whose status is "${status}"`
 
 /** An empty secret counts as none. */
-const read = (
-  credential: RedisCredential | undefined
-): Effect.Effect<string | undefined, unknown> => {
-  if (credential === undefined) return Effect.succeed(undefined)
-  const secret = Effect.isEffect(credential) ? credential : Effect.succeed(credential)
+const read = (credential?: RedisCredential): Effect.Effect<string | undefined, unknown> => {
+  if (credential === undefined) return Effect.succeed(credential)
+  const secret = Redacted.isRedacted(credential) ? Effect.succeed(credential) : credential
   return secret.pipe(
     Effect.map((redacted) => Redacted.value(redacted) || undefined),
-    Effect.catchAllCause((cause) => {
-      const error = Cause.squash(cause)
-      const reason = error instanceof Error ? error.message : String(error)
-      return Effect.fail(new Error(`the password could not be read: ${reason}`, { cause: error }))
+    Effect.sandbox,
+    Effect.mapError((cause) => {
+      const [error] = Cause.prettyErrors(cause)
+      return new Error(`the password could not be read: ${error?.message}`, { cause: error })
     }),
     // One that ignores interruption must not hold up the close.
     Effect.disconnect
