@@ -2,7 +2,7 @@
  * The discovery wired for Node: the tenant manager over undici, the events over ioredis.
  */
 import type * as HttpClient from "@effect/platform/HttpClient"
-import { type ConfigError, Effect, Layer, Redacted, Schema } from "effect"
+import { Array as Arr, type ConfigError, Effect, Layer, Redacted, Schema } from "effect"
 import { X509Certificate } from "node:crypto"
 import { readFile } from "node:fs/promises"
 import { certificates } from "./internal/config/certificate.js"
@@ -10,16 +10,15 @@ import * as Parse from "./internal/config/parse.js"
 import { configError } from "./internal/config/read.js"
 import type { Name } from "./internal/config/variables.js"
 import { warnings } from "./internal/config/warnings.js"
-import { decodeClientOptions } from "./internal/http/defaults.js"
 import { layerUndiciClient, type TransportOptions } from "./internal/http/undiciClient.js"
-import { decodeOptions, parsed, withDefault } from "./internal/options.js"
+import { decodeOptions, withDefault } from "./internal/options.js"
 import {
   type Channel,
   channelFor,
   layer as layerRedis,
   type RedisTenantEventsOptions
 } from "./RedisTenantEvents.js"
-import type { Tenant, TenantId } from "./Tenant.js"
+import type { Tenant } from "./Tenant.js"
 import { TenantDiscovery } from "./TenantDiscovery.js"
 import * as TenantDiscoveryConfig from "./TenantDiscoveryConfig.js"
 import type { TenantDiscoveryOptions } from "./TenantDiscoveryOptions.js"
@@ -67,13 +66,7 @@ export interface LayerConfigOptions extends Partial<
   readonly tenantManager?: Pick<TenantManagerOptions, "listBodyLimit" | "maxRetryAfter"> | undefined
 }
 
-const Options = Schema.Struct({
-  allEnvironments: withDefault(Schema.Boolean, false),
-  discovery: withDefault(
-    Schema.Struct({ environment: Schema.optional(parsed(Schema.String, Parse.environment)) }),
-    {}
-  )
-})
+const Options = Schema.Struct({ allEnvironments: withDefault(Schema.Boolean, false) })
 
 const OWNER = "NodeTenantDiscovery"
 
@@ -83,30 +76,33 @@ const wire = (
   naming: "options" | "environment",
   given: ReadonlyArray<string>
 ): Layer.Layer<TenantDiscovery | TenantManager, TenantManagerError> => {
-  const { channel, redis, transport = {} } = options
-  const { allEnvironments, discovery } = decodeOptions(OWNER, Options, options)
-  const { environment } = discovery
-  const everyEnvironment = channel === undefined && environment === undefined
+  const { channel, discovery = {}, redis, tenantManager, transport = {} } = options
+  const { allEnvironments } = decodeOptions(OWNER, Options, options)
+  const everyEnvironment = channel === undefined && discovery.environment === undefined
   if (everyEnvironment && !allEnvironments) {
     throw new RangeError(
       `${OWNER}: option "discovery.environment": expected the name of the environment, or the option "channel", or "allEnvironments: true"`
     )
   }
+  const wired = TenantDiscovery.layer(discovery).pipe(
+    Layer.provide(
+      layerRedis({
+        ...options.events,
+        redis,
+        channel: channel ?? channelFor(discovery.environment)
+      })
+    ),
+    Layer.provideMerge(TenantManager.layer(tenantManager)),
+    Layer.provide(options.httpClient ?? layerUndiciClient(transport))
+  )
   const found = warnings({
     naming,
-    url: decodeClientOptions(options.tenantManager).url,
+    url: new URL(tenantManager.url),
     redis,
     everyEnvironment,
     noProxy: transport.proxy && transport.noProxy
   })
   const warn = Effect.forEach([...given, ...found], (message) => Effect.logWarning(message))
-  const wired = TenantDiscovery.layer({ ...options.discovery, environment }).pipe(
-    Layer.provide(
-      layerRedis({ ...options.events, redis, channel: channel ?? channelFor(environment) })
-    ),
-    Layer.provideMerge(TenantManager.layer(options.tenantManager)),
-    Layer.provide(options.httpClient ?? layerUndiciClient(transport))
-  )
   return Layer.unwrapEffect(Effect.as(warn, wired))
 }
 
@@ -142,8 +138,7 @@ export const layerSingleTenant = (
   } = {}
 ): Layer.Layer<TenantDiscovery | TenantManager> => {
   const { service = "" } = options
-  const ids = new Set<TenantId>()
-  const tenants = (options.tenants ?? []).filter(({ id }) => ids.size < ids.add(id).size)
+  const tenants = Arr.dedupeWith(options.tenants ?? [], (a, b) => a.id === b.id)
   return Layer.merge(
     TenantDiscovery.layerSingleTenant({ tenants, service }),
     Layer.succeed(TenantManager, {
@@ -159,18 +154,14 @@ export const layerSingleTenant = (
 }
 
 /** A PEM block may hold anything: an error here is clearer than a handshake that fails. */
-const checkCertificates = (name: Name, pem = ""): Effect.Effect<void, ConfigError.ConfigError> => {
-  const blocks = certificates(pem)
-  const check = (block: string, index: number) =>
-    Effect.try({
-      try: () => new X509Certificate(block),
-      catch: () => {
-        const expected = `X.509 certificates: block ${index + 1} of ${blocks.length} cannot be read as one`
-        return configError([{ name, isMissing: false, expected }])
-      }
-    })
-  return Effect.forEach(blocks, check, { discard: true })
-}
+const checkCertificates = (name: Name, pem = ""): Effect.Effect<void, ConfigError.ConfigError> =>
+  Effect.try({
+    try: () => certificates(pem).forEach((block) => void new X509Certificate(block)),
+    catch: () =>
+      configError([
+        { name, isMissing: false, expected: "X.509 certificates: one block cannot be read as one" }
+      ])
+  })
 
 /** A file is read at each use, since it may be rewritten. */
 const credential = (secret: TenantDiscoveryConfig.Secret) =>

@@ -50,30 +50,29 @@ const url = (texts: Texts): Result<URL> =>
         )
   )
 
+/** The proxy for the URL's scheme. That of the other scheme is of no concern here. */
+const proxy = (texts: Texts) =>
+  /^\s*http:/i.test(texts.get("MULTI_TENANT_URL") ?? "")
+    ? firstOf(read(texts, "http_proxy"), () => read(texts, "HTTP_PROXY"))
+    : firstOf(read(texts, "https_proxy"), () => read(texts, "HTTPS_PROXY"))
+
 const tenantManager = (texts: Texts) =>
-  Either.map(
-    collect({
-      url: url(texts),
-      allowInsecureHttp: read(texts, "MULTI_TENANT_ALLOW_INSECURE_HTTP"),
-      apiKey: readSecret(texts, "MULTI_TENANT_SERVICE_API_KEY"),
-      apiPrefix: read(texts, "MULTI_TENANT_API_PREFIX"),
-      timeout: read(texts, "MULTI_TENANT_TIMEOUT"),
-      circuitBreaker: collect({
-        threshold: read(texts, "MULTI_TENANT_CIRCUIT_BREAKER_THRESHOLD"),
-        resetAfter: read(texts, "MULTI_TENANT_CIRCUIT_BREAKER_TIMEOUT_SEC")
-      }),
-      transport: collect({
-        caCert: read(texts, "MULTI_TENANT_CA_CERT"),
-        http: firstOf(read(texts, "http_proxy"), () => read(texts, "HTTP_PROXY")),
-        https: firstOf(read(texts, "https_proxy"), () => read(texts, "HTTPS_PROXY")),
-        noProxy: firstOf(read(texts, "no_proxy"), () => read(texts, "NO_PROXY"))
-      })
+  collect({
+    url: url(texts),
+    allowInsecureHttp: read(texts, "MULTI_TENANT_ALLOW_INSECURE_HTTP"),
+    apiKey: readSecret(texts, "MULTI_TENANT_SERVICE_API_KEY"),
+    apiPrefix: read(texts, "MULTI_TENANT_API_PREFIX"),
+    timeout: read(texts, "MULTI_TENANT_TIMEOUT"),
+    circuitBreaker: collect({
+      threshold: read(texts, "MULTI_TENANT_CIRCUIT_BREAKER_THRESHOLD"),
+      resetAfter: read(texts, "MULTI_TENANT_CIRCUIT_BREAKER_TIMEOUT_SEC")
     }),
-    ({ transport: { http, https, ...transport }, ...others }) => ({
-      ...others,
-      transport: { ...transport, proxy: others.url.protocol === "https:" ? https : http }
+    transport: collect({
+      caCert: read(texts, "MULTI_TENANT_CA_CERT"),
+      proxy: proxy(texts),
+      noProxy: firstOf(read(texts, "no_proxy"), () => read(texts, "NO_PROXY"))
     })
-  )
+  })
 
 /**
  * How to reach the tenant manager.

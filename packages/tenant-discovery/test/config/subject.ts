@@ -46,6 +46,7 @@ const SENTINELS = {
 /** `complete` with this variable, and without those that must be unset for it to be read. */
 export const withVariable = (variable: string, text: string): Variables => ({
   ...complete,
+  ...(/^http_proxy$/i.test(variable) ? { MULTI_TENANT_URL: "http://localhost" } : {}),
   ...(variable === "ENV_NAME" ? { ENVIRONMENT_NAME: "" } : {}),
   ...(/SENTINEL|CLUSTER/.test(variable) ? { MULTI_TENANT_REDIS_HOST: "" } : {}),
   ...(/SENTINEL/.test(variable) ? SENTINELS : {}),

@@ -268,7 +268,7 @@ describe("the proxy", () => {
       expect(yield* proxy({ ...upper, ...lower })).toEqual(["http://e/", "f"])
       expect(yield* proxy({ ...upper, ...lower, ...http })).toEqual(["http://d/", "f"])
       expect(yield* proxy({ ...lower, HTTPS_PROXY: "not read" })).toEqual(["http://e/", "f"])
-      expect(yield* proxy({ HTTP_PROXY: "http://a" })).toEqual([undefined, undefined])
+      expect(yield* proxy({ HTTP_PROXY: "socks5://a" })).toEqual([undefined, undefined])
     })
   )
 })

@@ -60,7 +60,7 @@ describe("layerConfig", () => {
           {
             kind: "Invalid",
             variable,
-            message: "expected X.509 certificates: block 2 of 2 cannot be read as one"
+            message: "expected X.509 certificates: one block cannot be read as one"
           }
         ])
       }

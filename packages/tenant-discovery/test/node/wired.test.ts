@@ -315,8 +315,8 @@ describe("layer", () => {
 
   it("throws at once for a bad option, and names it, as layerConfigWith does", () => {
     const both: ReadonlyArray<readonly [string, object]> = [
-      ["discovery.environment", { discovery: { environment: '"test"' } }],
-      ["discovery.environment", { discovery: { environment: " " } }],
+      ["environment", { discovery: { environment: '"test"' } }],
+      ["environment", { discovery: { environment: " " } }],
       ["allEnvironments", { allEnvironments: "yes" }],
       ["massRemovalFraction", { discovery: { environment: "test", massRemovalFraction: 2 } }],
       ["redis.port", { redis: { ...options.redis, port: 0 } }],

@@ -2,7 +2,7 @@
  * The part of ioredis that a subscription uses, and how each attempt gets a connection.
  */
 import { Array as Arr, Cause, Effect, Redacted, Schema } from "effect"
-import { Redis } from "ioredis"
+import { Redis, type RedisOptions } from "ioredis"
 import { isIP } from "node:net"
 import { count, decodeOptions, name } from "../options.js"
 
@@ -98,10 +98,7 @@ export interface Attempt {
 }
 
 /** The password and the sentinels' password. */
-type Secrets = readonly [
-  password?: string | undefined,
-  sentinelPassword?: string | undefined
-]
+type Secrets = readonly [password?: string | undefined, sentinelPassword?: string | undefined]
 
 export interface Endpoint {
   /** Dies when the source can never work. */
@@ -191,41 +188,44 @@ const fromAddresses = (
 ): Endpoint => ({
   attempt: (turn) => {
     const [{ host, port }] = rotate(addresses, turn)
-    const { username } = login
-    const tls = tlsOptions(login, host)
-    return {
-      server: `Redis at ${textOf({ host, port })}`,
-      tls: tls !== undefined,
-      secrets: Effect.map(read(login.password), (password) => [password]),
-      make: ([password]) => new Redis({ ...subscriberOptions, host, port, username, password, tls })
-    }
+    return attemptAt(`Redis at ${textOf({ host, port })}`, login, { host, port })
   }
 })
 
-const fromSentinels = (settings: typeof Sentinels.Type): Endpoint => ({
-  attempt: (turn) => {
-    const { name, sentinels, sentinelUsername, username } = settings
-    const tls = tlsOptions(settings)
-    return {
-      server: `Redis master "${name}" (sentinels ${sentinels.map(textOf).join(", ")})`,
-      tls: tls !== undefined,
-      secrets: Effect.all([read(settings.password), read(settings.sentinelPassword)]),
-      make: ([password, sentinelPassword]) =>
-        new Redis({
-          ...subscriberOptions,
-          sentinels: [...rotate(sentinels, turn)],
-          name,
-          username,
-          password,
-          sentinelUsername,
-          sentinelPassword,
-          tls,
-          sentinelTLS: tls,
-          enableTLSForSentinelMode: tls !== undefined
-        })
-    }
-  }
+const fromSentinels = ({ name, sentinels, ...login }: typeof Sentinels.Type): Endpoint => ({
+  attempt: (turn) =>
+    attemptAt(`Redis master "${name}" (sentinels ${sentinels.map(textOf).join(", ")})`, login, {
+      name,
+      sentinels: [...rotate(sentinels, turn)]
+    })
 })
+
+/** What is undefined or about sentinels is ignored by ioredis where it connects to one server. */
+const attemptAt = (
+  server: string,
+  login: RedisLogin & Pick<RedisSentinels, "sentinelUsername" | "sentinelPassword">,
+  target: Pick<RedisOptions, "host" | "port" | "name" | "sentinels">
+): Attempt => {
+  const { sentinelUsername, username } = login
+  const tls = tlsOptions(login, target.host)
+  return {
+    server,
+    tls: tls !== undefined,
+    secrets: Effect.all([read(login.password), read(login.sentinelPassword)]),
+    make: ([password, sentinelPassword]) =>
+      new Redis({
+        ...subscriberOptions,
+        ...target,
+        username,
+        password,
+        sentinelUsername,
+        sentinelPassword,
+        tls,
+        sentinelTLS: tls,
+        enableTLSForSentinelMode: tls !== undefined
+      })
+  }
+}
 
 /** What a client of the program's own connects to is its own affair. */
 const foreign = (make: () => SubscriberConnection): Attempt => ({

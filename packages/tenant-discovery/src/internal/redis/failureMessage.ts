@@ -77,7 +77,7 @@ const hintOf = (error: unknown, at: Circumstances): string | undefined => {
   const { ca, host, login, sentinels, tlsOff, tlsOn } = hints[at.naming]
   const message = messageOf(error)
   const code = codeOf(error) ?? ""
-  if (/^All sentinels are unreach/.test(message)) return sentinels
+  if (message.startsWith("All sentinels are unreach")) return sentinels
   if (code === "ENOTFOUND") return host
   if (UNTRUSTED.test(code)) return ca
   if (isAuthFailure(error)) return login
