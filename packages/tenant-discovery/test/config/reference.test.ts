@@ -11,6 +11,7 @@ import {
   type Variables,
   withVariable
 } from "./subject.js"
+import { test } from "../support/live.js"
 
 const source = fileURLToPath(new URL("../../src/", import.meta.url))
 
@@ -39,22 +40,20 @@ const configs = [
 ]
 
 describe(".env.reference", () => {
-  it.effect("lists exactly the variables that the code reads, each once", () =>
-    Effect.gen(function* () {
-      const names = new Set<string>()
-      for (const variables of modes) {
-        for (const config of configs) {
-          yield* Effect.exit(
-            Effect.withConfigProvider(
-              Effect.asVoid<unknown, unknown, never>(config),
-              recording(provider(variables), names)
-            )
+  test("lists exactly the variables that the code reads, each once", function* () {
+    const names = new Set<string>()
+    for (const variables of modes) {
+      for (const config of configs) {
+        yield* Effect.exit(
+          Effect.withConfigProvider(
+            Effect.asVoid<unknown, unknown, never>(config),
+            recording(provider(variables), names)
           )
-        }
+        )
       }
-      expect(reference.map(({ name }) => name).toSorted()).toEqual([...names].toSorted())
-    })
-  )
+    }
+    expect(reference.map(({ name }) => name).toSorted()).toEqual([...names].toSorted())
+  })
 
   it("gives each its meaning, type and default", () => {
     for (const { comment, name } of reference) {
@@ -64,25 +63,21 @@ describe(".env.reference", () => {
     }
   })
 
-  it.effect("has defaults that change nothing when they are set explicitly", () =>
-    Effect.gen(function* () {
-      const defaults = reference.flatMap(({ comment, name }) => {
-        const [, text] = /^# default: (\d+|false|\/v1)$/m.exec(comment) ?? []
-        return text === undefined ? [] : [[name, text] as const]
-      })
-      expect(defaults).toHaveLength(11)
-      const explicit = { ...complete, ...Object.fromEntries(defaults) }
-      expect(yield* load(explicit)).toEqual(yield* load(complete))
+  test("has defaults that change nothing when they are set explicitly", function* () {
+    const defaults = reference.flatMap(({ comment, name }) => {
+      const [, text] = /^# default: (\d+|false|\/v1)$/m.exec(comment) ?? []
+      return text === undefined ? [] : [[name, text] as const]
     })
-  )
+    expect(defaults).toHaveLength(11)
+    const explicit = { ...complete, ...Object.fromEntries(defaults) }
+    expect(yield* load(explicit)).toEqual(yield* load(complete))
+  })
 
-  it.effect("has examples that are accepted, but for the shortened certificates", () =>
-    Effect.gen(function* () {
-      for (const { example, name } of reference) {
-        if (!name.endsWith("CA_CERT")) yield* load(withVariable(name, example))
-      }
-    })
-  )
+  test("has examples that are accepted, but for the shortened certificates", function* () {
+    for (const { example, name } of reference) {
+      if (!name.endsWith("CA_CERT")) yield* load(withVariable(name, example))
+    }
+  })
 })
 
 describe("the sources", () => {

@@ -10,6 +10,7 @@ import {
   type TenantManagerOptions
 } from "../../src/TenantManager.js"
 import { list, optionsFor, thrownBy } from "./support/clients.js"
+import { test } from "../support/live.js"
 
 describe("Retry-After", () => {
   const now = Date.UTC(2026, 2, 25, 10, 0, 0)
@@ -102,24 +103,22 @@ describe("addresses", () => {
       return seen
     })
 
-  it.effect("keep the path of the base URL, and do without slashes around the prefix", () =>
-    Effect.gen(function* () {
-      const query = "tenants/active?service=ledger"
-      for (const [url, apiPrefix, expected] of [
-        ["http://tm.test", undefined, `http://tm.test/v1/${query}`],
-        ["http://tm.test/", "/v1", `http://tm.test/v1/${query}`],
-        ["http://tm.test/", "", `http://tm.test/${query}`],
-        ["http://tm.test/", " / ", `http://tm.test/${query}`],
-        ["http://tm.test/", "v1", `http://tm.test/v1/${query}`],
-        ["http://tm.test/", "//api/v1//", `http://tm.test/api/v1/${query}`],
-        ["https://tm.test:8443/internal", "v2/", `https://tm.test:8443/internal/v2/${query}`],
-        ["http://tm.test/a%20b//", "", `http://tm.test/a%20b/${query}`],
-        [new URL("http://[::1]:80/x"), undefined, `http://[::1]/x/v1/${query}`]
-      ] as const) {
-        assert.strictEqual(yield* requested(url, { apiPrefix }), expected)
-      }
-    })
-  )
+  test("keep the path of the base URL, and do without slashes around the prefix", function* () {
+    const query = "tenants/active?service=ledger"
+    for (const [url, apiPrefix, expected] of [
+      ["http://tm.test", undefined, `http://tm.test/v1/${query}`],
+      ["http://tm.test/", "/v1", `http://tm.test/v1/${query}`],
+      ["http://tm.test/", "", `http://tm.test/${query}`],
+      ["http://tm.test/", " / ", `http://tm.test/${query}`],
+      ["http://tm.test/", "v1", `http://tm.test/v1/${query}`],
+      ["http://tm.test/", "//api/v1//", `http://tm.test/api/v1/${query}`],
+      ["https://tm.test:8443/internal", "v2/", `https://tm.test:8443/internal/v2/${query}`],
+      ["http://tm.test/a%20b//", "", `http://tm.test/a%20b/${query}`],
+      [new URL("http://[::1]:80/x"), undefined, `http://[::1]/x/v1/${query}`]
+    ] as const) {
+      assert.strictEqual(yield* requested(url, { apiPrefix }), expected)
+    }
+  })
 })
 
 describe("options", () => {
@@ -151,34 +150,30 @@ describe("options", () => {
     })
   }
 
-  it.effect("are trimmed as the environment variables are", () =>
-    Effect.gen(function* () {
-      const client = HttpClient.make(() => Effect.never)
-      const manager = yield* TenantManager.make(
-        optionsFor(" http://tm.test ", { service: " ledger\n", apiPrefix: undefined })
-      ).pipe(Effect.provideService(HttpClient.HttpClient, client))
-      assert.strictEqual(manager.service, "ledger")
-    })
-  )
+  test("are trimmed as the environment variables are", function* () {
+    const client = HttpClient.make(() => Effect.never)
+    const manager = yield* TenantManager.make(
+      optionsFor(" http://tm.test ", { service: " ledger\n", apiPrefix: undefined })
+    ).pipe(Effect.provideService(HttpClient.HttpClient, client))
+    assert.strictEqual(manager.service, "ledger")
+  })
 })
 
-it.effect("maps statuses of a client that fails on them itself", () =>
-  Effect.gen(function* () {
-    for (const [status, tag] of [
-      [401, "TenantManagerUnauthorized"],
-      [404, "TenantManagerNotFound"],
-      [503, "TenantManagerUnavailable"]
-    ] as const) {
-      const client = HttpClient.make((request) =>
-        Effect.succeed(HttpClientResponse.fromWeb(request, new Response("{}", { status })))
-      ).pipe(HttpClient.filterStatusOk)
-      const error = yield* Effect.flip(list("http://tm.test")).pipe(
-        Effect.provideService(HttpClient.HttpClient, client)
-      )
-      assert.strictEqual(error._tag, tag)
-    }
-  })
-)
+test("maps statuses of a client that fails on them itself", function* () {
+  for (const [status, tag] of [
+    [401, "TenantManagerUnauthorized"],
+    [404, "TenantManagerNotFound"],
+    [503, "TenantManagerUnavailable"]
+  ] as const) {
+    const client = HttpClient.make((request) =>
+      Effect.succeed(HttpClientResponse.fromWeb(request, new Response("{}", { status })))
+    ).pipe(HttpClient.filterStatusOk)
+    const error = yield* Effect.flip(list("http://tm.test")).pipe(
+      Effect.provideService(HttpClient.HttpClient, client)
+    )
+    assert.strictEqual(error._tag, tag)
+  }
+})
 
 describe("time", () => {
   /** A listing over a client that answers so, forked until the request is sent. */
@@ -200,26 +195,22 @@ describe("time", () => {
       return fiber
     })
 
-  it.effect("limits the whole call by the default timeout", () =>
-    Effect.gen(function* () {
-      const fiber = yield* listing(Effect.never)
-      yield* TestClock.adjust(Duration.subtract(tenantManagerDefaults.timeout, "1 millis"))
-      assert.isNull(fiber.unsafePoll())
-      yield* TestClock.adjust("1 millis")
-      const error = yield* Fiber.join(fiber)
-      assert(error._tag === "TenantManagerTimedOut")
-      assert.include(error.message, "30s")
-    })
-  )
+  test("limits the whole call by the default timeout", function* () {
+    const fiber = yield* listing(Effect.never)
+    yield* TestClock.adjust(Duration.subtract(tenantManagerDefaults.timeout, "1 millis"))
+    assert.isNull(fiber.unsafePoll())
+    yield* TestClock.adjust("1 millis")
+    const error = yield* Fiber.join(fiber)
+    assert(error._tag === "TenantManagerTimedOut")
+    assert.include(error.message, "30s")
+  })
 
-  it.effect("reports a 401 whose body never ends", () =>
-    Effect.gen(function* () {
-      const body = Stream.concat(Stream.make(new Uint8Array(1)), Stream.never)
-      const fiber = yield* listing(
-        Effect.sync(() => new Response(Stream.toReadableStream(body), { status: 401 }))
-      )
-      yield* TestClock.adjust("1 seconds")
-      assert.strictEqual((yield* Fiber.join(fiber))._tag, "TenantManagerUnauthorized")
-    })
-  )
+  test("reports a 401 whose body never ends", function* () {
+    const body = Stream.concat(Stream.make(new Uint8Array(1)), Stream.never)
+    const fiber = yield* listing(
+      Effect.sync(() => new Response(Stream.toReadableStream(body), { status: 401 }))
+    )
+    yield* TestClock.adjust("1 seconds")
+    assert.strictEqual((yield* Fiber.join(fiber))._tag, "TenantManagerUnauthorized")
+  })
 })

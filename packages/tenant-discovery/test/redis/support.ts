@@ -1,5 +1,5 @@
 import { RedisServer } from "@tenant-discovery/simulator"
-import { type Duration, Effect, Redacted, Schedule, type Scope } from "effect"
+import { Effect, Redacted, type Scope } from "effect"
 import { Redis as Redis6 } from "ioredis6"
 import * as net from "node:net"
 import * as RedisTenantEvents from "tenant-discovery/RedisTenantEvents"
@@ -150,22 +150,6 @@ export const subscribed = (
     })
     .pipe(Effect.as(recorder))
 }
-
-/** Waits for a condition. */
-export const eventually = (
-  what: string,
-  condition: Effect.Effect<boolean>,
-  within: Duration.DurationInput = "10 seconds"
-): Effect.Effect<void> =>
-  condition.pipe(
-    Effect.repeat({ until: (holds) => holds, schedule: Schedule.spaced("10 millis") }),
-    Effect.timeoutFail({
-      duration: within,
-      onTimeout: () => new Error(`did not happen: ${what}`)
-    }),
-    Effect.orDie,
-    Effect.asVoid
-  )
 
 /** The number of resources of one type that keep this process alive. */
 export const activeResources = (type: string) =>
