@@ -1,5 +1,5 @@
-import { assert, describe, expect } from "@effect/vitest"
-import { type Config, ConfigProvider, Duration, Effect, Either, Record, Redacted } from "effect"
+import { describe, expect } from "@effect/vitest"
+import { type Config, ConfigProvider, Duration, Effect, Redacted } from "effect"
 import {
   broken,
   complete,
@@ -19,19 +19,10 @@ import { tenantManagerDefaults } from "../../src/TenantManager.js"
 const block = (body: string) => `-----BEGIN CERTIFICATE-----\n${body}\n-----END CERTIFICATE-----`
 const base64 = (text: string) => Buffer.from(text).toString("base64")
 
-/** The host, the port and whether TLS is used, by these variables. */
-const endpoint = (host: string, port = "", others: Variables = {}) =>
+const endpoint = (host: string, variables: Variables = {}) =>
   Effect.map(
-    loadMulti({
-      ...complete,
-      MULTI_TENANT_REDIS_HOST: host,
-      MULTI_TENANT_REDIS_PORT: port,
-      ...others
-    }),
-    ({ redis }) => {
-      assert("host" in redis)
-      return [redis.host, redis.port, redis.tls !== false] as const
-    }
+    loadMulti({ ...complete, MULTI_TENANT_REDIS_HOST: host, ...variables }),
+    ({ redis }) => redis
   )
 
 describe("the settings", () => {
@@ -251,35 +242,45 @@ describe("the proxy", () => {
 
 describe("the Redis endpoint", () => {
   test("is a host, a host with a port, or an address", function* () {
-    expect(yield* endpoint("redis.example")).toEqual(["redis.example", 6379, true])
-    expect(yield* endpoint("redis.example", "6400")).toEqual(["redis.example", 6400, true])
-    expect(yield* endpoint("redis.example:6400")).toEqual(["redis.example", 6400, true])
-    expect(yield* endpoint("redis.example:6400", "6400")).toEqual(["redis.example", 6400, true])
-    expect(yield* endpoint(" 10.0.0.1:1 ")).toEqual(["10.0.0.1", 1, true])
-    expect(yield* endpoint("[2001:DB8::1]:65535")).toEqual(["2001:db8::1", 65535, true])
-    expect(yield* endpoint("[2001:db8::1]", "7")).toEqual(["2001:db8::1", 7, true])
-    expect(yield* endpoint("2001:db8::6379")).toEqual(["2001:db8::6379", 6379, true])
-    expect(yield* endpoint("fe80::1%eth0")).toEqual(["fe80::1%eth0", 6379, true])
+    const cases: ReadonlyArray<readonly [given: string, port: string, host: string, is: number]> = [
+      ["redis.example", "", "redis.example", 6379],
+      ["redis.example", "6400", "redis.example", 6400],
+      ["redis.example:6400", "", "redis.example", 6400],
+      ["redis.example:6400", "6400", "redis.example", 6400],
+      [" 10.0.0.1:1 ", "", "10.0.0.1", 1],
+      ["[2001:DB8::1]:65535", "", "2001:db8::1", 65535],
+      ["[2001:db8::1]", "7", "2001:db8::1", 7],
+      ["2001:db8::6379", "", "2001:db8::6379", 6379],
+      ["fe80::1%eth0", "", "fe80::1%eth0", 6379]
+    ]
+    for (const [given, text, host, port] of cases) {
+      expect(yield* endpoint(given, { MULTI_TENANT_REDIS_PORT: text })).toMatchObject({
+        host,
+        port,
+        tls: {}
+      })
+    }
   })
 
   test("has TLS unless it is loopback, or as it is set", function* () {
-    const local = ["localhost", "LOCALHOST:1", "127.0.0.1", "127.1.2.3:6379", "::1", "[::1]:6379"]
-    for (const host of [...local, "0:0:0:0:0:0:0:1"]) {
-      expect((yield* endpoint(host))[2], host).toBe(false)
+    const hosts = {
+      local: "localhost LOCALHOST:1 127.0.0.1 127.1.2.3:6379 ::1 [::1]:6379 0:0:0:0:0:0:0:1",
+      remote:
+        "localhost.example 127.evil.example 127.0.0.256 128.0.0.1 ::2 0.0.0.0 redis redis.example"
     }
-    const others = ["localhost.example", "127.evil.example", "127.0.0.256", "128.0.0.1", "::2"]
-    for (const host of [...others, "0.0.0.0", "redis"]) {
-      expect((yield* endpoint(host))[2], host).toBe(true)
+    for (const [where, list] of Object.entries(hosts)) {
+      for (const host of list.split(" ")) {
+        const isOn = (variables?: Variables) =>
+          Effect.map(endpoint(host, variables), ({ tls }) => tls !== false)
+        expect(yield* isOn(), host).toBe(where === "remote")
+        expect(yield* isOn({ MULTI_TENANT_REDIS_TLS: "no" })).toBe(false)
+        expect(yield* isOn({ MULTI_TENANT_REDIS_TLS: "yes" })).toBe(true)
+      }
     }
-    const set = (MULTI_TENANT_REDIS_TLS: string) => ({ MULTI_TENANT_REDIS_TLS })
-    expect((yield* endpoint("redis.example", "", set("no")))[2]).toBe(false)
-    expect((yield* endpoint("localhost", "", set("yes")))[2]).toBe(true)
   })
 
   test("is sentinels or nodes of a cluster, each with a default port", function* () {
-    const { MULTI_TENANT_REDIS_HOST: _, ...others } = complete
-    const redis = (variables: Variables) =>
-      Effect.map(loadMulti({ ...others, ...variables }), ({ redis }) => redis)
+    const redis = (variables: Variables) => endpoint("", variables)
     const sentinels = {
       MULTI_TENANT_REDIS_SENTINELS: "s1, s2:1, [::1]:2",
       MULTI_TENANT_REDIS_SENTINEL_NAME: "mymaster",
@@ -305,8 +306,7 @@ describe("the Redis endpoint", () => {
     })
     const local = { MULTI_TENANT_REDIS_CLUSTER_NODES: "localhost:1,127.0.0.1:2" }
     expect((yield* redis(local)).tls).toBe(false)
-    const { MULTI_TENANT_REDIS_SENTINEL_NAME: name, ...unnamed } = sentinels
-    expect(name).toBe("mymaster")
+    const unnamed = { ...sentinels, MULTI_TENANT_REDIS_SENTINEL_NAME: "" }
     const problem = problems(yield* errorOf(redis(unnamed)))
     expect(problem).toMatchObject([{ variable: "MULTI_TENANT_REDIS_SENTINEL_NAME" }])
   })
@@ -348,33 +348,27 @@ describe("the CA certificate", () => {
 
 describe("a Config for one variable", () => {
   test("has its value, its default or its error in every mode", function* () {
-    const singles: Readonly<globalThis.Record<string, Config.Config<unknown>>> = {
-      MULTI_TENANT_CACHE_TTL_SEC: TenantDiscoveryConfig.connectionsCacheTtl,
-      MULTI_TENANT_CONNECTIONS_CHECK_INTERVAL_SEC: TenantDiscoveryConfig.connectionsCheckInterval,
-      MULTI_TENANT_MAX_TENANT_POOLS: TenantDiscoveryConfig.maxTenantPools,
-      MULTI_TENANT_IDLE_TIMEOUT_SEC: TenantDiscoveryConfig.idleTimeout
+    const values: Readonly<Record<string, readonly [Config.Config<unknown>, unknown, unknown]>> = {
+      CACHE_TTL_SEC: [
+        TenantDiscoveryConfig.connectionsCacheTtl,
+        Duration.minutes(2),
+        Duration.zero
+      ],
+      CONNECTIONS_CHECK_INTERVAL_SEC: [
+        TenantDiscoveryConfig.connectionsCheckInterval,
+        Duration.seconds(30),
+        Duration.zero
+      ],
+      MAX_TENANT_POOLS: [TenantDiscoveryConfig.maxTenantPools, 100, 0],
+      IDLE_TIMEOUT_SEC: [TenantDiscoveryConfig.idleTimeout, Duration.minutes(5), Duration.zero]
     }
-    const read = (text: string) =>
-      Effect.all(singles, { mode: "either" }).pipe(
-        Effect.withConfigProvider(
-          provider(Record.map({ MULTI_TENANT_ENABLED: "", ...singles }, () => text))
-        )
-      )
-    expect(Object.values(yield* read("0")).map(Either.getOrThrow)).toEqual([
-      Duration.zero,
-      Duration.zero,
-      0,
-      Duration.zero
-    ])
-    expect(Object.values(yield* read("")).map(Either.getOrThrow)).toEqual([
-      Duration.minutes(2),
-      Duration.seconds(30),
-      100,
-      Duration.minutes(5)
-    ])
-    for (const [variable, result] of Object.entries(yield* read("-1"))) {
-      const [found] = problems(Either.getOrThrow(Either.flip(result)))
-      expect(found).toMatchObject({ kind: "Invalid", variable })
+    for (const [name, [config, byDefault, zero]] of Object.entries(values)) {
+      const variable = `MULTI_TENANT_${name}`
+      const read = (text: string) =>
+        Effect.withConfigProvider(config, provider({ [variable]: text }))
+      expect(yield* read("")).toEqual(byDefault)
+      expect(yield* read("0")).toEqual(zero)
+      expect(problems(yield* errorOf(read("-1")))).toMatchObject([{ kind: "Invalid", variable }])
     }
   })
 })

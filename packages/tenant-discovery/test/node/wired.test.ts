@@ -17,6 +17,7 @@ import { join } from "node:path"
 import { inspect } from "node:util"
 import { NodeTenantDiscovery } from "../../src/node.js"
 import type { TenantDiscovery } from "../../src/TenantDiscovery.js"
+import type { TenantDiscoveryService } from "../../src/TenantDiscoveryService.js"
 import type { TenantManager } from "../../src/TenantManager.js"
 import type { TenantManagerError } from "../../src/TenantManagerError.js"
 import { errorOf, type Variables } from "../config/subject.js"
@@ -64,7 +65,15 @@ const world = Effect.gen(function* () {
       .split("\n")
       .filter((line) => line.includes("name=tenant-discovery"))
   )
-  return { manager, redis, environment, variables, publish, clients }
+  /** Waits until the discovery is live, publishes, and waits until the tenant is there. */
+  const receives = (discovery: TenantDiscoveryService, channel?: string) =>
+    Effect.gen(function* () {
+      yield* eventually(discovery.status.get, ({ mode }) => mode === "Live")
+      expect(yield* publish("initech", channel)).toBe(1)
+      yield* eventually(discovery.activeTenantIds, (ids) => ids.length === 3)
+      expect(yield* discovery.activeTenantIds).toContain("initech")
+    })
+  return { manager, redis, environment, variables, receives, clients }
 })
 
 it("declares its errors in its types", () => {
@@ -80,7 +89,7 @@ it("declares its errors in its types", () => {
 
 describe("layerConfig", () => {
   live("lists, subscribes to the environment's channel, and leaves nothing open", function* () {
-    const { clients, manager, publish, variables } = yield* world
+    const { clients, manager, receives, variables } = yield* world
     const lines: Array<Line> = []
     const scope = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
     const { discovery } = yield* Scope.extend(
@@ -91,11 +100,8 @@ describe("layerConfig", () => {
     expect(manager.requests[0]?.url).toBe("/internal/v1/tenants/active?service=ledger")
     expect(manager.requests[0]?.headers["x-api-key"]).toBe(API_KEY)
 
-    yield* eventually(discovery.status.get, ({ mode }) => mode === "Live")
+    yield* receives(discovery)
     expect(yield* clients).toHaveLength(1)
-    expect(yield* publish("initech")).toBe(1)
-    yield* eventually(discovery.activeTenantIds, (ids) => ids.length === 3)
-    expect(yield* discovery.activeTenantIds).toContain("initech")
     expect(warningsIn(lines)).toEqual([])
 
     yield* Scope.close(scope, Exit.void)
@@ -109,7 +115,7 @@ describe("layerConfig", () => {
   })
 
   live("uses TLS to Redis with the given CA", function* () {
-    const { publish, redis, variables } = yield* world
+    const { receives, redis, variables } = yield* world
     const { discovery } = yield* build(NodeTenantDiscovery.layerConfig, {
       ...variables,
       MULTI_TENANT_REDIS_HOST: redis.tls?.host ?? "",
@@ -117,9 +123,7 @@ describe("layerConfig", () => {
       MULTI_TENANT_REDIS_TLS: "on",
       MULTI_TENANT_REDIS_CA_CERT: TestCertificates.unrelatedCa + TestCertificates.ca
     })
-    yield* eventually(discovery.status.get, ({ mode }) => mode === "Live")
-    yield* publish("initech")
-    yield* eventually(discovery.activeTenantIds, (ids) => ids.length === 3)
+    yield* receives(discovery)
   })
 
   live("starts without Redis, with the reason in status", function* () {
@@ -133,33 +137,27 @@ describe("layerConfig", () => {
   })
 
   live("with MULTI_TENANT_ALL_ENVIRONMENTS receives events of all, with one warning", function* () {
-    const { publish, variables } = yield* world
-    const { ENVIRONMENT_NAME: _, ...others } = variables
+    const { receives, variables } = yield* world
     const lines: Array<Line> = []
     const { discovery } = yield* build(
       NodeTenantDiscovery.layerConfig,
-      { ...others, MULTI_TENANT_ALL_ENVIRONMENTS: "true" },
+      { ...variables, ENVIRONMENT_NAME: "", MULTI_TENANT_ALL_ENVIRONMENTS: "true" },
       lines
     )
-    yield* eventually(discovery.status.get, ({ mode }) => mode === "Live")
-    yield* publish("initech", `tenant-events:${randomUUID()}`)
-    yield* eventually(discovery.activeTenantIds, (ids) => ids.length === 3)
+    yield* receives(discovery, `tenant-events:${randomUUID()}`)
     expect(warningsIn(lines)).toEqual([expect.stringContaining("no environment is set")])
   })
 
   live("reads secrets from files, at each use", function* () {
     const { manager, variables } = yield* world
-    const {
-      MULTI_TENANT_REDIS_PASSWORD: _,
-      MULTI_TENANT_SERVICE_API_KEY: __,
-      ...others
-    } = variables
     const folder = yield* temporaryFolder
     const keyFile = join(folder, "key")
     const passwordFile = join(folder, "password")
     yield* Effect.promise(() => writeFile(passwordFile, `${PASSWORD}\n`))
     const texts = {
-      ...others,
+      ...variables,
+      MULTI_TENANT_SERVICE_API_KEY: "",
+      MULTI_TENANT_REDIS_PASSWORD: "",
       MULTI_TENANT_SERVICE_API_KEY_FILE: keyFile,
       MULTI_TENANT_REDIS_PASSWORD_FILE: passwordFile
     }
@@ -173,8 +171,8 @@ describe("layerConfig", () => {
     yield* eventually(discovery.status.get, ({ mode }) => mode === "Live")
     yield* Effect.promise(() => writeFile(keyFile, "key-2"))
     yield* discovery.refresh
-    expect(manager.requests.map(({ headers }) => headers["x-api-key"]).at(0)).toBe("key-1")
-    expect(manager.requests.map(({ headers }) => headers["x-api-key"]).at(-1)).toBe("key-2")
+    const keys = manager.requests.map(({ headers }) => headers["x-api-key"])
+    expect([keys.at(0), keys.at(-1)]).toEqual(["key-1", "key-2"])
   })
 })
 
@@ -219,8 +217,7 @@ describe("a start that is refused", () => {
 
 describe("layerConfigWith", () => {
   live("accepts a connection and a channel of the program", function* () {
-    const { publish, redis, variables } = yield* world
-    const { MULTI_TENANT_REDIS_HOST: _, ...others } = variables
+    const { receives, redis, variables } = yield* world
     const channel = `elsewhere-${randomUUID()}`
     let made = 0
     const layer = NodeTenantDiscovery.layerConfigWith({
@@ -239,11 +236,9 @@ describe("layerConfigWith", () => {
       discovery: { environment: undefined }
     })
     const lines: Array<Line> = []
-    const { discovery } = yield* build(layer, others, lines)
-    yield* eventually(discovery.status.get, ({ mode }) => mode === "Live")
+    const { discovery } = yield* build(layer, { ...variables, MULTI_TENANT_REDIS_HOST: "" }, lines)
+    yield* receives(discovery, channel)
     expect(made).toBeGreaterThan(0)
-    yield* publish("initech", channel)
-    yield* eventually(discovery.activeTenantIds, (ids) => ids.length === 3)
     expect(warningsIn(lines)).toEqual([])
   })
 
@@ -259,7 +254,7 @@ describe("layerConfigWith", () => {
 
 describe("layer", () => {
   live("works from options, normalised as the variables are", function* () {
-    const { environment, manager, publish, redis } = yield* world
+    const { environment, manager, receives, redis } = yield* world
     const layer = NodeTenantDiscovery.layer({
       tenantManager: { service: "ledger", url: manager.url, apiKey: Redacted.make(API_KEY) },
       redis: { host: redis.host, port: redis.port, password: Redacted.make(PASSWORD) },
@@ -267,9 +262,7 @@ describe("layer", () => {
     })
     const { discovery, manager: client } = yield* build(layer, {})
     expect(client.service).toBe("ledger")
-    yield* eventually(discovery.status.get, ({ mode }) => mode === "Live")
-    yield* publish("initech")
-    yield* eventually(discovery.activeTenantIds, (ids) => ids.length === 3)
+    yield* receives(discovery)
   })
 
   const options = {
