@@ -2,7 +2,7 @@
  * The discovery wired for Node: the tenant manager over undici, the events over ioredis.
  */
 import type * as HttpClient from "@effect/platform/HttpClient"
-import { Array as Arr, type ConfigError, Effect, Layer, Redacted, Schema } from "effect"
+import { type ConfigError, Effect, Layer, Redacted, Schema } from "effect"
 import { X509Certificate } from "node:crypto"
 import { readFile } from "node:fs/promises"
 import { certificates } from "./internal/config/certificate.js"
@@ -18,7 +18,7 @@ import {
   layer as layerRedis,
   type RedisTenantEventsOptions
 } from "./RedisTenantEvents.js"
-import type { Tenant } from "./Tenant.js"
+import type { Tenant, TenantId } from "./Tenant.js"
 import { TenantDiscovery } from "./TenantDiscovery.js"
 import * as TenantDiscoveryConfig from "./TenantDiscoveryConfig.js"
 import type { TenantDiscoveryOptions } from "./TenantDiscoveryOptions.js"
@@ -138,7 +138,8 @@ export const layerSingleTenant = (
   } = {}
 ): Layer.Layer<TenantDiscovery | TenantManager> => {
   const { service = "" } = options
-  const tenants = Arr.dedupeWith(options.tenants ?? [], (a, b) => a.id === b.id)
+  const ids = new Set<TenantId>()
+  const tenants = (options.tenants ?? []).filter(({ id }) => ids.size < ids.add(id).size)
   return Layer.merge(
     TenantDiscovery.layerSingleTenant({ tenants, service }),
     Layer.succeed(TenantManager, {

@@ -1,8 +1,6 @@
-import { FetchHttpClient } from "@effect/platform"
-import { assert, describe, expect, it } from "@effect/vitest"
-import { Cause, ConfigError, Effect, Exit, FastCheck as fc, Redacted } from "effect"
+import { describe, expect } from "@effect/vitest"
+import { Cause, ConfigError, Effect, Exit, FastCheck as fc } from "effect"
 import { certificates } from "../../src/internal/config/certificate.js"
-import { TenantManager } from "../../src/TenantManager.js"
 import { complete, load, problems, reference } from "./subject.js"
 import { test } from "../support/live.js"
 
@@ -37,34 +35,6 @@ describe("any environment", () => {
       for (const name of named) expect(names).toContain(name)
     }
   })
-
-  it.effect("that is accepted makes a valid client", () =>
-    Effect.gen(function* () {
-      let accepted = 0
-      const relevant = fc.record(
-        {
-          MULTI_TENANT_URL: text,
-          MULTI_TENANT_SERVICE_API_KEY: text,
-          MULTI_TENANT_API_PREFIX: text,
-          MULTI_TENANT_ALLOW_INSECURE_HTTP: fc.constant("true")
-        },
-        { requiredKeys: ["MULTI_TENANT_ALLOW_INSECURE_HTTP"], noNullPrototype: true }
-      )
-      for (const variables of fc.sample(relevant, 400)) {
-        const exit = yield* Effect.exit(load({ ...complete, ...variables }))
-        if (Exit.isFailure(exit) || exit.value._tag === "SingleTenant") continue
-        accepted++
-        const { apiKey, apiPrefix, url } = exit.value.tenantManager
-        assert(Redacted.isRedacted(apiKey))
-        expect(`${url.origin}${apiPrefix}`).not.toMatch(/[\s?#]/)
-        const made = yield* Effect.exit(
-          TenantManager.make({ service: "ledger", url, apiKey, apiPrefix })
-        )
-        expect(Exit.isSuccess(made), JSON.stringify(variables)).toBe(true)
-      }
-      expect(accepted).toBeGreaterThan(0)
-    }).pipe(Effect.provide(FetchHttpClient.layer))
-  )
 
   // A quadratic parser would take hours here.
   test("of any length is read in linear time", function* () {

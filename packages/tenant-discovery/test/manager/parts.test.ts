@@ -1,14 +1,10 @@
-/** `Retry-After`, excerpts, addresses, options, timeouts. */
+/** `Retry-After`, excerpts, addresses, options. */
 import { HttpClient, HttpClientResponse } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Duration, Effect, FastCheck, Fiber, Redacted, Stream, TestClock } from "effect"
+import { Deferred, Effect, FastCheck, Fiber, Redacted, Stream, TestClock } from "effect"
 import { parseRetryAfter } from "../../src/internal/http/statusError.js"
 import { excerptOf, transportCause } from "../../src/internal/http/sanitize.js"
-import {
-  TenantManager,
-  tenantManagerDefaults,
-  type TenantManagerOptions
-} from "../../src/TenantManager.js"
+import { TenantManager, type TenantManagerOptions } from "../../src/TenantManager.js"
 import { list, optionsFor, thrownBy } from "./support/clients.js"
 import { test } from "../support/live.js"
 
@@ -175,42 +171,24 @@ test("maps statuses of a client that fails on them itself", function* () {
   }
 })
 
-describe("time", () => {
-  /** A listing over a client that answers so, forked until the request is sent. */
-  const listing = (answer: Effect.Effect<Response>) =>
-    Effect.gen(function* () {
-      const sent = yield* Deferred.make<void>()
-      const client = HttpClient.make((request) =>
-        Deferred.succeed(sent, undefined).pipe(
-          Effect.zipRight(answer),
-          Effect.map((response) => HttpClientResponse.fromWeb(request, response))
-        )
+test("reports a 401 whose body never ends", function* () {
+  const sent = yield* Deferred.make<void>()
+  const body = Stream.concat(Stream.make(new Uint8Array(1)), Stream.never)
+  const client = HttpClient.make((request) =>
+    Effect.as(
+      Deferred.succeed(sent, undefined),
+      HttpClientResponse.fromWeb(
+        request,
+        new Response(Stream.toReadableStream(body), { status: 401 })
       )
-      const fiber = yield* list("http://tm.test").pipe(
-        Effect.provideService(HttpClient.HttpClient, client),
-        Effect.flip,
-        Effect.fork
-      )
-      yield* Deferred.await(sent)
-      return fiber
-    })
-
-  test("limits the whole call by the default timeout", function* () {
-    const fiber = yield* listing(Effect.never)
-    yield* TestClock.adjust(Duration.subtract(tenantManagerDefaults.timeout, "1 millis"))
-    assert.isNull(fiber.unsafePoll())
-    yield* TestClock.adjust("1 millis")
-    const error = yield* Fiber.join(fiber)
-    assert(error._tag === "TenantManagerTimedOut")
-    assert.include(error.message, "30s")
-  })
-
-  test("reports a 401 whose body never ends", function* () {
-    const body = Stream.concat(Stream.make(new Uint8Array(1)), Stream.never)
-    const fiber = yield* listing(
-      Effect.sync(() => new Response(Stream.toReadableStream(body), { status: 401 }))
     )
-    yield* TestClock.adjust("1 seconds")
-    assert.strictEqual((yield* Fiber.join(fiber))._tag, "TenantManagerUnauthorized")
-  })
+  )
+  const fiber = yield* list("http://tm.test").pipe(
+    Effect.provideService(HttpClient.HttpClient, client),
+    Effect.flip,
+    Effect.fork
+  )
+  yield* Deferred.await(sent)
+  yield* TestClock.adjust("1 seconds")
+  assert.strictEqual((yield* Fiber.join(fiber))._tag, "TenantManagerUnauthorized")
 })

@@ -4,6 +4,7 @@ import { Redis as Redis6 } from "ioredis6"
 import * as net from "node:net"
 import * as RedisTenantEvents from "tenant-discovery/RedisTenantEvents"
 import type { LostCause, SignalSink } from "../../src/TenantEvents.js"
+import { until } from "../support/live.js"
 
 const available = await Effect.runPromise(RedisServer.available)
 
@@ -55,10 +56,9 @@ type Signal =
   | { readonly _tag: "Alive"; readonly sentAt: bigint }
   | { readonly _tag: "Lost"; readonly cause: LostCause }
 
-/** A sink that records its signals, and wakes whoever waits for one. */
+/** A sink that records its signals. */
 export class Recorder implements SignalSink {
   readonly signals: Array<Signal> = []
-  readonly #waiting = new Set<() => void>()
 
   readonly subscribed = () => this.#record({ _tag: "Subscribed" })
   readonly message = (raw: string) => this.#record({ _tag: "Messages", messages: [raw] })
@@ -86,24 +86,10 @@ export class Recorder implements SignalSink {
     return this.signals.filter((signal) => signal._tag === tag).length
   }
 
-  /** Waits for the condition; fails with all signals when it does not hold in time. */
+  /** Waits for the condition; dies with all signals when it does not hold in time. */
   until(condition: () => boolean): Effect.Effect<void> {
-    return Effect.async<void>((resume) => {
-      const check = () => {
-        if (!condition()) return
-        this.#waiting.delete(check)
-        resume(Effect.void)
-      }
-      this.#waiting.add(check)
-      check()
-      return Effect.sync(() => this.#waiting.delete(check))
-    }).pipe(
-      Effect.timeoutFail({
-        duration: "10 seconds",
-        onTimeout: () =>
-          new Error(`not in time; so far: ${String(this.tags)} ${JSON.stringify(this.causes)}`)
-      }),
-      Effect.orDie
+    return Effect.catchAllDefect(until(condition), () =>
+      Effect.dieMessage(`not in time; so far: ${String(this.tags)} ${JSON.stringify(this.causes)}`)
     )
   }
 
@@ -116,7 +102,6 @@ export class Recorder implements SignalSink {
 
   #record(signal: Signal): void {
     this.signals.push(signal)
-    for (const check of this.#waiting) check()
   }
 }
 
