@@ -3,7 +3,7 @@ import { HttpClient, HttpClientResponse } from "@effect/platform"
 import { describe, expect } from "@effect/vitest"
 import { TestCertificates } from "@tenant-discovery/simulator"
 import { Effect, Layer } from "effect"
-import { createServer as createHttpServer, type Server } from "node:http"
+import { createServer as createHttpServer } from "node:http"
 import { createServer as createHttpsServer } from "node:https"
 import { connect, type Socket } from "node:net"
 import type { Duplex } from "node:stream"
@@ -11,6 +11,7 @@ import { NodeTenantDiscovery } from "../../src/node.js"
 import { complete, errorOf, type Variables } from "../config/subject.js"
 import { serve } from "../manager/support/server.js"
 import { build } from "./support.js"
+import { listen } from "../support/listen.js"
 import { live } from "../support/live.js"
 
 const layer = NodeTenantDiscovery.layerConfigWith({
@@ -23,22 +24,6 @@ const from = (url: string, variables: Variables = {}) => ({
   MULTI_TENANT_URL: url,
   ...variables
 })
-
-/** The port of a server that listens until the scope closes, which destroys its connections. */
-const listening = (server: Server) =>
-  Effect.acquireRelease(
-    Effect.async<number>((resume) => {
-      server.listen(0, "127.0.0.1", () => {
-        const address = server.address()
-        resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0))
-      })
-    }),
-    () =>
-      Effect.async<void>((resume) => {
-        server.close(() => resume(Effect.void))
-        server.closeAllConnections()
-      })
-  )
 
 describe("a connection that the server closes instead of answering", () => {
   live("is replaced once, so that the call succeeds", function* () {
@@ -81,13 +66,13 @@ const proxy = Effect.gen(function* () {
     client.on("error", () => upstream.destroy())
     client.on("close", () => upstream.destroy())
   })
-  const port = yield* listening(server)
+  const port = yield* listen(server)
   return { url: `http://user:hidden@127.0.0.1:${port}`, seen }
 })
 
 const AUTHORIZATION = `Basic ${Buffer.from("user:hidden").toString("base64")}`
 
-const secureServer = listening(
+const secureServer = listen(
   createHttpsServer({
     key: TestCertificates.localhost.key,
     cert: TestCertificates.localhost.cert

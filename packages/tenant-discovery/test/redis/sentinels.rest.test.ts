@@ -6,7 +6,6 @@ import { Redis } from "ioredis"
 import { Redis as Redis6 } from "ioredis6"
 import { spawn } from "node:child_process"
 import * as fs from "node:fs"
-import * as net from "node:net"
 import * as os from "node:os"
 import * as path from "node:path"
 import type { RedisSource } from "tenant-discovery/RedisTenantEvents"
@@ -19,19 +18,11 @@ import {
   quick,
   subscribed
 } from "./support.js"
+import { freePort } from "../support/listen.js"
 import { eventually, live, until } from "../support/live.js"
 
 const NAME = "events"
 const SECRET = "sentinel-horse"
-
-const freePort = Effect.async<number>((resume) => {
-  const server = net.createServer()
-  server.listen(0, "127.0.0.1", () => {
-    const address = server.address()
-    const port = address !== null && typeof address === "object" ? address.port : 0
-    server.close(() => resume(Effect.succeed(port)))
-  })
-})
 
 interface Sentinel {
   readonly host: string

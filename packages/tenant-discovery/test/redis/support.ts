@@ -4,6 +4,7 @@ import { Redis as Redis6 } from "ioredis6"
 import * as net from "node:net"
 import * as RedisTenantEvents from "tenant-discovery/RedisTenantEvents"
 import type { LostCause, SignalSink } from "../../src/TenantEvents.js"
+import { listen } from "../support/listen.js"
 import { until } from "../support/live.js"
 
 const available = await Effect.runPromise(RedisServer.available)
@@ -144,21 +145,6 @@ export const activeResources = (type: string) =>
 export const fakeServer = (
   onData: (socket: net.Socket, data: Buffer) => void
 ): Effect.Effect<Target, never, Scope.Scope> =>
-  Effect.acquireRelease(
-    Effect.async<net.Server>((resume) => {
-      const server = net.createServer((socket) => {
-        socket.on("error", () => {})
-        socket.on("data", (data) => onData(socket, data))
-      })
-      server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
-    }),
-    (server) => Effect.sync(() => server.close())
-  ).pipe(
-    Effect.map((server) => {
-      const address = server.address()
-      return {
-        host: "127.0.0.1",
-        port: address !== null && typeof address === "object" ? address.port : 0
-      }
-    })
+  listen(net.createServer((socket) => socket.on("data", (data) => onData(socket, data)))).pipe(
+    Effect.map((port) => ({ host: "127.0.0.1", port }))
   )
