@@ -1,11 +1,11 @@
-/** `Retry-After`, excerpts, addresses, options. */
+/** `Retry-After`, excerpts, addresses. */
 import { HttpClient, HttpClientResponse } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, FastCheck, Fiber, Redacted, Stream, TestClock } from "effect"
+import { Deferred, Effect, FastCheck, Fiber, Stream, TestClock } from "effect"
 import { parseRetryAfter } from "../../src/internal/http/statusError.js"
 import { excerptOf, transportCause } from "../../src/internal/http/sanitize.js"
-import { TenantManager, type TenantManagerOptions } from "../../src/TenantManager.js"
-import { list, optionsFor, thrownBy } from "./support/clients.js"
+import type { TenantManagerOptions } from "../../src/TenantManager.js"
+import { list } from "./support/clients.js"
 import { test } from "../support/live.js"
 
 describe("Retry-After", () => {
@@ -114,44 +114,6 @@ describe("addresses", () => {
     ] as const) {
       assert.strictEqual(yield* requested(url, { apiPrefix }), expected)
     }
-  })
-})
-
-describe("options", () => {
-  const bad: ReadonlyArray<readonly [string, object]> = [
-    ["service", { service: " " }],
-    ["service", { service: "my service" }],
-    ["service", { service: '"ledger"' }],
-    ["url", { url: "tm.example" }],
-    ["apiKey", { apiKey: "not redacted" }],
-    ["apiKey", { apiKey: Redacted.make("") }],
-    ["apiPrefix", { apiPrefix: "/v1?x" }],
-    ["timeout", { timeout: 0 }],
-    ["timeout", { timeout: Number.NaN }],
-    ["timeout", { timeout: "soon" }],
-    ["listBodyLimit", { listBodyLimit: 0 }],
-    ["listBodyLimit", { listBodyLimit: 1.5 }],
-    ["maxRetryAfter", { maxRetryAfter: -1 }],
-    ["circuitBreaker.threshold", { circuitBreaker: { threshold: -1 } }],
-    ["circuitBreaker.resetAfter", { circuitBreaker: { resetAfter: "never" } }]
-  ]
-  for (const [name, options] of bad) {
-    it(`throws a RangeError that names ${name} for ${JSON.stringify(options)}`, () => {
-      const error = thrownBy(() =>
-        TenantManager.layer({ ...optionsFor("http://tm.test"), ...options })
-      )
-      assert.instanceOf(error, RangeError)
-      assert.include(String(error), `option "${name}": expected`)
-      assert.notInclude(String(error), "not redacted")
-    })
-  }
-
-  test("are trimmed as the environment variables are", function* () {
-    const client = HttpClient.make(() => Effect.never)
-    const manager = yield* TenantManager.make(
-      optionsFor(" http://tm.test ", { service: " ledger\n", apiPrefix: undefined })
-    ).pipe(Effect.provideService(HttpClient.HttpClient, client))
-    assert.strictEqual(manager.service, "ledger")
   })
 })
 

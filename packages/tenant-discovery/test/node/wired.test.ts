@@ -256,43 +256,16 @@ describe("layer", () => {
   live("works from options, normalised as the variables are", function* () {
     const { environment, manager, receives, redis } = yield* world
     const layer = NodeTenantDiscovery.layer({
-      tenantManager: { service: "ledger", url: manager.url, apiKey: Redacted.make(API_KEY) },
+      tenantManager: {
+        service: " ledger\n",
+        url: ` ${manager.url} `,
+        apiKey: Redacted.make(API_KEY)
+      },
       redis: { host: redis.host, port: redis.port, password: Redacted.make(PASSWORD) },
       discovery: { environment: ` ${environment.toUpperCase()} ` }
     })
     const { discovery, manager: client } = yield* build(layer, {})
     expect(client.service).toBe("ledger")
     yield* receives(discovery)
-  })
-
-  const options = {
-    tenantManager: { service: "ledger", url: "http://localhost:1", apiKey: Redacted.make(API_KEY) },
-    redis: { host: "localhost", port: 1 }
-  }
-
-  it("throws without an environment, a channel, or the wish for all environments", () => {
-    expect(() => NodeTenantDiscovery.layer(options)).toThrow(
-      /^NodeTenantDiscovery: option "discovery\.environment": expected the name/
-    )
-    NodeTenantDiscovery.layer({ ...options, allEnvironments: true })
-    NodeTenantDiscovery.layer({ ...options, channel: { _tag: "Exact", channel: "events" } })
-  })
-
-  it("throws at once for a bad option, and names it, as layerConfigWith does", () => {
-    const both: ReadonlyArray<readonly [string, object]> = [
-      ["environment", { discovery: { environment: '"test"' } }],
-      ["environment", { discovery: { environment: " " } }],
-      ["allEnvironments", { allEnvironments: "yes" }],
-      ["massRemovalFraction", { discovery: { environment: "test", massRemovalFraction: 2 } }],
-      ["redis.port", { redis: { ...options.redis, port: 0 } }],
-      ["heartbeatInterval", { events: { heartbeatInterval: 0 } }],
-      ["listBodyLimit", { tenantManager: { ...options.tenantManager, listBodyLimit: 0 } }]
-    ]
-    for (const [name, bad] of both) {
-      const all = { ...options, discovery: { environment: "test" }, ...bad }
-      expect(() => NodeTenantDiscovery.layer(all)).toThrow(`option "${name}"`)
-      expect(() => NodeTenantDiscovery.layerConfigWith(bad)).toThrow(`option "${name}"`)
-    }
-    NodeTenantDiscovery.layerConfigWith({ allEnvironments: false })
   })
 })
