@@ -113,5 +113,6 @@ it.each([
   { redis: { ...redis, username: "", password: Redacted.make(""), tls: false } },
   { redis: { ...redis, tls: {} } }
 ] as const)("RedisTenantEvents accepts %j", (options) => {
-  RedisTenantEvents.layer({ redis, channel: RedisTenantEvents.channelFor("test"), ...options })
+  const channel = RedisTenantEvents.channelFor("test")
+  expect(() => RedisTenantEvents.layer({ redis, channel, ...options })).not.toThrow()
 })

@@ -186,11 +186,9 @@ export const makeCaller = <A>(
     })
 
   /** Sends the request, and reads and decodes the body of a 200. */
-  const exchange = (
-    path: string,
-    span: Tracer.Span
-  ): Effect.Effect<A, TenantManagerError, Scope.Scope> =>
+  const exchange = (path: string): Effect.Effect<A, TenantManagerError, Scope.Scope> =>
     Effect.gen(function* () {
+      const span = yield* Effect.orDie(Effect.currentSpan)
       const url = new URL(`${prefix}${path}`)
       span.attribute("url.path", url.pathname)
       const key = yield* currentKey
@@ -235,15 +233,10 @@ export const makeCaller = <A>(
   const protect = makeCircuitBreaker(operation, settings.circuitBreaker)
 
   return (path) =>
-    Effect.useSpan(
-      endpoint.spanName,
-      { kind: "client", attributes, captureStackTrace: false },
-      (span) =>
-        Effect.scoped(exchange(path, span)).pipe(
-          Effect.timeoutFail({ duration: timeout, onTimeout: timedOut }),
-          protect,
-          Effect.withParentSpan(span),
-          Effect.annotateLogs({ service, operation })
-        )
+    Effect.scoped(exchange(path)).pipe(
+      Effect.timeoutFail({ duration: timeout, onTimeout: timedOut }),
+      protect,
+      Effect.annotateLogs({ service, operation }),
+      Effect.withSpan(endpoint.spanName, { kind: "client", attributes, captureStackTrace: false })
     )
 }
