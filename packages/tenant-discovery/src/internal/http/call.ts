@@ -160,15 +160,19 @@ export const makeCaller = <A>(
   const malformed = (what: string, excerpt?: string) =>
     new TenantManagerMalformedBody({ ...common(what), excerpt })
 
-  const currentKey = (Redacted.isRedacted(apiKey) ? Effect.succeed(apiKey) : apiKey).pipe(
-    Effect.mapError((error) => unavailable("the API key cannot be read", error)),
-    Effect.flatMap((key) =>
-      Either.mapLeft(headerSecret(Redacted.value(key)), (expected) =>
-        unavailable(`the API key cannot be used: expected ${expected}`, { name: "InvalidKey" })
+  const usable = (key: Redacted.Redacted) =>
+    Either.mapBoth(headerSecret(Redacted.value(key)), {
+      onLeft: (expected) =>
+        unavailable(`the API key cannot be used: expected ${expected}`, { name: "InvalidKey" }),
+      onRight: Redacted.value
+    })
+
+  const currentKey: Effect.Effect<string, TenantManagerError> = Redacted.isRedacted(apiKey)
+    ? usable(apiKey)
+    : apiKey.pipe(
+        Effect.mapError((error) => unavailable("the API key cannot be read", error)),
+        Effect.flatMap(usable)
       )
-    ),
-    Effect.map(Redacted.value)
-  )
 
   /** Fails with what the status means. */
   const refused = (response: Response) =>
