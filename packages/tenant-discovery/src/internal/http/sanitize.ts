@@ -46,6 +46,8 @@ export const excerptOf = (body: string, secret: string): string => {
   if (spellings.some((spelling) => start.includes(spelling))) return ""
   const shape = start
     .slice(0, EXCERPT_BYTES)
+    // Half of a pair, which has no UTF-8 of its own.
+    .replace(/[\ud800-\udbff]$/, "")
     .replace(QUOTED, (quoted, colon: string | undefined) =>
       colon === undefined ? '"..."' : quoted
     )
