@@ -82,20 +82,24 @@ const secureServer = listen(
 const CA = { MULTI_TENANT_CA_CERT: TestCertificates.ca }
 
 describe("proxies", () => {
-  live("are used for the scheme of the URL, with the roots of MULTI_TENANT_CA_CERT", function* () {
-    const port = yield* secureServer
-    const { seen, url } = yield* proxy
-    const { discovery } = yield* build(
-      layer,
-      from(`https://localhost:${port}`, {
-        ...CA,
-        HTTPS_PROXY: url,
-        HTTP_PROXY: "http://127.0.0.1:1"
-      })
-    )
-    expect(yield* discovery.activeTenantIds).toEqual(["acme"])
-    expect(seen).toEqual([`localhost:${port} ${AUTHORIZATION}`])
-  })
+  live(
+    "are used for the scheme of the URL, by the name in lower case first, with the roots of MULTI_TENANT_CA_CERT",
+    function* () {
+      const port = yield* secureServer
+      const { seen, url } = yield* proxy
+      const { discovery } = yield* build(
+        layer,
+        from(`https://localhost:${port}`, {
+          ...CA,
+          https_proxy: url,
+          HTTPS_PROXY: "http://127.0.0.1:1",
+          HTTP_PROXY: "http://127.0.0.1:1"
+        })
+      )
+      expect(yield* discovery.activeTenantIds).toEqual(["acme"])
+      expect(seen).toEqual([`localhost:${port} ${AUTHORIZATION}`])
+    }
+  )
 
   live("are bypassed for the hosts of NO_PROXY", function* () {
     const port = yield* secureServer
