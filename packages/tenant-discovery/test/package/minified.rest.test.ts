@@ -10,7 +10,8 @@ import type * as net from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll } from "vitest"
-import { eventually, fakeServer } from "../redis/support.js"
+import { fakeServer } from "../redis/support.js"
+import { until } from "../support/live.js"
 import { programs } from "./support.js"
 
 const folder = mkdtempSync(join(tmpdir(), "tenant-discovery-"))
@@ -71,14 +72,11 @@ const start = (
     return {
       lines,
       prints: (pattern, from = 0, times = 1) =>
-        eventually(
-          `${times} lines like ${pattern}`,
-          Effect.sync(
-            () =>
-              lines()
-                .slice(from)
-                .filter((line) => pattern.test(line)).length >= times
-          ),
+        until(
+          () =>
+            lines()
+              .slice(from)
+              .filter((line) => pattern.test(line)).length >= times,
           "20 seconds"
         ).pipe(Effect.tapDefect(() => Effect.sync(() => console.error(output)))),
       exit: Effect.promise(async () => {
