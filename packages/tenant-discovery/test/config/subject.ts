@@ -23,7 +23,7 @@ export const load = (variables: Variables) =>
   TenantDiscoveryConfig.config.pipe(Effect.withConfigProvider(provider(variables)))
 
 /** The variables that `.env.reference` lists, in its order. */
-export const reference = readFileSync(
+export const everyVariable = readFileSync(
   new URL("../../../../.env.reference", import.meta.url),
   "utf8"
 )
@@ -37,6 +37,11 @@ export const reference = readFileSync(
       isSecret: /^# type: +(?:secret|URL \(http or https)/m.test(comment)
     }))
   )
+
+/** Those that the discovery and its edges read. */
+export const reference = everyVariable.filter(
+  ({ name }) => !name.startsWith("MULTI_TENANT_REPLICA")
+)
 
 const SENTINELS = {
   MULTI_TENANT_REDIS_SENTINELS: "sentinel.example",
