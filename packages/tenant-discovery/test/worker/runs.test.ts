@@ -18,7 +18,7 @@ import { TenantDiscovery } from "../../src/TenantDiscovery.js"
 import * as TenantWorker from "../../src/TenantWorker.js"
 import {
   advance,
-  type Boom,
+  Boom,
   buildWorker,
   eventually,
   metricValues,
@@ -216,6 +216,18 @@ describe.each(["scheduled", "perTenant"] as const)("a run of %s", (kind) => {
     expect((yield* status(`revoked-${kind}`)).get(TenantId.make("a"))?.lastFailure).toEqual(
       lastFailure
     )
+  })
+
+  test("that fails leaves a bounded text of its error behind, also after it recovered", function* () {
+    const { probe, status } = yield* buildWorker(["a"], (probe) => {
+      probe.otherwise = Effect.fail(new Boom({ message: "x".repeat(100_000) }))
+      return worker(probe.run)
+    })
+    yield* minute
+    probe.otherwise = Effect.never
+    yield* minute
+    const { lastFailure } = (yield* status("worker")).get(TenantId.make("a")) ?? {}
+    expect(lastFailure?.message).toMatch(/^Boom: x{494}$/)
   })
 
   test("is found by its name through a wrapped discovery, and per service", function* () {

@@ -24,7 +24,7 @@ import { momentOf } from "../moment.js"
 import { decodeOptions } from "../options.js"
 import { longSleep } from "./delays.js"
 import { type Failing, makeFailures } from "./failures.js"
-import { breathe, makeSupervisor, type Run, type RunContext } from "./supervisor.js"
+import { breathe, makeSupervisor, type Run, type RunContext, waitsForPool } from "./supervisor.js"
 import { onTransition } from "./transitions.js"
 import { makeWorkerMetrics } from "./workerMetrics.js"
 import { defaults, type PerTenantOptions, perTenantSettings } from "./workerOptions.js"
@@ -129,7 +129,12 @@ export function perTenant<E, R>(
       state: TenantWorkState,
       changed: Partial<TenantWorkStatus> = {}
     ): void => {
-      const before = tenants.get(id) ?? { restarts: 0, lastFailure: undefined, longRunning: false }
+      const before = tenants.get(id) ?? {
+        restarts: 0,
+        lastFailure: undefined,
+        longRunning: false,
+        waitsForPool: undefined
+      }
       tenants.set(id, { ...before, ...changed, state, since: momentOf(clock).wall })
     }
 
@@ -254,9 +259,15 @@ export function perTenant<E, R>(
       name,
       Effect.sync(() => {
         const all = new Map(tenants)
-        for (const [id, { ending }] of running) {
+        for (const [id, run] of running) {
           const status = all.get(id)
-          if (status && ending) all.set(id, { ...status, state: "Draining", since: ending.since })
+          if (status === undefined) continue
+          const { ending } = run
+          all.set(id, {
+            ...status,
+            ...(ending && { state: "Draining", since: ending.since }),
+            waitsForPool: waitsForPool(run)
+          })
         }
         return all
       })

@@ -13,7 +13,7 @@ import { decodeOptions } from "../options.js"
 import { momentOf } from "../moment.js"
 import { longSleep, makeDelays } from "./delays.js"
 import { type Failing, makeFailures } from "./failures.js"
-import { breathe, makeSupervisor, type Run, type RunContext } from "./supervisor.js"
+import { breathe, makeSupervisor, type Run, type RunContext, waitsForPool } from "./supervisor.js"
 import { makeWorkerMetrics } from "./workerMetrics.js"
 import { defaults, type ScheduledOptions, scheduledSettings } from "./workerOptions.js"
 import { register, type TenantWorkStatus } from "./workerStatus.js"
@@ -206,22 +206,24 @@ export const scheduled = <E, R, RS = never>(
       Effect.sync(() => {
         const { mono } = momentOf(clock)
         const all = new Map<TenantId, TenantWorkStatus>()
-        const add = (
-          id: TenantId,
-          state: TenantWorkStatus["state"],
-          since: number,
-          longRunning = false
-        ) => {
+        const add = (id: TenantId, state: TenantWorkStatus["state"], since: number, run?: Run) => {
           const { count: restarts = 0, last: lastFailure } = failures.get(id) ?? {}
-          all.set(id, { state, since, restarts, lastFailure, longRunning })
+          all.set(id, {
+            state,
+            since,
+            restarts,
+            lastFailure,
+            longRunning: run?.longRunning === true,
+            waitsForPool: run && waitsForPool(run)
+          })
         }
         for (const id of left()) add(id, "Waiting", tickedAt)
         for (const [id, { last, retryAt }] of failures.entries()) {
           if (retryAt > mono) add(id, "BackingOff", last.at)
         }
-        for (const [id, { ending, longRunning, startedAt }] of running) {
-          if (ending === undefined) add(id, "Running", startedAt.wall, longRunning)
-          else add(id, "Draining", ending.since, longRunning)
+        for (const [id, run] of running) {
+          if (run.ending === undefined) add(id, "Running", run.startedAt.wall, run)
+          else add(id, "Draining", run.ending.since, run)
         }
         return all
       })

@@ -41,6 +41,8 @@ export interface Run {
   /** Interrupts the run when its grace has passed. */
   grace?: Fiber.Fiber<void> | undefined
   longRunning: boolean
+  /** The pools in which it waits for a place. */
+  readonly waits: Set<{ readonly pool: string }>
 }
 
 /** What the layer must provide to a run that requires `R`. */
@@ -63,6 +65,9 @@ export const breathe = (count: number): Effect.Effect<void> =>
   count % 128 === 0 ? Effect.sleep(0) : Effect.void
 
 const MAX_NAMED = 10
+
+/** The pool in which a run waits for a place. */
+export const waitsForPool = ({ waits }: Run): string | undefined => [...waits][0]?.pool
 
 export const makeSupervisor = <E, R>(options: SupervisorOptions<E, R>) =>
   Effect.gen(function* () {
@@ -105,7 +110,10 @@ export const makeSupervisor = <E, R>(options: SupervisorOptions<E, R>) =>
       (run: Run) =>
       (effect: Effect.Effect<void, never, R>): Effect.Effect<void, never, RunContext<R>> =>
         Effect.scoped(effect).pipe(
-          Effect.provideService(ResourceHolder, { revoke: end(run, "Revoked") }),
+          Effect.provideService(ResourceHolder, {
+            revoke: end(run, "Revoked"),
+            waits: run.waits
+          }),
           CurrentTenant.provide(run.tenant)
         )
 
@@ -119,7 +127,8 @@ export const makeSupervisor = <E, R>(options: SupervisorOptions<E, R>) =>
           fiber,
           startedAt: momentOf(clock),
           revision: view.revision,
-          longRunning: false
+          longRunning: false,
+          waits: new Set()
         }
         running.set(id, run)
         metrics.active(running.size)

@@ -33,6 +33,11 @@ export interface TenantWorkStatus {
   readonly lastFailure: TenantWorkFailure | undefined
   /** `scheduled`: the run is under way for longer than `longRunAfter`. */
   readonly longRunning: boolean
+  /**
+   * The pool of `TenantLayers` in which its run waits for a place, since as many tenants as the pool
+   * allows hold resources.
+   */
+  readonly waitsForPool: string | undefined
 }
 
 /** A snapshot; it does not change afterwards. */
