@@ -1,7 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Cron, Deferred, Effect, Schedule, TestClock } from "effect"
+import { Cron, Deferred, Effect, Layer, Schedule, TestClock } from "effect"
 import { TenantId } from "../../src/index.js"
 import * as TenantWorker from "../../src/TenantWorker.js"
+import { TestTenantDiscovery } from "../../src/testing.js"
 import {
   advance,
   Boom,
@@ -70,6 +71,35 @@ describe("a tick", () => {
     expect(probe.started.length).toBeGreaterThan(3)
   })
 })
+
+it.scopedLive("timers have their turn among runs that wait for no I/O", () =>
+  Effect.gen(function* () {
+    const count = 500
+    let started = 0
+    let startedBeforeTimer = count
+    const run = Effect.sync(() => {
+      started++
+      if (started === 1) {
+        setTimeout(() => {
+          startedBeforeTimer = started
+        }, 0)
+      }
+      const end = performance.now() + 1
+      while (performance.now() < end);
+    })
+    yield* TenantWorker.scheduled({
+      name: "job",
+      schedule: Schedule.spaced("10 millis"),
+      concurrency: 4,
+      run: Effect.zipRight(
+        Effect.promise(() => Promise.resolve()),
+        run
+      )
+    }).pipe(Layer.provide(TestTenantDiscovery.layer(ids(count))), Layer.build)
+    yield* eventually("a tick", () => started >= count)
+    expect(startedBeforeTimer).toBeLessThan(count / 2)
+  })
+)
 
 describe("a failure", () => {
   test("or a defect is logged once with its cause and does not affect other tenants", function* () {

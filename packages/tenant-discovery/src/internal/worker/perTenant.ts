@@ -24,7 +24,7 @@ import { momentOf } from "../moment.js"
 import { decodeOptions } from "../options.js"
 import { longSleep } from "./delays.js"
 import { type Failing, makeFailures } from "./failures.js"
-import { breathe, makeSupervisor, type Run, type RunContext, waitsForPool } from "./supervisor.js"
+import { makeSupervisor, type Run, type RunContext, waitsForPool } from "./supervisor.js"
 import { onTransition } from "./transitions.js"
 import { makeWorkerMetrics } from "./workerMetrics.js"
 import { defaults, type PerTenantOptions, perTenantSettings } from "./workerOptions.js"
@@ -247,10 +247,10 @@ export function perTenant<E, R>(
     const dispatch = Effect.gen(function* () {
       yield* wake.await
       yield* wake.close
-      for (let started = 1; queued() > 0 && running.size < limit; started++) {
+      while (queued() > 0 && running.size < limit) {
         yield* permit
         yield* startNext
-        yield* breathe(started)
+        yield* supervisor.breathe
       }
       yield* reportWaiting
     })

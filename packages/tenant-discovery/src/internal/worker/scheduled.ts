@@ -13,7 +13,7 @@ import { decodeOptions } from "../options.js"
 import { momentOf } from "../moment.js"
 import { longSleep, makeDelays } from "./delays.js"
 import { type Failing, makeFailures } from "./failures.js"
-import { breathe, makeSupervisor, type Run, type RunContext, waitsForPool } from "./supervisor.js"
+import { makeSupervisor, type Run, type RunContext, waitsForPool } from "./supervisor.js"
 import { makeWorkerMetrics } from "./workerMetrics.js"
 import { defaults, type ScheduledOptions, scheduledSettings } from "./workerOptions.js"
 import { register, type TenantWorkStatus } from "./workerStatus.js"
@@ -123,13 +123,13 @@ export const scheduled = <E, R, RS = never>(
     const dispatch = Effect.gen(function* () {
       yield* wake.await
       yield* wake.close
-      for (let taken = 1; running.size < concurrency; taken++) {
+      while (running.size < concurrency) {
         const view = yield* discovery.view.get
         const id = turns[position]
         if (id === undefined) return settle()
         position += 1
         takeTurn(view, id)
-        yield* breathe(taken)
+        yield* supervisor.breathe
       }
     })
 

@@ -57,12 +57,8 @@ export interface SupervisorOptions<E, R> {
   readonly onEnd: (run: Run, exit: Exit.Exit<unknown, E>) => Effect.Effect<void, never, R>
 }
 
-/**
- * Lets timers and sockets have their turn after every 128 runs that are started or interrupted.
- * `Effect.yieldNow` would not: it stays among the microtasks for up to 2048 rounds.
- */
-export const breathe = (count: number): Effect.Effect<void> =>
-  count % 128 === 0 ? Effect.sleep(0) : Effect.void
+/** How long runs may be started and interrupted before timers and sockets have their turn. */
+const MAX_TURN = 20
 
 const MAX_NAMED = 10
 
@@ -76,6 +72,18 @@ export const makeSupervisor = <E, R>(options: SupervisorOptions<E, R>) =>
     const runFork = Runtime.runFork(yield* Effect.runtime<RunContext<R>>())
     const clock = yield* Effect.clock
     const builder = yield* Effect.option(Effect.currentParentSpan)
+    /**
+     * Lets timers and sockets have their turn. `Effect.yieldNow` would not: it stays among the
+     * microtasks for up to 2048 rounds, and so do runs that wait for no I/O.
+     */
+    let turnBegan = 0
+    const breathe = Effect.suspend(() => {
+      const { mono } = momentOf(clock)
+      if (mono - turnBegan < MAX_TURN) return Effect.void
+      return Effect.map(Effect.sleep(0), () => {
+        turnBegan = momentOf(clock).mono
+      })
+    })
     const loops = yield* FiberSet.make()
     const fibers = yield* FiberSet.make<void>()
     const running = new Map<TenantId, Run>()
@@ -206,10 +214,9 @@ export const makeSupervisor = <E, R>(options: SupervisorOptions<E, R>) =>
         for (const run of running.values()) run.ending = ending
         yield* FiberSet.clear(loops)
         if (running.size > 0 && drain > 0) yield* boundedWait(awaitAll, drain)
-        let count = 0
         for (const { fiber } of running.values()) {
           yield* Fiber.interruptAsFork(fiber, FiberId.none)
-          yield* breathe((count += 1))
+          yield* breathe
         }
         if (running.size > 0) yield* boundedWait(awaitAll, closeTimeout)
         if (running.size === 0) return
@@ -252,5 +259,5 @@ export const makeSupervisor = <E, R>(options: SupervisorOptions<E, R>) =>
         Effect.zipRight(Effect.addFinalizer(() => stop))
       )
 
-    return { running, seen: () => seen, start, end, keep, forkLoop, follow }
+    return { running, seen: () => seen, start, breathe, end, keep, forkLoop, follow }
   })
