@@ -1,7 +1,7 @@
 /** Workers whose work waits for a place in a pool of `TenantLayers`. */
 import { describe, expect } from "@effect/vitest"
 import { Effect, Schedule } from "effect"
-import * as TenantLayers from "../../src/TenantLayers.js"
+import type * as TenantLayers from "../../src/TenantLayers.js"
 import * as TenantWorker from "../../src/TenantWorker.js"
 import { eventually } from "../connections/support/eventually.js"
 import { acme, globex, initech, once, scenario, TenantDb } from "../layers/support/tenantDb.js"
