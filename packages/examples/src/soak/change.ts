@@ -36,7 +36,7 @@ export const makeChange = (simulator: Simulator.SimulatorService) => {
     /** Makes one change after the other; creations and deletions balance. */
     steady: once.pipe(
       Effect.ignoreLogged,
-      Effect.zipRight(Effect.sleep("20 millis")),
+      Effect.zipRight(Effect.sleep("40 millis")),
       Effect.forever
     ),
     /** Ends with exactly `FLEET` active tenants. */

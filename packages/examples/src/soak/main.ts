@@ -12,11 +12,11 @@ import { parseArgs } from "node:util"
 import { makeChange } from "./change.js"
 import { makeJumpingClock } from "./clock.js"
 import { faults } from "./faults.js"
-import { makeServers, startProgram } from "./program.js"
+import { describeWork, makeServers, startProgram } from "./program.js"
 import { type Figures, NEGLECTED, verdict } from "./verdict.js"
 import { Divergence, FiberCount, measure, Neglect } from "./watch.js"
 
-const SAMPLE = "200 millis"
+const SAMPLE = "500 millis"
 /** The part of the time before the first quiet point. */
 const WARM_UP = 0.25
 
@@ -106,6 +106,8 @@ const soak = Effect.gen(function* () {
     )
     const settled = performance.now() - from
     const unservedTenants = yield* unserved
+    const [example] = unservedTenants
+    if (example !== undefined) yield* Console.log(yield* describeWork(program, example))
     const measured = yield* measure(fibers)
     const quiet = { settled: Math.round(settled), unserved: unservedTenants.length, ...measured }
     yield* Console.log(`quiet ${JSON.stringify(quiet)}`)

@@ -1,7 +1,7 @@
 /** The program under test, and the servers that it uses. */
 import { FaultProxy, RedisServer, Simulator } from "@tenant-discovery/simulator"
 import { ConfigProvider, Context, Effect, Layer, Scope } from "effect"
-import { TenantConnections, TenantDiscovery } from "tenant-discovery"
+import { TenantConnections, TenantDiscovery, TenantWorker } from "tenant-discovery"
 import { NodeTenantDiscovery } from "tenant-discovery/node"
 import { FLEET } from "./change.js"
 import type { JumpingClock } from "./clock.js"
@@ -52,6 +52,19 @@ export interface Program {
   readonly trouble: Misbehaviour
 }
 
+/** What the workers' statuses say of a tenant. */
+export const describeWork = ({ discovery }: Program, tenant: string) =>
+  Effect.forEach(["sweep", "relay"], (name) =>
+    Effect.map(TenantWorker.status(name), (tenants) =>
+      [...tenants].flatMap(([id, status]) =>
+        id === tenant ? [`${name} of ${id}: ${JSON.stringify(status).slice(0, 500)}`] : []
+      )
+    )
+  ).pipe(
+    Effect.map((lines) => lines.flat().join("\n")),
+    Effect.provideService(TenantDiscovery, discovery)
+  )
+
 /** Starts the program in the scope; its fibers are counted, and its wall clock is the jumping one. */
 export const startProgram = (
   servers: Servers,
@@ -65,7 +78,10 @@ export const startProgram = (
     const tally = { acquired: 0, released: 0, usedAfterRelease: 0, trouble }
     const pools = Layer.mergeAll(SharedPool.layer(), HeldPool.layer()).pipe(
       Layer.provideMerge(Layer.succeed(PoolTally, tally)),
-      Layer.provide(TenantConnections.layer()),
+      Layer.provide(
+        // After each gap the settings of all tenants are read again.
+        TenantConnections.layer({ rotationJitter: "20 seconds" })
+      ),
       Layer.provideMerge(Discovery)
     )
     const context = yield* Layer.buildWithScope(Layer.provideMerge(work.layer, pools), scope)

@@ -76,20 +76,20 @@ const between = (least: number, most: number) =>
   Effect.suspend(() => Effect.sleep(least + Math.random() * (most - least)))
 
 export const makeWork = (trouble: Misbehaviour) => {
-  /** A scheduled worker: a tick every 15 seconds. */
+  /** A scheduled worker: a tick every 20 seconds. */
   const sweep = new Runs(trouble)
   /** Work without a limit that uses a resource once or twice a minute. */
   const relay = new Runs(trouble)
   /** Work that holds a resource, for more tenants than the pool has places. */
   const holder = new Runs(trouble)
   const short = { drain: "2 seconds", closeTimeout: "2 seconds" } as const
-  const backoff = Schedule.union(Schedule.exponential("500 millis"), Schedule.spaced("3 seconds"))
+  const backoff = Schedule.union(Schedule.exponential("500 millis"), Schedule.spaced("8 seconds"))
 
   const layer = Layer.mergeAll(
     TenantWorker.scheduled({
       name: "sweep",
       ...short,
-      schedule: Schedule.spaced("15 seconds"),
+      schedule: Schedule.spaced("20 seconds"),
       concurrency: 24,
       timeout: "3 seconds",
       removalGrace: "500 millis",
@@ -99,7 +99,7 @@ export const makeWork = (trouble: Misbehaviour) => {
     TenantWorker.perTenant({
       name: "relay",
       ...short,
-      startRate: 100,
+      startRate: 40,
       restart: Schedule.jittered(backoff),
       restartReset: "20 seconds",
       run: relay.track((step) =>

@@ -22,14 +22,13 @@ export const makePlaceWaits = (
   Effect.gen(function* () {
     const discovery = yield* TenantDiscovery
     const { service } = yield* discovery.status.get
-    const labelled = yield* metricLabels({ service, layers: name })
-    const gauge = labelled(waitingCallers)
+    const labels = yield* metricLabels({ service, layers: name })
     let waiting = 0
     let isReported = false
 
     const count = (change: 1 | -1): void => {
       waiting += change
-      gauge.unsafeUpdate(waiting, [])
+      waitingCallers.unsafeUpdate(waiting, labels)
     }
 
     const report = Effect.suspend(() => {

@@ -27,6 +27,7 @@ import { ResourceHolder } from "../layers/resourceHolder.js"
 import { type Moment, momentOf } from "../moment.js"
 import { quietly } from "./transitions.js"
 import type { WorkerMetrics } from "./workerMetrics.js"
+import { noStatus, type TenantWorkStatus } from "./workerStatus.js"
 
 /** Why a run is to end. */
 export type EndReason = "Removed" | "ConnectionsChanged" | "Revoked" | "Closing"
@@ -54,7 +55,22 @@ export interface SupervisorOptions<E, R> {
   readonly metrics: Pick<WorkerMetrics, "runs" | "failed" | "interrupted" | "active">
   readonly run: Effect.Effect<unknown, E, R>
   /** A run ended with its finalizers, or was left behind. It is no longer in `running`. */
-  readonly onEnd: (run: Run, exit: Exit.Exit<unknown, E>) => Effect.Effect<void, never, R>
+  readonly onEnd: (run: Run, exit: Exit.Exit<unknown, E>) => OfRun<R>
+}
+
+/** An effect in the context of a run whose scope has closed. */
+type OfRun<R> = Effect.Effect<void, never, Exclude<R, Scope.Scope>>
+
+export interface DispatcherOptions {
+  /** How many runs may be under way at once. */
+  readonly limit: number
+  readonly hasQueued: () => boolean
+  /** Waits until one more run may start. */
+  readonly permit: Effect.Effect<void>
+  /** Takes the next tenant of the queue, where there is one, and starts its run or skips it. */
+  readonly take: (view: TenantView) => void
+  /** Runs when nothing more can start for the present. */
+  readonly afterwards: Effect.Effect<void>
 }
 
 /** How long runs may be started and interrupted before timers and sockets have their turn. */
@@ -62,8 +78,14 @@ const MAX_TURN = 20
 
 const MAX_NAMED = 10
 
-/** The pool in which a run waits for a place. */
-export const waitsForPool = ({ waits }: Run): string | undefined => [...waits][0]?.pool
+/** The status of a run, over what is known of its tenant. */
+export const statusOfRun = (run: Run, known: TenantWorkStatus | undefined): TenantWorkStatus => ({
+  ...(known ?? noStatus),
+  state: run.ending === undefined ? "Running" : "Draining",
+  since: run.ending?.since ?? run.startedAt.wall,
+  longRunning: run.longRunning,
+  waitsForPool: [...run.waits][0]?.pool
+})
 
 export const makeSupervisor = <E, R>(options: SupervisorOptions<E, R>) =>
   Effect.gen(function* () {
@@ -90,6 +112,8 @@ export const makeSupervisor = <E, R>(options: SupervisorOptions<E, R>) =>
     /** The view whose changes are handled. */
     let seen = yield* discovery.view.get
     let closing = false
+    /** Open: there may be a run to start. */
+    const wake = yield* Effect.makeLatch(true)
 
     const spanned = Effect.withSpan(Effect.scoped(options.run), "TenantWorker.run", {
       root: true,
@@ -97,11 +121,12 @@ export const makeSupervisor = <E, R>(options: SupervisorOptions<E, R>) =>
       links: Option.toArray(builder).map((span) => ({ _tag: "SpanLink", span, attributes: {} }))
     })
 
-    const ended = (run: Run, exit: Exit.Exit<unknown, E>): Effect.Effect<void, never, R> =>
+    const ended = (run: Run, exit: Exit.Exit<unknown, E>): OfRun<R> =>
       Effect.suspend(() => {
         // A run that was left behind has been counted.
         if (running.get(run.tenant.id) !== run) return Effect.void
         running.delete(run.tenant.id)
+        wake.unsafeOpen()
         const isInterrupted = Exit.isFailure(exit) && Cause.isInterruptedOnly(exit.cause)
         metrics.active(running.size)
         metrics.runs(1)
@@ -116,8 +141,8 @@ export const makeSupervisor = <E, R>(options: SupervisorOptions<E, R>) =>
     /** In the context of a run: its tenant, and a way for pools to interrupt it. */
     const inRun =
       (run: Run) =>
-      (effect: Effect.Effect<void, never, R>): Effect.Effect<void, never, RunContext<R>> =>
-        Effect.scoped(effect).pipe(
+      (effect: OfRun<R>): Effect.Effect<void, never, RunContext<R>> =>
+        effect.pipe(
           Effect.provideService(ResourceHolder, {
             revoke: end(run, "Revoked"),
             waits: run.waits
@@ -150,6 +175,7 @@ export const makeSupervisor = <E, R>(options: SupervisorOptions<E, R>) =>
     /** Interrupts a run, and leaves it behind when it does not end in time. */
     const interrupt = (run: Run): Effect.Effect<void> =>
       Effect.gen(function* () {
+        run.grace = undefined
         yield* Fiber.interruptAsFork(run.fiber, FiberId.none)
         const end = yield* Effect.timeoutOption(Fiber.await(run.fiber), closeTimeout)
         if (Option.isSome(end) || running.get(run.tenant.id) !== run) return
@@ -174,21 +200,32 @@ export const makeSupervisor = <E, R>(options: SupervisorOptions<E, R>) =>
         (loop) => FiberSet.run(loops, loop)
       )
 
+    /** Starts runs, one after the other, each time that `wake` is open. */
+    const dispatch = ({ afterwards, hasQueued, limit, permit, take }: DispatcherOptions) =>
+      forkLoop(
+        Effect.gen(function* () {
+          yield* wake.await
+          yield* wake.close
+          while (hasQueued() && running.size < limit) {
+            yield* permit
+            take(yield* discovery.view.get)
+            yield* breathe
+          }
+          yield* afterwards
+        })
+      )
+
     /** Interrupts a run after `grace` milliseconds; returns at once. */
     const end = (run: Run, reason: EndReason, grace = 0): Effect.Effect<void> =>
       Effect.suspend(() => {
-        run.grace = undefined
         // A removal decides what follows, also when the run was to end before.
         if (run.ending === undefined || reason === "Removed") {
           run.ending = { reason, since: momentOf(clock).wall }
         }
-        if (grace === 0) return Effect.asVoid(fork(interrupt(run)))
-        const ended = Effect.timeoutOption(Fiber.await(run.fiber), grace)
-        const waiting = Effect.flatMap(ended, ({ _tag }) =>
-          _tag === "Some" ? Effect.void : end(run, reason)
-        )
-        return Effect.map(fork(waiting), (fiber) => {
-          run.grace = fiber
+        const waited =
+          grace === 0 ? Effect.void : Effect.timeoutOption(Fiber.await(run.fiber), grace)
+        return Effect.map(fork(Effect.zipRight(waited, interrupt(run))), (fiber) => {
+          run.grace = grace === 0 ? undefined : fiber
         })
       })
 
@@ -259,5 +296,5 @@ export const makeSupervisor = <E, R>(options: SupervisorOptions<E, R>) =>
         Effect.zipRight(Effect.addFinalizer(() => stop))
       )
 
-    return { running, seen: () => seen, start, breathe, end, keep, forkLoop, follow }
+    return { running, wake, seen: () => seen, start, dispatch, end, keep, forkLoop, follow }
   })

@@ -40,6 +40,14 @@ export interface TenantWorkStatus {
   readonly waitsForPool: string | undefined
 }
 
+/** What is known of a tenant for which nothing has run yet. */
+export const noStatus: Omit<TenantWorkStatus, "state" | "since"> = {
+  restarts: 0,
+  lastFailure: undefined,
+  longRunning: false,
+  waitsForPool: undefined
+}
+
 /** A snapshot; it does not change afterwards. */
 export type TenantWorkerStatus = ReadonlyMap<TenantId, TenantWorkStatus>
 
