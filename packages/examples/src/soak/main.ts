@@ -109,7 +109,12 @@ const soak = Effect.gen(function* () {
     const [example] = unservedTenants
     if (example !== undefined) yield* Console.log(yield* describeWork(program, example))
     const measured = yield* measure(fibers)
-    const quiet = { settled: Math.round(settled), unserved: unservedTenants.length, ...measured }
+    const quiet = {
+      settled: Math.round(settled),
+      unserved: unservedTenants.length,
+      requests: (yield* simulator.requests).length,
+      ...measured
+    }
     yield* Console.log(`quiet ${JSON.stringify(quiet)}`)
     return quiet
   })
