@@ -80,7 +80,7 @@ export const startProgram = (
       Layer.provideMerge(Layer.succeed(PoolTally, tally)),
       Layer.provide(
         // After each gap the settings of all tenants are read again.
-        TenantConnections.layer({ rotationJitter: "20 seconds" })
+        TenantConnections.layer({ rotationJitter: "30 seconds" })
       ),
       Layer.provideMerge(Discovery)
     )

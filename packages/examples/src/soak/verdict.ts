@@ -5,9 +5,9 @@ import type { Measure } from "./watch.js"
 export const LASTING = 30_000
 /**
  * The longest time in milliseconds for which an active tenant may have no work: the interval of the
- * work, a fault, a hanging build and the backoff together.
+ * work, faults, a hanging build, the circuit breaker and the backoff together, on a busy machine.
  */
-export const NEGLECTED = 90_000
+export const NEGLECTED = 180_000
 /** What the simulator's log of a request takes, in megabytes; it keeps the last 10 000. */
 const REQUEST = 0.001
 /** The bounds of drain and close of the workers and the pools, one after the other. */
