@@ -9,7 +9,7 @@ import { Cause, Effect, Inspectable, type Schedule } from "effect"
 import type { TenantId } from "../../Tenant.js"
 import { beginning } from "../beginning.js"
 import { currentMoment } from "../moment.js"
-import { makeDelays, type NextDelay } from "./delays.js"
+import { makeDelays } from "./delays.js"
 import { quietly } from "./transitions.js"
 import type { TenantWorkFailure } from "./workerStatus.js"
 
@@ -24,7 +24,7 @@ export interface Failing<E, R> {
   readonly exhausted: boolean
   /** Monotonic milliseconds. */
   readonly retryAt: number
-  readonly next: NextDelay<Cause.Cause<E>, R> | undefined
+  readonly next: ReturnType<typeof makeDelays<Cause.Cause<E>, R>> | undefined
 }
 
 const REPORT_INTERVAL = "1 minute"
