@@ -7,7 +7,7 @@
  * checks of `verdict.ts` fails.
  */
 import { NodeRuntime } from "@effect/platform-node"
-import { Console, Effect, Exit, Fiber, Logger, LogLevel, Scope } from "effect"
+import { Console, Duration, Effect, Exit, Fiber, Logger, LogLevel, Scope } from "effect"
 import { parseArgs } from "node:util"
 import { makeChange } from "./change.js"
 import { makeJumpingClock } from "./clock.js"
@@ -16,7 +16,7 @@ import { describeWork, makeServers, startProgram } from "./program.js"
 import { type Figures, NEGLECTED, verdict } from "./verdict.js"
 import { Divergence, FiberCount, measure, Neglect } from "./watch.js"
 
-const SAMPLE = "500 millis"
+const SAMPLE = 500
 /** The part of the time before the first quiet point. */
 const WARM_UP = 0.25
 
@@ -58,7 +58,16 @@ const soak = Effect.gen(function* () {
       neglect.relay.sample(truth, work.relay.worked, now)
     }
   )
-  const sampling = yield* Effect.fork(Effect.forever(Effect.zipRight(sample, Effect.sleep(SAMPLE))))
+  /** For how long the process had no turn: others used the processor, or it was blocked. */
+  let stalled = 0
+  const sampling = yield* sample.pipe(
+    Effect.zipRight(Effect.timed(Effect.sleep(SAMPLE))),
+    Effect.map(([slept]) => {
+      stalled += Math.max(0, Duration.toMillis(slept) - SAMPLE)
+    }),
+    Effect.forever,
+    Effect.fork
+  )
 
   const struck = new Map<string, number>()
   const strike = Effect.gen(function* () {
@@ -152,6 +161,7 @@ const soak = Effect.gen(function* () {
     released: tally.released,
     usedAfterRelease: tally.usedAfterRelease,
     closed,
+    stalled: Math.round(stalled),
     atRest,
     atFirst,
     atEnd,
