@@ -18,6 +18,13 @@ interface Row {
   readonly at: number
 }
 
+/** Which runs count. */
+interface Which {
+  readonly by?: string
+  readonly exceptBy?: string
+  readonly exceptTenant?: string
+}
+
 export const createReferee = Effect.flatMap(
   SqlClient.SqlClient,
   (sql) => sql`
@@ -50,17 +57,21 @@ export const makeReferee = Effect.map(SqlClient.SqlClient, (sql) => {
       ([row]) => row?.at ?? 0
     ),
     /** For each tenant that began after `at`: when it did first, in milliseconds after `at`. */
-    firstBegins: (
-      at: number,
-      replicas: { readonly only?: string; readonly except?: string } = {}
-    ) =>
+    firstBegins: (at: number, which: Which = {}) =>
       Effect.map(
         sql<{ after: number }>`
           SELECT min(extract(epoch FROM at)::float8 * 1000) - ${at} AS after FROM referee
           WHERE kind = 'begin' AND extract(epoch FROM at)::float8 * 1000 > ${at}
-          AND replica <> ${replicas.except ?? ""}
-          AND ${replicas.only ?? ""} IN ('', replica) GROUP BY tenant`,
+          AND ${which.by ?? ""} IN ('', replica) AND replica <> ${which.exceptBy ?? ""}
+          AND tenant <> ${which.exceptTenant ?? ""} GROUP BY tenant`,
         (rows) => rows.map(({ after }) => after)
+      ),
+    /** The replica of the tenant's last run. */
+    ownerOf: (tenant: string) =>
+      Effect.map(
+        sql<{ replica: string }>`SELECT replica FROM referee
+          WHERE kind = 'begin' AND tenant = ${tenant} ORDER BY n DESC LIMIT 1`,
+        ([row]) => row?.replica
       ),
     rows: sql<Row>`SELECT n, kind, replica, tenant, fence,
       extract(epoch FROM at)::float8 * 1000 AS at FROM referee ORDER BY n`
@@ -96,4 +107,16 @@ export const violations = (rows: ReadonlyArray<Row>): ReadonlyArray<string> => {
     running.set(tenant, { replica, fence: BigInt(fence) })
   }
   return found
+}
+
+/** How often the tenants changed their replica after `at`, on average. */
+export const movesPerTenant = (rows: ReadonlyArray<Row>, at: number): number => {
+  const owner = new Map<string, string>()
+  let moves = 0
+  for (const row of rows) {
+    if (row.kind !== "begin" || row.tenant === null) continue
+    if (row.at > at && owner.get(row.tenant) !== row.replica) moves++
+    owner.set(row.tenant, row.replica)
+  }
+  return moves / owner.size
 }

@@ -9,7 +9,7 @@ import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { build } from "esbuild"
 import { embedded, type Server } from "../../../examples/src/balance-sync/server.js"
-import { createReferee, makeReferee, type Referee, violations } from "./referee.js"
+import { createReferee, makeReferee, movesPerTenant, type Referee, violations } from "./referee.js"
 
 const WORKER = fileURLToPath(new URL("./worker.ts", import.meta.url))
 
@@ -39,7 +39,9 @@ export interface World {
   ) => Effect.Effect<Replica, FaultProxy.FaultProxyError>
   /** The running replicas. */
   readonly running: () => ReadonlyArray<Replica>
-  /** Records that a replica is dead to the referee, then sends the signal. */
+  /** Tells the referee that the runs of the replica count as ended. */
+  readonly frozen: (replica: Replica) => Effect.Effect<void>
+  /** Sends the signal; the runs of the replica count as ended. */
   readonly end: (replica: Replica, signal: "SIGKILL" | "SIGSTOP") => Effect.Effect<void>
   /** Waits until each tenant has begun since `at`; the milliseconds until the last one had. */
   readonly allBegun: (at: number, except?: string) => Effect.Effect<number>
@@ -49,10 +51,14 @@ export interface World {
    */
   readonly takenOver: (what: string, at: number, except?: string) => Effect.Effect<void>
   /** Three replicas, each with work. */
-  readonly startThree: Effect.Effect<
-    readonly [Replica, Replica, Replica],
-    FaultProxy.FaultProxyError
-  >
+  readonly startThree: (
+    env?: Record<string, string>
+  ) => Effect.Effect<readonly [Replica, Replica, Replica], FaultProxy.FaultProxyError>
+  /** As `allBegun`, for all tenants but one. */
+  readonly begunBut: (tenant: string, at: number, except?: string) => Effect.Effect<number>
+  /** The replica of the tenant's last run. */
+  readonly ownerOf: (tenant: string) => Effect.Effect<string | undefined>
+  readonly movesPerTenant: (at: number) => Effect.Effect<number>
   /** Waits until the replica begins a run. */
   readonly oneBegun: (name: string) => Effect.Effect<number>
   readonly now: Effect.Effect<number>
@@ -187,18 +193,21 @@ export const makeWorld = (options: {
         )
       )
 
-    const allBegun = (at: number, except = "") =>
+    const begunBut = (exceptTenant: string, at: number, exceptBy = "") =>
       waitFor(
         "each tenant begins",
-        Effect.map(referee.firstBegins(at, { except }), (after) =>
-          after.length >= options.tenants ? Math.max(...after) : undefined
+        Effect.map(referee.firstBegins(at, { exceptBy, exceptTenant }), (after) =>
+          after.length >= options.tenants - (exceptTenant === "" ? 0 : 1)
+            ? Math.max(...after)
+            : undefined
         )
       )
-    const oneBegun = (only: string) =>
+    const allBegun = (at: number, except?: string) => begunBut("", at, except)
+    const oneBegun = (by: string) =>
       Effect.flatMap(Effect.orDie(referee.now), (at) =>
         waitFor(
-          `${only} begins`,
-          Effect.map(referee.firstBegins(at, { only }), ([after]) => after)
+          `${by} begins`,
+          Effect.map(referee.firstBegins(at, { by }), ([after]) => after)
         )
       )
 
@@ -209,6 +218,7 @@ export const makeWorld = (options: {
       tenants: options.tenants,
       start,
       running: () => [...replicas].filter((replica) => replica.isRunning()),
+      frozen: ({ name }) => Effect.orDie(referee.dead(name)),
       end: (replica, signal) =>
         Effect.zipRight(replica.signal(signal), Effect.orDie(referee.dead(replica.name))),
       allBegun,
@@ -217,9 +227,14 @@ export const makeWorld = (options: {
           console.log(`${what}: all tenants begun after ${Math.round(millis)} ms`)
           return millis < TAKEOVER_MILLIS ? Effect.void : fail(`${what}: ${millis} ms`)
         }),
-      startThree: Effect.all([start("a"), start("b"), start("c")], { concurrency: 3 }).pipe(
-        Effect.tap((replicas) => Effect.forEach(replicas, ({ name }) => oneBegun(name)))
-      ),
+      startThree: (env) =>
+        Effect.all([start("a", env), start("b", env), start("c", env)], { concurrency: 3 }).pipe(
+          Effect.tap((replicas) => Effect.forEach(replicas, ({ name }) => oneBegun(name)))
+        ),
+      begunBut,
+      ownerOf: (tenant) => Effect.orDie(referee.ownerOf(tenant)),
+      movesPerTenant: (at) =>
+        Effect.map(Effect.orDie(referee.rows), (rows) => movesPerTenant(rows, at)),
       oneBegun,
       now: Effect.orDie(referee.now),
       verdict: Effect.flatMap(Effect.orDie(referee.rows), (rows) => {

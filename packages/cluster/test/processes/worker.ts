@@ -20,6 +20,8 @@ const settings = Config.all({
   slowTenant: Config.withDefault(Config.string("SLOW_TENANT"), ""),
   stopMillis: Config.withDefault(Config.integer("STOP_MS"), 0),
   shards: Config.withDefault(Config.integer("SHARDS"), 60),
+  /** Of the sessions of the cluster's pool. */
+  timeZone: Config.withDefault(Config.string("TIME_ZONE"), "UTC"),
   prefix: Config.withDefault(Config.string("PREFIX"), "test_cluster")
 })
 
@@ -84,10 +86,16 @@ const program = Effect.gen(function* () {
   )
 })
 
+const inTimeZone = (url: Redacted.Redacted, zone: string) => {
+  const withOptions = new URL(Redacted.value(url))
+  withOptions.searchParams.set("options", `-c TimeZone=${zone}`)
+  return Redacted.make(withOptions.href)
+}
+
 const assignment = Layer.unwrapEffect(
-  Effect.map(settings, ({ clusterUrl, name, prefix, shards }) =>
+  Effect.map(settings, ({ clusterUrl, name, prefix, shards, timeZone }) =>
     ClusterAssignment.layer({
-      database: { url: clusterUrl },
+      database: { url: inTimeZone(clusterUrl, timeZone) },
       prefix,
       name,
       shards,
@@ -96,9 +104,7 @@ const assignment = Layer.unwrapEffect(
   )
 )
 const refereePool = Layer.unwrapEffect(
-  Effect.map(settings, ({ directUrl }) =>
-    PgClient.layer({ url: Redacted.make(Redacted.value(directUrl)), maxConnections: 4 })
-  )
+  Effect.map(settings, ({ directUrl }) => PgClient.layer({ url: directUrl, maxConnections: 4 }))
 )
 
 NodeRuntime.runMain(
