@@ -1,5 +1,5 @@
 /** Renews locks and mints fences. */
-import { SqlClient, type SqlError } from "@effect/sql"
+import { SqlClient } from "@effect/sql"
 import { Effect } from "effect"
 import { names } from "./tables.js"
 
@@ -9,7 +9,7 @@ export type Renewed = ReadonlyMap<string, bigint | undefined>
 export type Renew = (
   shards: ReadonlyArray<string>,
   withoutFence: ReadonlyArray<string>
-) => Effect.Effect<Renewed, SqlError.SqlError>
+) => Effect.Effect<Renewed, unknown>
 
 /**
  * One statement renews the locks and mints the fences: it holds the rows of the locks until it

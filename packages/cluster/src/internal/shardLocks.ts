@@ -8,7 +8,6 @@ import type { Leases } from "./leases.js"
 import type { Renew } from "./renewal.js"
 
 const RETRY_MILLIS = 100
-const EXPIRY_CHECK = "100 millis"
 
 export interface ShardLocksOptions {
   readonly leases: Leases
@@ -28,7 +27,10 @@ export interface ShardLocksOptions {
 export interface ShardLocks {
   /** Whether the row of the shard is this replica's, as far as it knows. */
   readonly has: (shard: string) => boolean
-  /** Whether the replica may take the shard now. */
+  /**
+   * Whether the replica may take the shard now. Not while renewals fail: a statement that hangs
+   * could take a lock later, without anyone who knows it.
+   */
   readonly mayTake: (shard: string) => boolean
   /** The replica's locks were taken: grants them once they are confirmed. */
   readonly taken: (shards: ReadonlyArray<string>) => Effect.Effect<void>
@@ -52,6 +54,7 @@ export const makeShardLocks = (
     const givingBack = yield* FiberMap.make<string, void, never>()
     const renewing = yield* Effect.makeSemaphore(1)
     let settledAt = leases.now() + options.settleDelay
+    /** Why the last renewal failed. */
     let failure: Cause.Cause<unknown> | undefined
     let isStalled = false
 
@@ -101,25 +104,30 @@ export const makeShardLocks = (
         )
       }).pipe(renewing.withPermits(1))
 
-    const keepRenewing = Effect.gen(function* () {
-      const started = leases.now()
-      const exit = yield* Effect.exit(
-        Effect.suspend(() => (locked.size === 0 ? Effect.void : renew([...locked].sort())))
-      )
-      const elapsed = leases.now() - started
-      yield* Effect.sleep(
-        Exit.isSuccess(exit) ? Math.max(0, refreshInterval - elapsed) : RETRY_MILLIS
-      )
+    const renewAll = Effect.suspend(() => {
+      if (locked.size > 0) return renew([...locked].sort())
+      failure = undefined
+      return Effect.void
     })
 
+    const keepRenewing = Effect.gen(function* () {
+      const started = leases.now()
+      const exit = yield* Effect.exit(renewAll)
+      const rest = refreshInterval - (leases.now() - started)
+      yield* Effect.sleep(Exit.isSuccess(exit) ? Math.max(0, rest) : RETRY_MILLIS)
+    })
+
+    // A grant that comes meanwhile has a deadline that is further away than this sleeps.
     const expire = Effect.gen(function* () {
+      const untilNext = leases.nextDeadline() - leases.now()
+      yield* Effect.sleep(Math.max(0, Math.min(refreshInterval, Math.ceil(untilNext))))
       const expired = yield* leases.expire
       if (expired.shards === 0 || isStalled) return
       isStalled = true
       yield* Effect.logWarning(
         `leases expired: the database confirmed none for ${expiration - margin} ms; ` +
           `interrupting ${expired.leases} runs and retrying`,
-        failure ?? ""
+        ...(failure === undefined ? [] : [failure])
       )
     })
 
@@ -149,11 +157,14 @@ export const makeShardLocks = (
       )
 
     yield* Effect.forkScoped(Effect.forever(keepRenewing))
-    yield* Effect.forkScoped(Effect.repeat(expire, Schedule.spaced(EXPIRY_CHECK)))
+    yield* Effect.forkScoped(Effect.forever(expire))
 
     return {
       has: (shard) => locked.has(shard),
-      mayTake: (shard) => leases.now() >= settledAt && !FiberMap.unsafeHas(givingBack, shard),
+      mayTake: (shard) =>
+        failure === undefined &&
+        leases.now() >= settledAt &&
+        !FiberMap.unsafeHas(givingBack, shard),
       taken: (shards) =>
         Effect.suspend(() => {
           for (const shard of shards) locked.add(shard)

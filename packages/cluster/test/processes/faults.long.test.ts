@@ -62,7 +62,6 @@ describe("replicas that fail", () => {
     Effect.gen(function* () {
       const [a] = yield* world.startThree()
       const at = yield* world.now
-      yield* world.frozen(a)
       yield* a.send("block 5000")
       yield* world.takenOver("blocked event loop", at)
       yield* world.oneBegun("a")

@@ -28,7 +28,7 @@ describe("three replicas", () => {
         yield* world.end(c, "SIGSTOP")
         yield* world.takenOver("SIGSTOP", frozenAt, "c")
         const thawedAt = yield* world.now
-        yield* c.signal("SIGCONT")
+        yield* world.thaw(c)
         yield* world.oneBegun("c")
         yield* world.takenOver("SIGCONT", thawedAt)
         yield* world.verdict

@@ -6,7 +6,8 @@ import { SqlClient } from "@effect/sql"
 import { Effect } from "effect"
 import type { Lease } from "tenant-discovery"
 
-type Kind = "begin" | "end" | "dead"
+/** While a replica is `dead` (killed or frozen), its runs count as ended. */
+type Kind = "begin" | "end" | "dead" | "alive"
 
 interface Row {
   readonly n: string
@@ -49,8 +50,8 @@ export const makeReferee = Effect.map(SqlClient.SqlClient, (sql) => {
         isValid ? Effect.orDie(record("begin", replica, lease)) : Effect.interrupt
       ),
     end: (replica: string, lease: Lease) => Effect.orDie(record("end", replica, lease)),
-    /** The replica was killed or frozen: its runs count as ended. */
-    dead: (replica: string) => sql`INSERT INTO referee (kind, replica) VALUES ('dead', ${replica})`,
+    mark: (kind: "dead" | "alive", replica: string) =>
+      sql`INSERT INTO referee (kind, replica) VALUES (${kind}, ${replica})`,
     /** The database's clock, in milliseconds since the epoch. */
     now: Effect.map(
       sql<{ at: number }>`SELECT extract(epoch FROM clock_timestamp())::float8 * 1000 AS at`,
@@ -84,9 +85,12 @@ export type Referee = Effect.Effect.Success<typeof makeReferee>
 export const violations = (rows: ReadonlyArray<Row>): ReadonlyArray<string> => {
   const running = new Map<string, { readonly replica: string; readonly fence: bigint }>()
   const highest = new Map<string, bigint>()
+  const dead = new Set<string>()
   const found: Array<string> = []
   for (const { fence, kind, n, replica, tenant } of rows) {
+    if (kind === "alive") dead.delete(replica)
     if (kind === "dead") {
+      dead.add(replica)
       for (const [id, run] of running) if (run.replica === replica) running.delete(id)
       continue
     }
@@ -104,7 +108,7 @@ export const violations = (rows: ReadonlyArray<Row>): ReadonlyArray<string> => {
       found.push(`${n}: ${replica} begins ${tenant} with fence ${fence} after ${last}`)
     }
     if (BigInt(fence) > last) highest.set(tenant, BigInt(fence))
-    running.set(tenant, { replica, fence: BigInt(fence) })
+    if (!dead.has(replica)) running.set(tenant, { replica, fence: BigInt(fence) })
   }
   return found
 }

@@ -39,8 +39,8 @@ export interface World {
   ) => Effect.Effect<Replica, FaultProxy.FaultProxyError>
   /** The running replicas. */
   readonly running: () => ReadonlyArray<Replica>
-  /** Tells the referee that the runs of the replica count as ended. */
-  readonly frozen: (replica: Replica) => Effect.Effect<void>
+  /** SIGCONT after SIGSTOP. */
+  readonly thaw: (replica: Replica) => Effect.Effect<void>
   /** Sends the signal; the runs of the replica count as ended. */
   readonly end: (replica: Replica, signal: "SIGKILL" | "SIGSTOP") => Effect.Effect<void>
   /** Waits until each tenant has begun since `at`; the milliseconds until the last one had. */
@@ -218,9 +218,13 @@ export const makeWorld = (options: {
       tenants: options.tenants,
       start,
       running: () => [...replicas].filter((replica) => replica.isRunning()),
-      frozen: ({ name }) => Effect.orDie(referee.dead(name)),
+      thaw: (replica) =>
+        Effect.zipRight(
+          Effect.orDie(referee.mark("alive", replica.name)),
+          replica.signal("SIGCONT")
+        ),
       end: (replica, signal) =>
-        Effect.zipRight(replica.signal(signal), Effect.orDie(referee.dead(replica.name))),
+        Effect.zipRight(replica.signal(signal), Effect.orDie(referee.mark("dead", replica.name))),
       allBegun,
       takenOver: (what, at, except) =>
         Effect.flatMap(allBegun(at, except), (millis) => {

@@ -19,7 +19,7 @@ const settings = Config.all({
   /** The tenant whose runs are slow to stop, and how slow. */
   slowTenant: Config.withDefault(Config.string("SLOW_TENANT"), ""),
   stopMillis: Config.withDefault(Config.integer("STOP_MS"), 0),
-  shards: Config.withDefault(Config.integer("SHARDS"), 60),
+  shards: Config.withDefault(Config.integer("SHARDS"), 300),
   /** Of the sessions of the cluster's pool. */
   timeZone: Config.withDefault(Config.string("TIME_ZONE"), "UTC"),
   prefix: Config.withDefault(Config.string("PREFIX"), "test_cluster")
@@ -51,7 +51,12 @@ const program = Effect.gen(function* () {
     const [verb, argument] = line.split(" ")
     switch (verb) {
       case "block":
-        return blockEventLoop(Number(argument))
+        return referee
+          .mark("dead", name)
+          .pipe(
+            Effect.zipRight(blockEventLoop(Number(argument))),
+            Effect.zipRight(referee.mark("alive", name))
+          )
       case "saturate":
         return Effect.forEach(
           [1, 2, 3],
