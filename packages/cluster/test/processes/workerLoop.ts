@@ -9,9 +9,6 @@ export const workFor = <E, R>(
 ) =>
   Effect.gen(function* () {
     const assignment = yield* TenantAssignment
-    // Runs before the fibers are interrupted.
-    yield* Effect.addFinalizer(() => assignment.cordon)
-
     const owned = (id: TenantId) =>
       assignment.view.changes.pipe(
         Stream.filter((view) => view.owns(id)),
@@ -34,5 +31,7 @@ export const workFor = <E, R>(
         ),
       { discard: true }
     )
+    // The last finalizer runs first: it ends all leases before the first fiber is waited for.
+    yield* Effect.addFinalizer(() => assignment.cordon)
     yield* Effect.never
   }).pipe(Effect.scoped)
