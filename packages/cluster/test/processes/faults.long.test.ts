@@ -1,24 +1,27 @@
 /** Faults of replicas, of the way to the database, and of the database. `npm run test:cluster`. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { pgBouncer, startPgBouncer } from "./pgbouncer.js"
 import { makeWorld, type World } from "./replicas.js"
-
-const world = makeWorld({ tenants: 24, workMillis: 200 })
 
 const scenario = (
   name: string,
   run: (world: World) => Effect.Effect<void, unknown>,
-  timeout = 120_000
+  between?: Parameters<typeof makeWorld>[0]["between"]
 ) =>
   it.scopedLive(
     name,
     () =>
       Effect.gen(function* () {
-        const made = yield* world
+        const made = yield* makeWorld({
+          tenants: 24,
+          workMillis: 200,
+          ...(between === undefined ? {} : { between })
+        })
         yield* run(made)
         yield* made.verdict
       }),
-    timeout
+    240_000
   )
 
 /** Restarts every proxy's service to the replicas. */
@@ -30,6 +33,18 @@ const everyProxy = (
 /** How many replicas interrupted runs because no renewal was confirmed. */
 const stalled = ({ running }: World) =>
   running().filter(({ output }) => output().includes("leases expired")).length
+
+describe("replicas that start", () => {
+  for (let n = 1; n <= 20; n++) {
+    scenario(`cold start ${n} of 20`, (world) =>
+      Effect.gen(function* () {
+        const at = yield* world.now
+        yield* world.startThree()
+        yield* world.takenOver("cold start", at)
+      })
+    )
+  }
+})
 
 describe("replicas that fail", () => {
   scenario("two of three are killed at once", (world) =>
@@ -193,5 +208,28 @@ describe("a database that fails", () => {
       yield* world.end(a, "SIGKILL")
       yield* world.takenOver("time zones", at, "a")
     })
+  )
+
+  const bouncer = pgBouncer
+  if (bouncer === undefined) {
+    console.log("Left out: PgBouncer in transaction mode; put pgbouncer on the PATH.")
+    return
+  }
+  scenario(
+    "PgBouncer in transaction mode: start, kill, stop",
+    (world) =>
+      Effect.gen(function* () {
+        const startedAt = yield* world.now
+        const [a, b] = yield* world.startThree()
+        yield* world.takenOver("PgBouncer: cold start", startedAt)
+        const killedAt = yield* world.now
+        yield* world.end(a, "SIGKILL")
+        yield* world.takenOver("PgBouncer: SIGKILL", killedAt, "a")
+        yield* Effect.flatMap(world.start("d"), ({ name }) => world.oneBegun(name))
+        const stoppedAt = yield* world.now
+        yield* b.signal("SIGTERM")
+        yield* world.takenOver("PgBouncer: SIGTERM", stoppedAt, "b")
+      }),
+    (server) => startPgBouncer(bouncer, server)
   )
 })

@@ -148,11 +148,16 @@ const launch = (
 export const makeWorld = (options: {
   readonly tenants: number
   readonly workMillis: number
+  /** What stands between the proxies and the server; default: nothing. */
+  readonly between?: (
+    server: Server
+  ) => Effect.Effect<{ readonly host: string; readonly port: number }, never, Scope.Scope>
 }): Effect.Effect<World, unknown, Scope.Scope> =>
   Effect.gen(function* () {
     const scope = yield* Effect.scope
     const program = yield* bundle
     const server = yield* embedded()
+    const target = options.between === undefined ? server : yield* options.between(server)
     const context = yield* Layer.build(
       PgClient.layer({ url: Redacted.make(urlOf(server)), maxConnections: 4 })
     )
@@ -163,7 +168,7 @@ export const makeWorld = (options: {
 
     const start = (name: string, env: Record<string, string> = {}) =>
       Effect.gen(function* () {
-        const proxy = yield* FaultProxy.make(server)
+        const proxy = yield* FaultProxy.make(target)
         const replica = yield* Effect.acquireRelease(
           launch(program, name, proxy, {
             CLUSTER_URL: urlOf(server, proxy.port),
