@@ -1,5 +1,6 @@
--- The tables of a cluster. A replica creates them where they are missing; run this where its role
--- may not, with the service's own prefix in place of "my_service". Keep the types as they are.
+-- The tables of a cluster, with the service's own prefix in place of "my_service". A replica creates
+-- them where they are missing. Keep the types as they are: the engine's own TIMESTAMP follows the time
+-- zone of each session. The replicas' role needs CREATE on the schema, and all rights on the tables.
 
 CREATE TABLE my_service_runners (
   machine_id SERIAL PRIMARY KEY,

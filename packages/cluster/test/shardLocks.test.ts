@@ -21,6 +21,7 @@ const makeWorld = (options: { readonly participate?: boolean } = {}) =>
   Effect.gen(function* () {
     const owners = new Map<string, "self" | "other">()
     const asked: Array<ReadonlyArray<string>> = []
+    const deletions: Array<ReadonlyArray<string>> = []
     const registered: Array<string> = []
     let fence = 0n
     let database: "up" | "down" | "hangs" = "up"
@@ -33,19 +34,22 @@ const makeWorld = (options: { readonly participate?: boolean } = {}) =>
     const leases = yield* makeLeases(yield* Effect.clock)
     const locks = yield* makeShardLocks({
       leases,
-      renew: (shards, withoutFence) =>
-        ifUp(() => {
-          asked.push(shards)
-          return new Map(
-            shards
-              .filter((shard) => owners.get(shard) === "self")
-              .map((shard) => [shard, withoutFence.includes(shard) ? ++fence : undefined])
-          )
-        }),
-      release: (shard) =>
-        ifUp(() => {
-          if (owners.get(shard) === "self") owners.delete(shard)
-        }),
+      rows: {
+        renew: (shards, withoutFence) =>
+          ifUp(() => {
+            asked.push(shards)
+            return new Map(
+              shards
+                .filter((shard) => owners.get(shard) === "self")
+                .map((shard) => [shard, withoutFence.includes(shard) ? ++fence : undefined])
+            )
+          }),
+        release: (shards) =>
+          ifUp(() => {
+            deletions.push(shards)
+            for (const shard of shards) if (owners.get(shard) === "self") owners.delete(shard)
+          })
+      },
       expiration: 6000,
       margin: 2000,
       refreshInterval: 1000,
@@ -84,6 +88,7 @@ const makeWorld = (options: { readonly participate?: boolean } = {}) =>
     return {
       ...membership,
       asked,
+      deletions,
       leases,
       locks,
       owners,
@@ -283,6 +288,18 @@ describe("giving back", () => {
       yield* close
       yield* TestClock.adjust(100)
       expect(world.owners.size).toBe(0)
+    })
+  )
+
+  it.scoped("of many shards deletes their locks in two statements", () =>
+    Effect.gen(function* () {
+      const world = yield* owning
+      const ids = Array.from({ length: 100 }, (_, n) => ShardId.make("default", n + 1))
+      yield* world.acquire(...ids)
+      yield* world.storage.releaseAll(address)
+      yield* TestClock.adjust(100)
+      expect(world.owners.size).toBe(0)
+      expect(world.deletions.length).toBeLessThanOrEqual(2)
     })
   )
 })

@@ -5,15 +5,13 @@
  */
 import { type Cause, Effect, Exit, Fiber, FiberMap, Option, Schedule, type Scope } from "effect"
 import type { Leases } from "./leases.js"
-import type { Renew } from "./renewal.js"
+import type { LockRows } from "./lockRows.js"
 
 const RETRY_MILLIS = 100
 
 export interface ShardLocksOptions {
   readonly leases: Leases
-  readonly renew: Renew
-  /** Deletes the lock of one shard. */
-  readonly release: (shard: string) => Effect.Effect<void, unknown>
+  readonly rows: LockRows
   /** In milliseconds, as the following. */
   readonly expiration: number
   readonly margin: number
@@ -49,10 +47,13 @@ export const makeShardLocks = (
   options: ShardLocksOptions
 ): Effect.Effect<ShardLocks, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const { expiration, leases, margin, refreshInterval } = options
+    const { expiration, leases, margin, refreshInterval, rows } = options
     const locked = new Set<string>()
     const givingBack = yield* FiberMap.make<string, void, never>()
     const renewing = yield* Effect.makeSemaphore(1)
+    const releasing = yield* Effect.makeSemaphore(1)
+    /** Shards whose runs have ended and whose locks are not deleted yet. */
+    const waiting = new Set<string>()
     let settledAt = leases.now() + options.settleDelay
     /** Why the last renewal failed. */
     let failure: Cause.Cause<unknown> | undefined
@@ -91,7 +92,7 @@ export const makeShardLocks = (
         const withoutFence = shards.filter(
           (shard) => !leases.isGranted(shard) && !FiberMap.unsafeHas(givingBack, shard)
         )
-        return options.renew(shards, withoutFence).pipe(
+        return rows.renew(shards, withoutFence).pipe(
           // A statement that hangs is left to end in the background: interrupting it takes seconds.
           Effect.disconnect,
           Effect.timeout(options.longestStatement),
@@ -131,14 +132,32 @@ export const makeShardLocks = (
       )
     })
 
-    const release = (shard: string) =>
-      options
-        .release(shard)
-        .pipe(
-          Effect.retry(Schedule.spaced(RETRY_MILLIS)),
-          Effect.timeoutOption(expiration),
-          Effect.ignore
+    /** One statement deletes the locks of all shards that wait, as when a replica leaves. */
+    const releaseWaiting = (shard: string) =>
+      Effect.suspend(() => {
+        const shards = [...waiting]
+        if (!waiting.has(shard)) return Effect.void
+        waiting.clear()
+        return rows.release(shards).pipe(
+          Effect.disconnect,
+          Effect.timeout(options.longestStatement),
+          Effect.onError(() =>
+            Effect.sync(() => {
+              for (const failed of shards) waiting.add(failed)
+            })
+          )
         )
+      }).pipe(releasing.withPermits(1))
+
+    const release = (shard: string) =>
+      Effect.zipRight(
+        Effect.sync(() => waiting.add(shard)),
+        Effect.retry(releaseWaiting(shard), Schedule.spaced(RETRY_MILLIS))
+      ).pipe(
+        Effect.timeoutOption(expiration),
+        Effect.ignore,
+        Effect.ensuring(Effect.sync(() => waiting.delete(shard)))
+      )
 
     const drainAndRelease = Effect.fnUntraced(function* (shard: string) {
       yield* leases.end([shard])

@@ -79,16 +79,18 @@ const program = Effect.gen(function* () {
         return Effect.dieMessage(`unknown command ${line}`)
     }
   }
-  yield* Effect.forkScoped(Stream.runForEach(commands, command))
+  const controlled = Stream.runForEach(commands, command)
 
   console.log(`started ${assignment.description}`)
-  yield* workFor(tenantIds(tenants), (lease) =>
+  const working = workFor(tenantIds(tenants), (lease) =>
     Effect.gen(function* () {
       yield* Effect.acquireRelease(referee.begin(name, lease), () => referee.end(name, lease))
       if (lease.tenantId === slowTenant) yield* Effect.addFinalizer(() => Effect.sleep(stopMillis))
       yield* Effect.sleep(workMillis)
     })
   )
+  // Ends with the test, should that be killed.
+  yield* Effect.raceFirst(working, controlled)
 })
 
 const inTimeZone = (url: Redacted.Redacted, zone: string) => {
