@@ -35,15 +35,19 @@ const stalled = ({ running }: World) =>
   running().filter(({ output }) => output().includes("leases expired")).length
 
 describe("replicas that start", () => {
-  for (let n = 1; n <= 20; n++) {
-    scenario(`cold start ${n} of 20`, (world) =>
-      Effect.gen(function* () {
-        const at = yield* world.now
-        yield* world.startThree()
-        yield* world.takenOver("cold start", at)
-      })
-    )
-  }
+  scenario("share the tenants, twenty times on tables that do not exist yet", (world) =>
+    Effect.gen(function* () {
+      for (let round = 1; round <= 20; round++) {
+        yield* world.reset
+        const replicas = yield* world.launchThree({ PREFIX: `round_${round}` })
+        yield* Effect.forEach(replicas, ({ says }) => says("joined the cluster"))
+        yield* world.takenOver(`cold start ${round}`, yield* world.now)
+        yield* Effect.forEach(replicas, ({ name }) => world.oneBegun(name))
+        yield* world.verdict
+        yield* Effect.forEach(replicas, (replica) => world.end(replica, "SIGKILL"))
+      }
+    })
+  )
 })
 
 describe("replicas that fail", () => {

@@ -9,9 +9,7 @@ describe("three replicas", () => {
     () =>
       Effect.gen(function* () {
         const world = yield* makeWorld({ tenants: 24, workMillis: 200 })
-        const startedAt = yield* world.now
         const [a, b, c] = yield* world.startThree()
-        yield* world.takenOver("cold start", startedAt)
 
         const killedAt = yield* world.now
         yield* world.end(a, "SIGKILL")

@@ -50,10 +50,13 @@ export interface World {
    * took longer than ten seconds.
    */
   readonly takenOver: (what: string, at: number, except?: string) => Effect.Effect<void>
-  /** Three replicas, each with work. */
-  readonly startThree: (
+  readonly launchThree: (
     env?: Record<string, string>
   ) => Effect.Effect<readonly [Replica, Replica, Replica], FaultProxy.FaultProxyError>
+  /** Launches three replicas and waits until each has work. */
+  readonly startThree: World["launchThree"]
+  /** Empties the referee's table. */
+  readonly reset: Effect.Effect<void>
   /** As `allBegun`, for all tenants but one. */
   readonly begunBut: (tenant: string, at: number, except?: string) => Effect.Effect<number>
   /** The replica of the tenant's last run. */
@@ -183,6 +186,8 @@ export const makeWorld = (options: {
         return replica
       }).pipe(Scope.extend(scope))
 
+    const launchThree = (env?: Record<string, string>) =>
+      Effect.all([start("a", env), start("b", env), start("c", env)], { concurrency: 3 })
     const output = () =>
       [...replicas].map((replica) => `--- ${replica.name}\n${replica.output()}`).join("\n")
     const fail = (message: string) => Effect.dieMessage(`${message}\n${output()}`)
@@ -236,10 +241,12 @@ export const makeWorld = (options: {
           console.log(`${what}: all tenants begun after ${Math.round(millis)} ms`)
           return millis < TAKEOVER_MILLIS ? Effect.void : fail(`${what}: ${millis} ms`)
         }),
+      launchThree,
       startThree: (env) =>
-        Effect.all([start("a", env), start("b", env), start("c", env)], { concurrency: 3 }).pipe(
-          Effect.tap((replicas) => Effect.forEach(replicas, ({ name }) => oneBegun(name)))
+        Effect.tap(launchThree(env), (replicas) =>
+          Effect.forEach(replicas, ({ name }) => oneBegun(name))
         ),
+      reset: Effect.orDie(Effect.asVoid(sql`TRUNCATE referee`)),
       begunBut,
       ownerOf: (tenant) => Effect.orDie(referee.ownerOf(tenant)),
       movesPerTenant: (at) =>

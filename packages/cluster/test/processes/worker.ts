@@ -48,7 +48,7 @@ const program = Effect.gen(function* () {
   )
 
   const command = (line: string) => {
-    const [verb, argument] = line.split(" ")
+    const [verb = "", argument] = line.split(" ")
     switch (verb) {
       case "block":
         return referee
