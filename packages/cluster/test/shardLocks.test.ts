@@ -321,6 +321,34 @@ describe("a replica", () => {
     })
   )
 
+  it.scoped("that leaves lets the leases under way end, and gives no other", () =>
+    Effect.gen(function* () {
+      const world = yield* owning
+      const { close, lease } = yield* world.open
+      yield* world.leave
+      yield* TestClock.adjust("10 seconds")
+      // The lock is renewed for as long as the lease is held.
+      expect(yield* lease.isValid).toBe(true)
+      expect(world.owners.size).toBe(1)
+      expect(Exit.isFailure(yield* Effect.exit(world.open))).toBe(true)
+      yield* close
+      yield* TestClock.adjust(100)
+      expect(world.owners.size).toBe(0)
+    })
+  )
+
+  it.scoped("that leaves ends the leases that outlast the bound", () =>
+    Effect.gen(function* () {
+      const world = yield* owning
+      const { lease } = yield* world.open
+      yield* world.leave
+      yield* TestClock.adjust("24 seconds")
+      expect(yield* lease.isValid).toBe(true)
+      yield* TestClock.adjust("2 seconds")
+      expect(yield* lease.isValid).toBe(false)
+    })
+  )
+
   it.scoped("that joins again takes shards", () =>
     Effect.gen(function* () {
       const world = yield* owning
