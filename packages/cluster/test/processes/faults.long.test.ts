@@ -21,7 +21,7 @@ const scenario = (
         yield* run(made)
         yield* made.verdict
       }),
-    240_000
+    600_000
   )
 
 /** Restarts every proxy's service to the replicas. */
