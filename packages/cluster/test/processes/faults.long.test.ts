@@ -87,6 +87,20 @@ describe("replicas that fail", () => {
     })
   )
 
+  scenario("one is frozen for a minute and thaws", (world) =>
+    Effect.gen(function* () {
+      const [a] = yield* world.startThree()
+      const at = yield* world.now
+      yield* world.end(a, "SIGSTOP")
+      yield* world.takenOver("frozen", at, "a")
+      yield* Effect.sleep("1 minute")
+      const thawedAt = yield* world.now
+      yield* world.thaw(a)
+      yield* world.takenOver("thawed", thawedAt)
+      yield* world.oneBegun("a")
+    })
+  )
+
   scenario("a fourth joins and leaves", (world) =>
     Effect.gen(function* () {
       yield* world.startThree()
