@@ -58,7 +58,7 @@ export const makeMembership = (options: {
           if (!takesPart || free.length === 0) return []
           const taken = yield* inner.acquire(address, free)
           yield* locks.taken(taken.map(String))
-          if (!takesPart) yield* locks.giveBackAll
+          if (!takesPart) yield* locks.retireAll
           return taken
         }).pipe(
           Effect.catchAllCause((cause) =>

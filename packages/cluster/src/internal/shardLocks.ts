@@ -138,11 +138,13 @@ export const makeShardLocks = (
 
     /** One statement deletes the locks of all shards that wait, as when a replica leaves. */
     const releaseWaiting = (shard: string) =>
-      Effect.suspend(() => {
+      Effect.gen(function* () {
+        // Shards that are given back with this one join it.
+        yield* Effect.yieldNow()
+        if (!waiting.has(shard)) return
         const shards = [...waiting]
-        if (!waiting.has(shard)) return Effect.void
         waiting.clear()
-        return rows.release(shards).pipe(
+        yield* rows.release(shards).pipe(
           Effect.disconnect,
           Effect.timeout(options.longestStatement),
           Effect.onError(() =>
