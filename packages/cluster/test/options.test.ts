@@ -86,6 +86,6 @@ describe("the options", () => {
 describe("sql/tables.sql", () => {
   it("is the text that a replica runs", () => {
     const shipped = readFileSync(new URL("../sql/tables.sql", import.meta.url), "utf8")
-    expect(shipped.slice(shipped.indexOf("CREATE"))).toBe(tablesSql("my_service"))
+    expect(shipped.slice(shipped.indexOf("CREATE TABLE"))).toBe(tablesSql("my_service"))
   })
 })
