@@ -3,8 +3,9 @@ import { defineConfig } from "vitest/config"
 /**
  * Which tests run. `npm test` sets `quick`, `npm run test:rest` sets `rest`; unset runs every file.
  *
+ * - A file `*.long.test.ts` runs where `CLUSTER_TESTS=long` alone (`npm run test:cluster`).
  * - A file `*.rest.test.ts`, a file under `test/faults`, `test/fuzz` or `test/wire`, and every test
- *   of the other packages runs in `rest` alone.
+ *   of the packages other than the library and the cluster runs in `rest` alone.
  * - A file under `test/redis` or `test/model` runs in both: its parameters differ (see `env` below).
  * - Any other file runs in `quick` alone.
  */
@@ -23,7 +24,7 @@ const resolution = {
   ssr: { resolve: { conditions, externalConditions: conditions } }
 }
 
-const project = (name: string, kind: "library" | "program" = "program") => ({
+const project = (name: string, kind: "library" | "tested" | "program" = "program") => ({
   ...resolution,
   test: {
     name,
@@ -36,7 +37,10 @@ const project = (name: string, kind: "library" | "program" = "program") => ({
     setupFiles: kind === "library" ? ["test/setup.ts"] : [],
     include:
       suite === "rest" && kind !== "program" ? [...restOnly, ...both] : ["test/**/*.test.ts"],
-    exclude: suite === "quick" ? (kind === "program" ? ["**"] : restOnly) : [],
+    exclude: [
+      ...(suite === "quick" ? (kind === "program" ? ["**"] : restOnly) : []),
+      ...(process.env["CLUSTER_TESTS"] === "long" ? [] : ["**/*.long.test.ts"])
+    ],
     // The quick suite loads Effect once per worker: with a process per file it takes twice the time.
     isolate: suite !== "quick",
     testTimeout: 30_000,
@@ -49,6 +53,7 @@ export default defineConfig({
   test: {
     projects: [
       project("tenant-discovery", "library"),
+      project("cluster", "tested"),
       project("simulator"),
       project("benchmarks"),
       project("examples")

@@ -1,0 +1,2 @@
+export * as ClusterAssignment from "./ClusterAssignment.js"
+export * from "./ClusterAssignmentError.js"

@@ -1,0 +1,87 @@
+/** What is known of the replicas: their version, since when they run, and what they own. */
+import { SqlClient } from "@effect/sql"
+import { Effect } from "effect"
+import type { TenantReplica } from "tenant-discovery"
+import type { Settings } from "./options.js"
+import { names } from "./tables.js"
+
+export interface Replicas {
+  /** Writes this replica's row, and removes the rows of those that are gone. */
+  readonly announce: Effect.Effect<void>
+  /** The replicas in the ring; the last answer where the database does not answer. */
+  readonly members: Effect.Effect<ReadonlyArray<TenantReplica>>
+  /** The replica that holds the lock of the shard. */
+  readonly ownerOf: (shard: string) => Effect.Effect<TenantReplica | undefined>
+}
+
+/** The engine's form of an address is `<host>:<port>`, and the port is always the same. */
+export const PORT = 1
+
+interface Row {
+  readonly address: string
+  readonly version: string | null
+  readonly since: Date | null
+}
+
+const replica = ({ address, since, version }: Row): TenantReplica => ({
+  address: address.replace(/:\d+$/, ""),
+  version: version ?? undefined,
+  since: since?.getTime()
+})
+
+export const makeReplicas = ({
+  address,
+  expiration,
+  longestStatement,
+  prefix,
+  version
+}: Settings & { readonly longestStatement: number }) =>
+  Effect.gen(function* () {
+    const sql = (yield* SqlClient.SqlClient).withoutTransforms()
+    const table = names(prefix)
+    const since = new Date(
+      yield* Effect.map(Effect.clock, (clock) => clock.unsafeCurrentTimeMillis())
+    )
+    const self = `${address}:${PORT}`
+    const alive = sql`now() - make_interval(secs => ${expiration / 1000})`
+    let known: ReadonlyArray<TenantReplica> = []
+
+    const announce = sql`
+      WITH gone AS (
+        DELETE FROM ${sql(table.replicas)} WHERE address <> ${self}
+        AND address NOT IN (SELECT address FROM ${sql(table.runners)})
+      )
+      INSERT INTO ${sql(table.replicas)} (address, version, since)
+      VALUES (${self}, ${version ?? null}, ${since}) ON CONFLICT DO NOTHING`
+    const members = sql<Row>`
+      SELECT runner.address, replica.version, replica.since FROM ${sql(table.runners)} AS runner
+      LEFT JOIN ${sql(table.replicas)} AS replica USING (address)
+      WHERE runner.last_heartbeat > ${alive} ORDER BY runner.address`
+    const ownerOf = (shard: string) => sql<Row>`
+      SELECT lock.address, replica.version, replica.since FROM ${sql(table.locks)} AS lock
+      LEFT JOIN ${sql(table.replicas)} AS replica USING (address)
+      WHERE lock.shard_id = ${shard} AND lock.acquired_at >= ${alive}`
+
+    /** An answer that takes too long counts as none. */
+    const rows = (query: Effect.Effect<ReadonlyArray<Row>, unknown>) =>
+      query.pipe(
+        Effect.disconnect,
+        Effect.timeout(longestStatement),
+        Effect.map((found) => found.map(replica))
+      )
+
+    return {
+      announce: Effect.ignore(announce),
+      members: rows(members).pipe(
+        Effect.tap((found) => {
+          known = found
+        }),
+        Effect.catchAll(() => Effect.succeed(known))
+      ),
+      ownerOf: (shard) =>
+        rows(ownerOf(shard)).pipe(
+          Effect.map(([owner]) => owner),
+          Effect.catchAll(() => Effect.succeed(undefined))
+        )
+    } satisfies Replicas
+  })

@@ -1,0 +1,168 @@
+/**
+ * The locks of this replica in the database, and what follows from them for its leases. One loop
+ * renews them all, also while the engine is shutting down. What a failed renewal says is "not
+ * known": only the leases' own deadline interrupts runs.
+ */
+import { type Cause, Effect, Exit, Fiber, FiberMap, Option, Schedule, type Scope } from "effect"
+import type { Leases } from "./leases.js"
+import type { Renew } from "./renewal.js"
+
+const RETRY_MILLIS = 100
+const EXPIRY_CHECK = "100 millis"
+
+export interface ShardLocksOptions {
+  readonly leases: Leases
+  readonly renew: Renew
+  /** Deletes the lock of one shard. */
+  readonly release: (shard: string) => Effect.Effect<void, unknown>
+  /** In milliseconds, as the following. */
+  readonly expiration: number
+  readonly margin: number
+  readonly refreshInterval: number
+  readonly settleDelay: number
+  readonly drainTimeout: number
+  /** How long one renewal may take. */
+  readonly longestStatement: number
+}
+
+export interface ShardLocks {
+  /** Whether the row of the shard is this replica's, as far as it knows. */
+  readonly has: (shard: string) => boolean
+  /** Whether the replica may take the shard now. */
+  readonly mayTake: (shard: string) => boolean
+  /** The replica's locks were taken: grants them once they are confirmed. */
+  readonly taken: (shards: ReadonlyArray<string>) => Effect.Effect<void>
+  /**
+   * Ends the leases of the shard, waits until they are closed, and deletes its lock. Leases that
+   * outlast the bound keep the row: it expires. A second caller waits for the first one's end.
+   */
+  readonly giveBack: (shard: string) => Effect.Effect<unknown>
+  /** Starts to give back every shard. */
+  readonly giveBackAll: Effect.Effect<void>
+  /** Waits until no shard is being given back. */
+  readonly settled: Effect.Effect<void>
+}
+
+export const makeShardLocks = (
+  options: ShardLocksOptions
+): Effect.Effect<ShardLocks, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { expiration, leases, margin, refreshInterval } = options
+    const locked = new Set<string>()
+    const givingBack = yield* FiberMap.make<string, void, never>()
+    const renewing = yield* Effect.makeSemaphore(1)
+    let settledAt = leases.now() + options.settleDelay
+    let failure: Cause.Cause<unknown> | undefined
+    let isStalled = false
+
+    /** The database confirmed at `at` or later which of the shards are this replica's. */
+    const confirm = (
+      asked: ReadonlyArray<string>,
+      held: ReadonlyMap<string, bigint | undefined>,
+      at: number
+    ) =>
+      Effect.gen(function* () {
+        const deadline = at + expiration - margin
+        const lost = asked.filter((shard) => locked.has(shard) && !held.has(shard))
+        for (const shard of lost) locked.delete(shard)
+        yield* leases.end(lost)
+        const fences = new Map<string, bigint>()
+        for (const [shard, fence] of held) {
+          if (!locked.has(shard) || FiberMap.unsafeHas(givingBack, shard)) continue
+          leases.extend(shard, deadline)
+          if (fence !== undefined) fences.set(shard, fence)
+        }
+        yield* leases.grant(fences, deadline)
+        if (!isStalled) return
+        isStalled = false
+        settledAt = leases.now() + options.settleDelay
+        yield* Effect.logInfo(
+          `leases renewed: the database answers; ${leases.granted()} shards are this replica's again, ` +
+            `${lost.length} went to others`
+        )
+      })
+
+    const renew = (shards: ReadonlyArray<string>) =>
+      Effect.suspend(() => {
+        const at = leases.now()
+        const withoutFence = shards.filter(
+          (shard) => !leases.isGranted(shard) && !FiberMap.unsafeHas(givingBack, shard)
+        )
+        return options.renew(shards, withoutFence).pipe(
+          // A statement that hangs is left to end in the background: interrupting it takes seconds.
+          Effect.disconnect,
+          Effect.timeout(options.longestStatement),
+          Effect.flatMap((held) => confirm(shards, held, at)),
+          Effect.onExit((exit) =>
+            Effect.sync(() => {
+              failure = Exit.isFailure(exit) ? exit.cause : undefined
+            })
+          )
+        )
+      }).pipe(renewing.withPermits(1))
+
+    const keepRenewing = Effect.gen(function* () {
+      const started = leases.now()
+      const exit = yield* Effect.exit(
+        Effect.suspend(() => (locked.size === 0 ? Effect.void : renew([...locked].sort())))
+      )
+      const elapsed = leases.now() - started
+      yield* Effect.sleep(
+        Exit.isSuccess(exit) ? Math.max(0, refreshInterval - elapsed) : RETRY_MILLIS
+      )
+    })
+
+    const expire = Effect.gen(function* () {
+      const expired = yield* leases.expire
+      if (expired.shards === 0 || isStalled) return
+      isStalled = true
+      yield* Effect.logWarning(
+        `leases expired: the database confirmed none for ${expiration - margin} ms; ` +
+          `interrupting ${expired.leases} runs and retrying`,
+        failure ?? ""
+      )
+    })
+
+    const release = (shard: string) =>
+      options
+        .release(shard)
+        .pipe(
+          Effect.retry(Schedule.spaced(RETRY_MILLIS)),
+          Effect.timeoutOption(expiration),
+          Effect.ignore
+        )
+
+    const drainAndRelease = Effect.fnUntraced(function* (shard: string) {
+      yield* leases.end([shard])
+      const drained = yield* Effect.timeoutOption(leases.drained(shard), options.drainTimeout)
+      if (Option.isSome(drained)) yield* release(shard)
+      else yield* Effect.logWarning(`runs of shard ${shard} do not end: its lock expires instead`)
+      locked.delete(shard)
+    })
+
+    const startGivingBack = (shard: string) =>
+      Effect.suspend(() =>
+        Option.match(FiberMap.unsafeGet(givingBack, shard), {
+          onNone: () => FiberMap.run(givingBack, shard, drainAndRelease(shard)),
+          onSome: Effect.succeed
+        })
+      )
+
+    yield* Effect.forkScoped(Effect.forever(keepRenewing))
+    yield* Effect.forkScoped(Effect.repeat(expire, Schedule.spaced(EXPIRY_CHECK)))
+
+    return {
+      has: (shard) => locked.has(shard),
+      mayTake: (shard) => leases.now() >= settledAt && !FiberMap.unsafeHas(givingBack, shard),
+      taken: (shards) =>
+        Effect.suspend(() => {
+          for (const shard of shards) locked.add(shard)
+          return Effect.ignore(renew(shards))
+        }),
+      giveBack: (shard) => Effect.flatMap(startGivingBack(shard), Fiber.await),
+      giveBackAll: Effect.suspend(() =>
+        Effect.forEach([...locked], startGivingBack, { discard: true })
+      ),
+      settled: FiberMap.awaitEmpty(givingBack)
+    }
+  })

@@ -1,0 +1,230 @@
+/** Replicas as processes on an embedded PostgreSQL, each behind a fault proxy of its own. */
+import { PgClient } from "@effect/sql-pg"
+import { FaultProxy } from "@tenant-discovery/simulator"
+import { Context, Effect, Layer, Redacted, Schedule, Scope } from "effect"
+import { type ChildProcess, spawn } from "node:child_process"
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { build } from "esbuild"
+import { embedded, type Server } from "../../../examples/src/balance-sync/server.js"
+import { createReferee, makeReferee, type Referee, violations } from "./referee.js"
+
+const WORKER = fileURLToPath(new URL("./worker.ts", import.meta.url))
+
+/** Within this time every tenant has work again after a fault. */
+const TAKEOVER_MILLIS = 10_000
+
+export interface Replica {
+  readonly name: string
+  readonly proxy: FaultProxy.FaultProxy
+  readonly output: () => string
+  readonly signal: (name: NodeJS.Signals) => Effect.Effect<void>
+  readonly send: (line: string) => Effect.Effect<void>
+  readonly isRunning: () => boolean
+  readonly exited: Effect.Effect<number | NodeJS.Signals | null>
+  /** Ends when the output has the text. */
+  readonly says: (text: string | RegExp) => Effect.Effect<void>
+}
+
+export interface World {
+  readonly server: Server
+  readonly referee: Referee
+  readonly sql: PgClient.PgClient
+  readonly tenants: number
+  readonly start: (
+    name: string,
+    env?: Record<string, string>
+  ) => Effect.Effect<Replica, FaultProxy.FaultProxyError>
+  /** The running replicas. */
+  readonly running: () => ReadonlyArray<Replica>
+  /** Records that a replica is dead to the referee, then sends the signal. */
+  readonly end: (replica: Replica, signal: "SIGKILL" | "SIGSTOP") => Effect.Effect<void>
+  /** Waits until each tenant has begun since `at`; the milliseconds until the last one had. */
+  readonly allBegun: (at: number, except?: string) => Effect.Effect<number>
+  /**
+   * Waits until each tenant has begun since the fault at `at`, and not by `except`; fails where one
+   * took longer than ten seconds.
+   */
+  readonly takenOver: (what: string, at: number, except?: string) => Effect.Effect<void>
+  /** Three replicas, each with work. */
+  readonly startThree: Effect.Effect<
+    readonly [Replica, Replica, Replica],
+    FaultProxy.FaultProxyError
+  >
+  /** Waits until the replica begins a run. */
+  readonly oneBegun: (name: string) => Effect.Effect<number>
+  readonly now: Effect.Effect<number>
+  /** Ends without violations, or dies with them and the replicas' output. */
+  readonly verdict: Effect.Effect<void>
+}
+
+export const urlOf = (server: Server, port = server.port): string => {
+  const url = new URL(`postgres://127.0.0.1:${port}/${server.database}`)
+  url.username = server.username
+  url.password = Redacted.value(server.password)
+  return url.href
+}
+
+/** The worker as one file: a process that loads the sources takes seconds to start. */
+const bundle = Effect.acquireRelease(
+  Effect.promise(async () => {
+    const directory = await mkdtemp(join(tmpdir(), "cluster-worker-"))
+    const outfile = join(directory, "worker.mjs")
+    await build({
+      entryPoints: [WORKER],
+      outfile,
+      bundle: true,
+      platform: "node",
+      format: "esm",
+      conditions: ["tenant-discovery-source"],
+      banner: {
+        js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url)'
+      }
+    })
+    return outfile
+  }),
+  (outfile) => Effect.promise(() => rm(dirname(outfile), { recursive: true, force: true }))
+)
+
+const launch = (
+  program: string,
+  name: string,
+  proxy: FaultProxy.FaultProxy,
+  env: Record<string, string>
+) =>
+  Effect.sync((): Replica => {
+    let output = ""
+    const child: ChildProcess = spawn(process.execPath, ["--no-deprecation", program], {
+      env: { ...process.env, ...env, REPLICA: name },
+      stdio: ["pipe", "pipe", "pipe"]
+    })
+    const waiting = new Set<() => void>()
+    const wake = () => {
+      for (const check of waiting) check()
+    }
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.on("data", (chunk: Buffer) => {
+        output += chunk.toString()
+        wake()
+      })
+    }
+    child.on("close", wake)
+    const isRunning = () => child.exitCode === null && child.signalCode === null
+    const until = (condition: () => boolean) =>
+      Effect.async<void>((resume) => {
+        const check = () => {
+          if (!condition()) return
+          waiting.delete(check)
+          resume(Effect.void)
+        }
+        waiting.add(check)
+        check()
+      })
+    return {
+      name,
+      proxy,
+      output: () => output,
+      signal: (signal) => Effect.sync(() => void child.kill(signal)),
+      send: (line) => Effect.sync(() => void child.stdin?.write(`${line}\n`)),
+      isRunning,
+      exited: Effect.map(
+        until(() => !isRunning()),
+        () => child.exitCode ?? child.signalCode
+      ),
+      says: (text) =>
+        until(() => (typeof text === "string" ? output.includes(text) : text.test(output)))
+    }
+  })
+
+/** A server, a referee and no replica. Every process ends with the scope. */
+export const makeWorld = (options: {
+  readonly tenants: number
+  readonly workMillis: number
+}): Effect.Effect<World, unknown, Scope.Scope> =>
+  Effect.gen(function* () {
+    const scope = yield* Effect.scope
+    const program = yield* bundle
+    const server = yield* embedded()
+    const context = yield* Layer.build(
+      PgClient.layer({ url: Redacted.make(urlOf(server)), maxConnections: 4 })
+    )
+    const sql = Context.get(context, PgClient.PgClient)
+    yield* Effect.provide(createReferee, context)
+    const referee = yield* Effect.provide(makeReferee, context)
+    const replicas = new Set<Replica>()
+
+    const start = (name: string, env: Record<string, string> = {}) =>
+      Effect.gen(function* () {
+        const proxy = yield* FaultProxy.make(server)
+        const replica = yield* Effect.acquireRelease(
+          launch(program, name, proxy, {
+            CLUSTER_URL: urlOf(server, proxy.port),
+            DIRECT_URL: urlOf(server),
+            TENANTS: String(options.tenants),
+            WORK_MS: String(options.workMillis),
+            ...env
+          }),
+          (running) => Effect.zipRight(running.signal("SIGKILL"), running.exited)
+        )
+        replicas.add(replica)
+        return replica
+      }).pipe(Scope.extend(scope))
+
+    const output = () =>
+      [...replicas].map((replica) => `--- ${replica.name}\n${replica.output()}`).join("\n")
+    const fail = (message: string) => Effect.dieMessage(`${message}\n${output()}`)
+    const waitFor = <A>(what: string, check: Effect.Effect<A | undefined, unknown>) =>
+      Effect.flatMap(check, (found) =>
+        found === undefined ? Effect.fail("not yet") : Effect.succeed(found)
+      ).pipe(
+        Effect.retry(Schedule.spaced("100 millis")),
+        Effect.timeoutOption("60 seconds"),
+        Effect.orDie,
+        Effect.flatMap((found) =>
+          found._tag === "Some" ? Effect.succeed(found.value) : fail(`not within 60 s: ${what}`)
+        )
+      )
+
+    const allBegun = (at: number, except = "") =>
+      waitFor(
+        "each tenant begins",
+        Effect.map(referee.firstBegins(at, { except }), (after) =>
+          after.length >= options.tenants ? Math.max(...after) : undefined
+        )
+      )
+    const oneBegun = (only: string) =>
+      Effect.flatMap(Effect.orDie(referee.now), (at) =>
+        waitFor(
+          `${only} begins`,
+          Effect.map(referee.firstBegins(at, { only }), ([after]) => after)
+        )
+      )
+
+    return {
+      server,
+      referee,
+      sql,
+      tenants: options.tenants,
+      start,
+      running: () => [...replicas].filter((replica) => replica.isRunning()),
+      end: (replica, signal) =>
+        Effect.zipRight(replica.signal(signal), Effect.orDie(referee.dead(replica.name))),
+      allBegun,
+      takenOver: (what, at, except) =>
+        Effect.flatMap(allBegun(at, except), (millis) => {
+          console.log(`${what}: all tenants begun after ${Math.round(millis)} ms`)
+          return millis < TAKEOVER_MILLIS ? Effect.void : fail(`${what}: ${millis} ms`)
+        }),
+      startThree: Effect.all([start("a"), start("b"), start("c")], { concurrency: 3 }).pipe(
+        Effect.tap((replicas) => Effect.forEach(replicas, ({ name }) => oneBegun(name)))
+      ),
+      oneBegun,
+      now: Effect.orDie(referee.now),
+      verdict: Effect.flatMap(Effect.orDie(referee.rows), (rows) => {
+        const found = violations(rows)
+        return found.length === 0 ? Effect.void : fail(found.join("\n"))
+      })
+    }
+  })
