@@ -3,7 +3,7 @@ import { Command } from "@effect/platform"
 import { NodeContext } from "@effect/platform-node"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
-import { node } from "../src/replicas/replicaProcess.js"
+import { fileURLToPath } from "node:url"
 import { fit, makeScreen } from "../src/replicas/screen.js"
 
 const MAIN = new URL("../src/replicas/main.ts", import.meta.url)
@@ -13,7 +13,14 @@ describe("example:replicas", () => {
     "ends by itself: each tenant had work again, and never twice at once",
     () =>
       Effect.gen(function* () {
-        const child = yield* Command.start(node(MAIN))
+        const child = yield* Command.make(
+          process.execPath,
+          "--import",
+          "tsx",
+          "--conditions=tenant-discovery-source",
+          "--disable-warning=ExperimentalWarning",
+          fileURLToPath(MAIN)
+        ).pipe(Command.start)
         const output = yield* Stream.merge(child.stdout, child.stderr).pipe(
           Stream.decodeText(),
           Stream.mkString

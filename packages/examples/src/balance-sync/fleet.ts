@@ -1,7 +1,7 @@
 /** The service as it runs: in this process, or as several processes that share the tenants. */
 import type { CommandExecutor } from "@effect/platform"
 import { ConfigProvider, Effect, Layer, Redacted, Schedule, Scope } from "effect"
-import { type Replica, startReplica } from "../replicas/replicaProcess.js"
+import { bundle, type Replica, startReplica } from "../replicas/replicaProcess.js"
 import { makeServiceDatabase, type TenantDatabase } from "./databases.js"
 import { type Server, urlOf } from "./server.js"
 import { service } from "./service.js"
@@ -41,9 +41,10 @@ export const several = (
     const scope = yield* Effect.scope
     const context = yield* Effect.context<CommandExecutor.CommandExecutor>()
     const shared = yield* makeServiceDatabase(postgres)
+    const program = yield* bundle(REPLICA)
     const replicas = new Map<string, Replica>()
     const start = (name: string) =>
-      startReplica(REPLICA, name, {
+      startReplica(program, name, {
         ...env,
         MULTI_TENANT_CLUSTER_DATABASE_URL: Redacted.value(urlOf(postgres, shared)),
         MULTI_TENANT_CLUSTER_PREFIX: "balance_sync"

@@ -1,28 +1,52 @@
 /** A replica as a process of its own. */
-import { Command } from "@effect/platform"
+import { Command, FileSystem } from "@effect/platform"
 import { Effect, Stream } from "effect"
+import { build } from "esbuild"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
-/** Runs a program of this repository from its source. */
-export const node = (program: URL) =>
-  Command.make(
-    process.execPath,
-    "--import",
-    "tsx",
-    "--conditions=tenant-discovery-source",
-    "--disable-warning=ExperimentalWarning",
-    fileURLToPath(program)
-  )
+/**
+ * Bundles a program of this repository into one file, until the scope closes. From its sources a
+ * process takes seconds to start. Answers the path of the file.
+ */
+export const bundle = (program: URL) =>
+  Effect.gen(function* () {
+    const files = yield* FileSystem.FileSystem
+    const directory = yield* files.makeTempDirectoryScoped({ prefix: "replica-" })
+    const outfile = join(directory, "program.mjs")
+    yield* Effect.tryPromise(() =>
+      build({
+        entryPoints: [fileURLToPath(program)],
+        outfile,
+        bundle: true,
+        platform: "node",
+        format: "esm",
+        conditions: ["tenant-discovery-source"],
+        // Some dependencies are CommonJS.
+        banner: {
+          js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url)'
+        }
+      })
+    )
+    return outfile
+  })
 
 const MAX_OUTPUT = 4_000
 
 /**
- * Starts `program` with these environment variables besides those of this process. The scope stops
+ * Starts a bundled program with these environment variables besides those of this process. The scope stops
  * it with SIGTERM and waits for its end.
  */
-export const startReplica = (program: URL, name: string, env: Readonly<Record<string, string>>) =>
+export const startReplica = (
+  program: string,
+  name: string,
+  env: Readonly<Record<string, string>>
+) =>
   Effect.gen(function* () {
-    const child = yield* node(program).pipe(Command.env({ ...env, REPLICA: name }), Command.start)
+    const child = yield* Command.make(process.execPath, program).pipe(
+      Command.env({ ...env, REPLICA: name }),
+      Command.start
+    )
     let output = ""
     yield* Stream.merge(child.stdout, child.stderr).pipe(
       Stream.decodeText(),

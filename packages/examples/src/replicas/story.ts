@@ -3,7 +3,7 @@ import { PgClient } from "@effect/sql-pg"
 import { Simulator } from "@tenant-discovery/simulator"
 import { Effect, Redacted, Ref, Schedule, Stream } from "effect"
 import { embedded, urlOf } from "../balance-sync/server.js"
-import { type Replica, startReplica } from "./replicaProcess.js"
+import { bundle, type Replica, startReplica } from "./replicaProcess.js"
 import {
   createRuns,
   databaseTime,
@@ -20,7 +20,7 @@ const POLL = Schedule.spaced("100 millis")
 const REDRAW = Schedule.spaced("200 millis")
 /** Within this time every tenant has work again. */
 const TAKEOVER_MILLIS = 10_000
-/** A process compiles itself as it starts, which is slow on a busy machine. */
+/** Everything is slow on a busy machine. */
 const START_LIMIT = "30 seconds"
 
 type States = ReadonlyMap<string, "running" | "killed" | "stopped">
@@ -40,7 +40,7 @@ const table = (states: States) =>
     ]
   })
 
-const playOn = (screen: Screen, env: Readonly<Record<string, string>>) =>
+const playOn = (screen: Screen, program: string, env: Readonly<Record<string, string>>) =>
   Effect.gen(function* () {
     const states = yield* Ref.make<States>(new Map())
     const running = new Map<string, Replica>()
@@ -49,7 +49,7 @@ const playOn = (screen: Screen, env: Readonly<Record<string, string>>) =>
 
     const start = (name: string) =>
       Effect.gen(function* () {
-        const replica = yield* startReplica(PROGRAM, name, env)
+        const replica = yield* startReplica(program, name, env)
         running.set(name, replica)
         yield* setState(name, "running")
         return replica
@@ -115,7 +115,7 @@ const playOn = (screen: Screen, env: Readonly<Record<string, string>>) =>
 /** Runs to its end: how long the slowest tenant was without work, and what was not as promised. */
 export const story = Effect.fnUntraced(function* (screen: Screen) {
   yield* screen.say("starting PostgreSQL, a tenant manager and a Redis-compatible server")
-  const [url, simulator] = yield* Effect.all(
+  const [url, simulator, program] = yield* Effect.all(
     [
       Effect.map(embedded(), (server) => urlOf(server)),
       Simulator.make({
@@ -123,7 +123,8 @@ export const story = Effect.fnUntraced(function* (screen: Screen) {
         environment: "example",
         service: "ledger",
         tenants: TENANTS.map((id) => ({ id }))
-      })
+      }),
+      bundle(PROGRAM)
     ],
     { concurrency: "unbounded" }
   )
@@ -133,7 +134,7 @@ export const story = Effect.fnUntraced(function* (screen: Screen) {
     MULTI_TENANT_CLUSTER_PREFIX: "ledger"
   }
   // The replicas have a scope of their own, which closes before their servers.
-  return yield* Effect.scoped(playOn(screen, env)).pipe(
+  return yield* Effect.scoped(playOn(screen, program, env)).pipe(
     Effect.provide(PgClient.layer({ url, maxConnections: 2 }))
   )
 }, Effect.scoped)
