@@ -10,9 +10,8 @@ import * as Parse from "./internal/config/parse.js"
 import { configError } from "./internal/config/read.js"
 import type { Name } from "./internal/config/variables.js"
 import { warnings } from "./internal/config/warnings.js"
-import { decodeClientOptions } from "./internal/http/defaults.js"
 import { layerUndiciClient, type TransportOptions } from "./internal/http/undiciClient.js"
-import { decodeOptions, parsed, withDefault } from "./internal/options.js"
+import { decodeOptions, withDefault } from "./internal/options.js"
 import {
   type Channel,
   channelFor,
@@ -67,13 +66,7 @@ export interface LayerConfigOptions extends Partial<
   readonly tenantManager?: Pick<TenantManagerOptions, "listBodyLimit" | "maxRetryAfter"> | undefined
 }
 
-const Options = Schema.Struct({
-  allEnvironments: withDefault(Schema.Boolean, false),
-  discovery: withDefault(
-    Schema.Struct({ environment: Schema.optional(parsed(Schema.String, Parse.environment)) }),
-    {}
-  )
-})
+const Options = Schema.Struct({ allEnvironments: withDefault(Schema.Boolean, false) })
 
 const OWNER = "NodeTenantDiscovery"
 
@@ -83,30 +76,33 @@ const wire = (
   naming: "options" | "environment",
   given: ReadonlyArray<string>
 ): Layer.Layer<TenantDiscovery | TenantManager, TenantManagerError> => {
-  const { channel, redis, transport = {} } = options
-  const { allEnvironments, discovery } = decodeOptions(OWNER, Options, options)
-  const { environment } = discovery
-  const everyEnvironment = channel === undefined && environment === undefined
+  const { channel, discovery = {}, redis, tenantManager, transport = {} } = options
+  const { allEnvironments } = decodeOptions(OWNER, Options, options)
+  const everyEnvironment = channel === undefined && discovery.environment === undefined
   if (everyEnvironment && !allEnvironments) {
     throw new RangeError(
       `${OWNER}: option "discovery.environment": expected the name of the environment, or the option "channel", or "allEnvironments: true"`
     )
   }
+  const wired = TenantDiscovery.layer(discovery).pipe(
+    Layer.provide(
+      layerRedis({
+        ...options.events,
+        redis,
+        channel: channel ?? channelFor(discovery.environment)
+      })
+    ),
+    Layer.provideMerge(TenantManager.layer(tenantManager)),
+    Layer.provide(options.httpClient ?? layerUndiciClient(transport))
+  )
   const found = warnings({
     naming,
-    url: decodeClientOptions(options.tenantManager).url,
+    url: new URL(tenantManager.url),
     redis,
     everyEnvironment,
     noProxy: transport.proxy && transport.noProxy
   })
   const warn = Effect.forEach([...given, ...found], (message) => Effect.logWarning(message))
-  const wired = TenantDiscovery.layer({ ...options.discovery, environment }).pipe(
-    Layer.provide(
-      layerRedis({ ...options.events, redis, channel: channel ?? channelFor(environment) })
-    ),
-    Layer.provideMerge(TenantManager.layer(options.tenantManager)),
-    Layer.provide(options.httpClient ?? layerUndiciClient(transport))
-  )
   return Layer.unwrapEffect(Effect.as(warn, wired))
 }
 
@@ -159,18 +155,14 @@ export const layerSingleTenant = (
 }
 
 /** A PEM block may hold anything: an error here is clearer than a handshake that fails. */
-const checkCertificates = (name: Name, pem = ""): Effect.Effect<void, ConfigError.ConfigError> => {
-  const blocks = certificates(pem)
-  const check = (block: string, index: number) =>
-    Effect.try({
-      try: () => new X509Certificate(block),
-      catch: () => {
-        const expected = `X.509 certificates: block ${index + 1} of ${blocks.length} cannot be read as one`
-        return configError([{ name, isMissing: false, expected }])
-      }
-    })
-  return Effect.forEach(blocks, check, { discard: true })
-}
+const checkCertificates = (name: Name, pem = ""): Effect.Effect<void, ConfigError.ConfigError> =>
+  Effect.try({
+    try: () => certificates(pem).forEach((block) => void new X509Certificate(block)),
+    catch: () =>
+      configError([
+        { name, isMissing: false, expected: "X.509 certificates: one block cannot be read as one" }
+      ])
+  })
 
 /** A file is read at each use, since it may be rewritten. */
 const credential = (secret: TenantDiscoveryConfig.Secret) =>

@@ -48,11 +48,9 @@ export interface TenantConnectionsOptions {
   /**
    * How long after `ttl` settings are answered, marked as stale, while the tenant manager
    * is unavailable: an outage does not stop new pools. Settings that an event said to be
-   * out of date are never answered. Default 12 h.
+   * out of date are never answered. 0 turns it off. Default 12 h.
    */
   readonly staleFor?: Duration.DurationInput | undefined
-  /** Whether anything stale is answered. Default true. */
-  readonly staleWhileError?: boolean | undefined
   /**
    * How often settings in use are read again, with a jitter of a quarter, at most 4 at
    * once: finds rotations of which no event came. 0 turns it off. Default 30 s.

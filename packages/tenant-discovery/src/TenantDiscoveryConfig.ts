@@ -6,7 +6,7 @@
  * never repeats a value.
  */
 import { type Config, type Duration, Either, type Redacted } from "effect"
-import { hostsOf, isLoopback } from "./internal/config/host.js"
+import { type HostAndPort, hostsOf, isLoopback } from "./internal/config/host.js"
 import {
   collect,
   decoded,
@@ -20,37 +20,29 @@ import {
   single,
   type Texts
 } from "./internal/config/read.js"
-import * as Variables from "./internal/config/variables.js"
 
-export type { Secret }
-
-/** One environment variable, for people. */
-export type VariableDescription = Readonly<
-  Record<"name" | "group" | "type" | "default" | "meaning" | "example", string>
->
-
-/** Every environment variable that the library reads, in the order of `.env.reference`. */
-export const variables: ReadonlyArray<VariableDescription> = Variables.all
+export type { HostAndPort, Secret }
 
 const service = (texts: Texts): Result<string> =>
   firstOf(read(texts, "MULTI_TENANT_SERVICE_NAME"), () => read(texts, "APPLICATION_NAME"))
 
-const environment = (texts: Texts, isRequired: boolean): Result<string | undefined> => {
-  if (texts.has("ENVIRONMENT_NAME")) return read(texts, "ENVIRONMENT_NAME")
-  // Where the opt-in itself is wrong, that alone is reported.
-  const isOptional =
-    !isRequired || Either.getOrElse(read(texts, "MULTI_TENANT_ALL_ENVIRONMENTS"), () => true)
-  return isOptional || texts.has("ENV_NAME")
-    ? read(texts, "ENV_NAME")
-    : read(texts, "ENVIRONMENT_NAME")
-}
+/** Whether an opt-in is given. Where the variable is invalid, that alone is reported. */
+const allows = (
+  texts: Texts,
+  name: "MULTI_TENANT_ALL_ENVIRONMENTS" | "MULTI_TENANT_ALLOW_INSECURE_HTTP"
+): boolean => Either.getOrElse(read(texts, name), () => true)
+
+const environment = (texts: Texts, isRequired: boolean): Result<string | undefined> =>
+  texts.has("ENVIRONMENT_NAME") ||
+  (isRequired && !texts.has("ENV_NAME") && !allows(texts, "MULTI_TENANT_ALL_ENVIRONMENTS"))
+    ? read(texts, "ENVIRONMENT_NAME")
+    : read(texts, "ENV_NAME")
 
 const url = (texts: Texts): Result<URL> =>
   Either.flatMap(read(texts, "MULTI_TENANT_URL"), (url) =>
     url.protocol === "https:" ||
     isLoopback(url.hostname) ||
-    // Where the opt-in itself is wrong, that alone is reported.
-    Either.getOrElse(read(texts, "MULTI_TENANT_ALLOW_INSECURE_HTTP"), () => true)
+    allows(texts, "MULTI_TENANT_ALLOW_INSECURE_HTTP")
       ? Either.right(url)
       : invalid(
           "MULTI_TENANT_URL",
@@ -58,30 +50,29 @@ const url = (texts: Texts): Result<URL> =>
         )
   )
 
+/** The proxy for the URL's scheme. That of the other scheme is of no concern here. */
+const proxy = (texts: Texts) =>
+  /^\s*http:/i.test(texts.get("MULTI_TENANT_URL") ?? "")
+    ? firstOf(read(texts, "http_proxy"), () => read(texts, "HTTP_PROXY"))
+    : firstOf(read(texts, "https_proxy"), () => read(texts, "HTTPS_PROXY"))
+
 const tenantManager = (texts: Texts) =>
-  Either.map(
-    collect({
-      url: url(texts),
-      allowInsecureHttp: read(texts, "MULTI_TENANT_ALLOW_INSECURE_HTTP"),
-      apiKey: readSecret(texts, "MULTI_TENANT_SERVICE_API_KEY"),
-      apiPrefix: read(texts, "MULTI_TENANT_API_PREFIX"),
-      timeout: read(texts, "MULTI_TENANT_TIMEOUT"),
-      circuitBreaker: collect({
-        threshold: read(texts, "MULTI_TENANT_CIRCUIT_BREAKER_THRESHOLD"),
-        resetAfter: read(texts, "MULTI_TENANT_CIRCUIT_BREAKER_TIMEOUT_SEC")
-      }),
-      transport: collect({
-        caCert: read(texts, "MULTI_TENANT_CA_CERT"),
-        http: read(texts, "HTTP_PROXY"),
-        https: read(texts, "HTTPS_PROXY"),
-        noProxy: read(texts, "NO_PROXY")
-      })
+  collect({
+    url: url(texts),
+    allowInsecureHttp: read(texts, "MULTI_TENANT_ALLOW_INSECURE_HTTP"),
+    apiKey: readSecret(texts, "MULTI_TENANT_SERVICE_API_KEY"),
+    apiPrefix: read(texts, "MULTI_TENANT_API_PREFIX"),
+    timeout: read(texts, "MULTI_TENANT_TIMEOUT"),
+    circuitBreaker: collect({
+      threshold: read(texts, "MULTI_TENANT_CIRCUIT_BREAKER_THRESHOLD"),
+      resetAfter: read(texts, "MULTI_TENANT_CIRCUIT_BREAKER_TIMEOUT_SEC")
     }),
-    ({ transport: { http, https, ...transport }, ...others }) => ({
-      ...others,
-      transport: { ...transport, proxy: others.url.protocol === "https:" ? https : http }
+    transport: collect({
+      caCert: read(texts, "MULTI_TENANT_CA_CERT"),
+      proxy: proxy(texts),
+      noProxy: firstOf(read(texts, "no_proxy"), () => read(texts, "NO_PROXY"))
     })
-  )
+  })
 
 /**
  * How to reach the tenant manager.
@@ -95,12 +86,6 @@ const tenantManager = (texts: Texts) =>
  * - `transport.noProxy`: hosts that are reached without the proxy, separated by commas.
  */
 export type TenantManagerSettings = Either.Either.Right<ReturnType<typeof tenantManager>>
-
-export interface HostAndPort {
-  /** A name or an address; IPv6 without brackets. */
-  readonly host: string
-  readonly port: number
-}
 
 const oneHost = (texts: Texts): Result<HostAndPort> =>
   Either.flatMap(
@@ -135,18 +120,11 @@ const redisAddress = (texts: Texts): Result<RedisAddress> => {
       "MULTI_TENANT_REDIS_CLUSTER_NODES"
     ] as const
   ).filter((name) => texts.has(name))
-  if (first !== undefined && second !== undefined) {
-    return invalid(second, `that only one of it and ${first} is set`)
-  }
+  if (second !== undefined) return invalid(second, `that only one of it and ${first} is set`)
   if (first === "MULTI_TENANT_REDIS_SENTINELS") {
     return collect({
       sentinels: Either.map(read(texts, first), (hosts = []) => hosts),
-      name: firstOf(read(texts, "MULTI_TENANT_REDIS_SENTINEL_NAME"), () =>
-        invalid(
-          "MULTI_TENANT_REDIS_SENTINEL_NAME",
-          "the name of the master that the sentinels know"
-        )
-      ),
+      name: read(texts, "MULTI_TENANT_REDIS_SENTINEL_NAME"),
       sentinelPassword: read(texts, "MULTI_TENANT_REDIS_SENTINEL_PASSWORD")
     })
   }
@@ -233,7 +211,7 @@ export type Settings = SingleTenantSettings | MultiTenantSettings
 
 /** {@link config} for a program that gives some of it itself. */
 export const configWith = (given: Given): Config.Config<Settings> =>
-  decoded(Variables.all, (texts) =>
+  decoded((texts) =>
     Either.flatMap(read(texts, "MULTI_TENANT_ENABLED"), (enabled): Result<Settings> =>
       enabled === false
         ? Either.right({

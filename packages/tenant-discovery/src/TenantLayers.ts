@@ -5,31 +5,16 @@
 import { type ConfigError, Context, type Duration, Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { CurrentTenant } from "./CurrentTenant.js"
 import { type Acquired, make, type Pool } from "./internal/layers/pool.js"
-import {
-  type TenantLayerError,
-  TenantLayersClosed,
-  TenantNotActive,
-  TenantNotIsolated,
-  TenantResourceReplaced
-} from "./internal/layers/poolErrors.js"
+import { type TenantLayerError, TenantNotIsolated } from "./internal/layers/poolErrors.js"
 import { poolSettings, type PoolSettings } from "./internal/layers/poolOptions.js"
+import type { PoolFunctions, Retirement } from "./internal/layers/resource.js"
 import { IsolatedResource, ResourceHolder } from "./internal/layers/resourceHolder.js"
-import type { PoolFunctions } from "./internal/layers/resourceLife.js"
-import type { RevokeReason } from "./internal/layers/tenantEntries.js"
 import type { TenantId } from "./Tenant.js"
-import type { Connections, TenantConnections } from "./TenantConnections.js"
+import type { TenantConnections } from "./TenantConnections.js"
 import type { TenantDiscovery } from "./TenantDiscovery.js"
 import * as TenantDiscoveryConfig from "./TenantDiscoveryConfig.js"
 
-export {
-  TenantBuildTimedOut,
-  type TenantLayerError,
-  TenantLayersClosed,
-  TenantNotActive,
-  TenantNotIsolated,
-  TenantPoolsExhausted,
-  TenantResourceReplaced
-} from "./internal/layers/poolErrors.js"
+export * from "./internal/layers/poolErrors.js"
 export { tenantLayersDefaults } from "./internal/layers/poolOptions.js"
 
 export interface TenantLayersOptions {
@@ -66,20 +51,7 @@ export interface TenantLayersOptions {
 /** The service behind a class of {@link Service}. */
 export type TenantLayers<A, E> = Pool<A, E>
 
-export interface ServiceOptions<A, E, R> extends TenantLayersOptions {
-  /**
-   * Builds a tenant's resource; run again when its settings differ. It sees the context of
-   * the layer that made the pool, never that of a caller.
-   */
-  readonly lookup: PoolFunctions<A, E, R>["lookup"]
-  /**
-   * Applies new limits (`connectionSettings`) to a resource in place, where nothing else of
-   * the settings differs. Default: the resource is replaced, as it is when this fails.
-   */
-  readonly apply?: (
-    resource: Context.Context<A>,
-    connections: Connections
-  ) => Effect.Effect<void, unknown, R>
+export interface ServiceOptions<A, E, R> extends TenantLayersOptions, PoolFunctions<A, E, R> {
   /**
    * Services that must not reach work with another resource, such as the open transaction
    * of a database client, which would take that work's writes to another tenant. `provide`
@@ -126,8 +98,9 @@ export interface TenantLayersClass<Self, Id extends string, A, E, R> extends Con
    * Runs an effect with the tenant's resource. When a grace ends, the effect is interrupted
    * and this fails: with `TenantNotActive` after a removal, `TenantResourceReplaced` after a
    * rotation, `TenantLayersClosed` at close. Inside the run of a `TenantWorker`, a rotation
-   * interrupts the run in place of this error; the worker starts it again and counts no failure. In an uninterruptible region the effect runs to
-   * its end, and the resource closes `closeTimeout` after the grace.
+   * interrupts the run in place of this error; the worker starts it again and
+   * counts no failure. In an uninterruptible region the effect runs to its end, and the
+   * resource closes `closeTimeout` after the grace.
    */
   readonly provide: (
     id: TenantId
@@ -180,11 +153,11 @@ export const Service =
     const layerOf = (settings: PoolSettings) => Layer.scoped(Tag, make(settings, { lookup, apply }))
     const isolated = new Set(isolate.map(({ key }) => key))
     const marked = (context: Context.Context<A>, resource: object) =>
-      isolated.size === 0 ? context : Context.add(context, IsolatedResource, { resource })
+      isolated.size === 0 ? context : Context.add(context, IsolatedResource, resource)
 
     /** The isolated services in `context` that belong to another resource. */
     const foreign = (context: Context.Context<never>, resource: object): ReadonlyArray<string> =>
-      Context.get(context, IsolatedResource).resource === resource
+      Context.get(context, IsolatedResource) === resource
         ? []
         : [...isolated].filter((key) => context.unsafeMap.has(key))
 
@@ -202,13 +175,6 @@ export const Service =
           })
       )
 
-    const revokedError = (tenantId: TenantId, reason: RevokeReason): TenantLayerError => {
-      if (reason === "Closed") return new TenantLayersClosed({ pool: id })
-      return reason === "Removed"
-        ? new TenantNotActive({ tenantId })
-        : new TenantResourceReplaced({ tenantId })
-    }
-
     /** The work has a fiber of its own, which is interrupted when the resource is to close. */
     const provide =
       (tenant: TenantId) =>
@@ -217,10 +183,7 @@ export const Service =
           Effect.mapInputContext(self, (outer: Context.Context<Exclude<R2, A>>) => {
             const services = new Map(outer.unsafeMap)
             for (const key of foreign(outer, resource)) services.delete(key)
-            for (const [key, service] of marked(context, resource).unsafeMap) {
-              services.set(key, service)
-            }
-            return Context.unsafeMake<R2>(services)
+            return Context.merge(Context.unsafeMake<R2>(services), marked(context, resource))
           })
         // The work does not see this scope: what it acquires belongs to the scope of its caller.
         return Effect.scopedWith((scope) =>
@@ -228,25 +191,28 @@ export const Service =
             Effect.gen(function* () {
               const pool = yield* Tag
               const holder = yield* ResourceHolder
-              let revoked: RevokeReason | undefined
-              let work: Fiber.RuntimeFiber<B, E2> | undefined
-              const revoke = (reason: RevokeReason) =>
-                Effect.suspend(() => {
+              let revoked: Retirement | undefined
+              const running = yield* Effect.withFiberRuntime<
+                B,
+                E | E2 | TenantLayerError,
+                Exclude<R2, A>
+              >((fiber) => {
+                const acquired = pool.acquire(tenant, (reason) => {
                   // The worker interrupts its run and starts it again, which is no failure.
-                  if (reason === "Replaced" && holder.revoke !== undefined) return holder.revoke
+                  const { revoke } = holder
+                  if (reason._tag === "TenantResourceReplaced" && revoke !== undefined)
+                    return revoke
                   revoked = reason
-                  return work === undefined ? Effect.void : Fiber.interruptFork(work)
+                  return Fiber.interruptFork(fiber)
                 })
-              const acquired = yield* restore(Scope.extend(pool.acquire(tenant, revoke), scope))
-              const running = yield* Effect.fork(restore(withResource(acquired)))
-              work = running
-              if (revoked !== undefined) yield* Fiber.interruptFork(running)
+                return Effect.flatMap(Scope.extend(acquired, scope), withResource)
+              }).pipe(restore, Effect.fork)
               const exit = yield* Effect.onInterrupt(restore(Fiber.await(running)), () =>
                 Fiber.interrupt(running)
               )
               yield* Fiber.inheritAll(running)
               return revoked !== undefined && Exit.isInterrupted(exit)
-                ? yield* Effect.fail(revokedError(tenant, revoked))
+                ? yield* revoked
                 : yield* exit
             })
           )

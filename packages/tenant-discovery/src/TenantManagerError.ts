@@ -59,7 +59,8 @@ export class TenantManagerBodyTooLarge extends Data.TaggedError("TenantManagerBo
 
 /**
  * A 2xx that differs from the contract. `excerpt` is the start of the body, at most 512 bytes
- * without strings; `undefined` where a body may hold a tenant's secrets.
+ * without strings, and empty where the API key is in it; `undefined` where a body may hold a
+ * tenant's secrets.
  */
 export class TenantManagerMalformedBody extends Data.TaggedError("TenantManagerMalformedBody")<
   Common & { readonly excerpt: string | undefined }

@@ -12,18 +12,19 @@ const show = (value: unknown): string => {
   return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}...` : text
 }
 
-/** A number read from any input; `read` answers `undefined` for an input that is not accepted. */
-const numeric = (expected: string, read: (input: unknown) => number | undefined) =>
-  Schema.transformOrFail(Schema.Unknown, Schema.Number, {
+/** What `read` makes of an option, or what it says was expected. */
+const reading = <A, I>(
+  to: Schema.Schema<A, I>,
+  read: (input: unknown) => Either.Either<I, string>,
+  visibility: "shown" | "hidden" = "shown"
+) =>
+  Schema.transformOrFail(Schema.Unknown, to, {
     strict: true,
-    decode: (input, _, ast) => {
-      const value = read(input)
-      return value === undefined
-        ? ParseResult.fail(
-            new ParseResult.Type(ast, input, `expected ${expected}, got ${show(input)}`)
-          )
-        : ParseResult.succeed(value)
-    },
+    decode: (input, _, ast) =>
+      Either.mapLeft(read(input), (expected) => {
+        const got = visibility === "shown" ? `, got ${show(input)}` : ""
+        return new ParseResult.Type(ast, input, `expected ${expected}${got}`)
+      }),
     encode: (value) => ParseResult.succeed(value)
   })
 
@@ -39,34 +40,34 @@ const millisOf = (input: unknown): number | undefined => {
 
 /** A `DurationInput`, decoded to milliseconds. Zero and infinity are refused unless allowed. */
 export const duration = (allow: { readonly zero?: true; readonly infinity?: true } = {}) => {
-  const bounds = [
-    allow.zero === true ? "of 0 or more" : "greater than 0",
-    allow.infinity === true ? "" : " and finite"
-  ].join("")
-  return numeric(`a duration ${bounds}`, (input) => {
+  const bound = allow.zero === true ? "of 0 or more" : "greater than 0"
+  const expected = `a duration ${bound}${allow.infinity === true ? "" : " and finite"}`
+  return reading(Schema.Number, (input) => {
     const millis = millisOf(input)
-    if (millis === undefined) return undefined
-    if (millis === 0 && allow.zero !== true) return undefined
-    return Number.isFinite(millis) || allow.infinity === true ? millis : undefined
+    return millis === undefined ||
+      (millis === 0 && allow.zero !== true) ||
+      (millis === Infinity && allow.infinity !== true)
+      ? Either.left(expected)
+      : Either.right(millis)
   })
 }
+
+const numeric = (expected: string, isValid: (input: number) => boolean) =>
+  reading(Schema.Number, (input) =>
+    typeof input === "number" && isValid(input) ? Either.right(input) : Either.left(expected)
+  )
 
 /** A whole number from `least` on; `Infinity` only where it is allowed. */
 export const count = (least: number, allow: { readonly infinity?: true } = {}) =>
   numeric(
     `a whole number of ${least} or more${allow.infinity === true ? ", or Infinity" : ""}`,
     (input) =>
-      typeof input === "number" &&
       input >= least &&
       (Number.isSafeInteger(input) || (allow.infinity === true && input === Infinity))
-        ? input
-        : undefined
   )
 
 /** A number from 0 to 1. */
-export const fraction = numeric("a number from 0 to 1", (input) =>
-  typeof input === "number" && input >= 0 && input <= 1 ? input : undefined
-)
+export const fraction = numeric("a number from 0 to 1", (input) => input >= 0 && input <= 1)
 
 /** A text with at least one character that is no white space. */
 export const name = Schema.String.pipe(
@@ -80,20 +81,16 @@ export const name = Schema.String.pipe(
 export const parsed = <A, I>(
   to: Schema.Schema<A, I>,
   parse: (text: string) => Either.Either<I, string>,
-  visibility: "shown" | "hidden" = "shown"
+  visibility?: "shown" | "hidden"
 ) =>
-  Schema.transformOrFail(Schema.Unknown, to, {
-    strict: true,
-    decode: (input, _, ast) => {
+  reading(
+    to,
+    (input) => {
       const text = input instanceof URL ? input.href : input
-      const result = typeof text === "string" ? parse(text) : Either.left("a text")
-      return Either.mapLeft(result, (expected) => {
-        const got = visibility === "shown" ? `, got ${show(input)}` : ""
-        return new ParseResult.Type(ast, input, `expected ${expected}${got}`)
-      })
+      return typeof text === "string" ? parse(text) : Either.left("a text")
     },
-    encode: (value) => ParseResult.succeed(value)
-  })
+    visibility
+  )
 
 /** An option that may be left out. */
 export const withDefault = <A, I>(schema: Schema.Schema<A, I>, value: A) =>

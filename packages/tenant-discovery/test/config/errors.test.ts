@@ -6,9 +6,11 @@ import {
   errorOf,
   load,
   problems,
-  TenantDiscoveryConfig,
-  type Variables
+  reference,
+  type Variables,
+  withVariable
 } from "./subject.js"
+import { test } from "../support/live.js"
 
 const pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 const base64 = (text: string) => Buffer.from(text).toString("base64")
@@ -23,8 +25,9 @@ MULTI_TENANT_URL | a URL without a query or fragment | https://h/? | https://h/?
 MULTI_TENANT_URL | https; | http://tm.example | HTTP://10.0.0.1:80 | http://128.0.0.1
 MULTI_TENANT_URL | https; http to a host that is not loopback needs MULTI_TENANT_ALLOW_INSECURE_HTTP=true | http://127.evil.example | http://[::2]
 MULTI_TENANT_ALL_ENVIRONMENTS | one of true, false | all | *
-HTTP_PROXY | an http or https URL | proxy:3128 | socks5://proxy:1080
-HTTPS_PROXY | an http or https URL | proxy.example | http://
+${["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"]
+  .map((name) => `${name} | an http or https URL | proxy:3128 | socks5://proxy:1080 | http://`)
+  .join("\n")}
 MULTI_TENANT_CA_CERT | PEM, or base64 of PEM | /etc/ssl/ca.pem | ${base64("hello")}
 MULTI_TENANT_ALLOW_INSECURE_HTTP | one of true, false | y | -1 | http
 MULTI_TENANT_SERVICE_API_KEY | a key that fits into an HTTP header | a\nb | a\u0000b | schl\u00fcssel | \u0fff
@@ -61,7 +64,7 @@ ${[
 
 const wrong = table
   .trim()
-  .split(/\n(?=[A-Z_]+ \|)/)
+  .split(/\n(?=[A-Za-z_]{8,} \|)/)
   .map((row) => row.split(" | "))
 
 /** Any text is valid for these. */
@@ -70,116 +73,89 @@ const freeText = [
   "MULTI_TENANT_REDIS_PASSWORD_FILE",
   "MULTI_TENANT_REDIS_SENTINEL_PASSWORD",
   "MULTI_TENANT_SERVICE_API_KEY_FILE",
-  "NO_PROXY"
+  "NO_PROXY",
+  "no_proxy"
 ]
-
-const SENTINELS = {
-  MULTI_TENANT_REDIS_SENTINELS: "sentinel.example",
-  MULTI_TENANT_REDIS_SENTINEL_NAME: "mymaster"
-}
-
-/** `complete`, with other variables that must be unset for this one to be read. */
-const withVariable = (variable: string, text: string): Variables => ({
-  ...complete,
-  ...(variable === "ENV_NAME" ? { ENVIRONMENT_NAME: "" } : {}),
-  ...(/SENTINEL|CLUSTER/.test(variable) ? { MULTI_TENANT_REDIS_HOST: "" } : {}),
-  ...(/SENTINEL/.test(variable) ? SENTINELS : {}),
-  ...(variable === "MULTI_TENANT_SERVICE_API_KEY_FILE" ? { MULTI_TENANT_SERVICE_API_KEY: "" } : {}),
-  [variable]: text
-})
 
 describe("a value that does not parse", () => {
   it("is tried for every variable", () => {
     const tried = new Set([...wrong.map(([name]) => name), ...freeText])
-    expect(tried).toEqual(new Set(TenantDiscoveryConfig.variables.map(({ name }) => name)))
+    expect(tried).toEqual(new Set(reference.map(({ name }) => name)))
   })
 
   for (const [variable = "", expected = "", ...texts] of wrong) {
-    it.effect(`${variable}: expected ${expected}`, () =>
-      Effect.gen(function* () {
-        for (const text of texts) {
-          const found = problems(yield* errorOf(load(withVariable(variable, text))))
-          const message = expect.stringContaining(`expected ${expected}`)
-          expect(found, text).toEqual([{ kind: "Invalid", variable, message }])
-        }
-      })
-    )
+    test(`${variable}: expected ${expected}`, function* () {
+      for (const text of texts) {
+        const found = problems(yield* errorOf(load(withVariable(variable, text))))
+        const message = expect.stringContaining(`expected ${expected}`)
+        expect(found, text).toEqual([{ kind: "Invalid", variable, message }])
+      }
+    })
   }
 
-  it.effect("is refused for quotes around it, unless it is a secret", () =>
-    Effect.gen(function* () {
-      const secrets = TenantDiscoveryConfig.variables
-        .filter(({ type }) => type === "secret")
-        .map(({ name }) => name)
-      expect(secrets).toHaveLength(3)
-      for (const { name, example } of TenantDiscoveryConfig.variables) {
-        if (secrets.includes(name) || name.endsWith("_PROXY")) continue
-        for (const quote of ['"', "'"]) {
-          const texts = withVariable(name, `${quote}${example}${quote}`)
-          const found = problems(yield* errorOf(load(texts)))
-          const message = expect.stringContaining("without quotes")
-          expect(found).toEqual([{ kind: "Invalid", variable: name, message }])
-        }
+  test("is refused for quotes around it, unless it is a secret", function* () {
+    expect(reference.filter(({ isSecret }) => isSecret)).toHaveLength(7)
+    for (const { example, isSecret, name } of reference) {
+      if (isSecret) continue
+      for (const quote of ['"', "'"]) {
+        const texts = withVariable(name, `${quote}${example}${quote}`)
+        const found = problems(yield* errorOf(load(texts)))
+        const message = expect.stringContaining("without quotes")
+        expect(found).toEqual([{ kind: "Invalid", variable: name, message }])
       }
-    })
-  )
+    }
+  })
 
-  it.effect("is refused where two variables exclude each other", () =>
-    Effect.gen(function* () {
-      const exclusive: ReadonlyArray<readonly [string, string, string]> = [
-        ["MULTI_TENANT_SERVICE_API_KEY_FILE", "/key", "MULTI_TENANT_SERVICE_API_KEY"],
-        ["MULTI_TENANT_REDIS_SENTINELS", "sentinel.example", "MULTI_TENANT_REDIS_HOST"],
-        ["MULTI_TENANT_REDIS_CLUSTER_NODES", "node.example", "MULTI_TENANT_REDIS_HOST"]
-      ]
-      for (const [variable, text, other] of exclusive) {
-        const found = problems(yield* errorOf(load({ ...complete, [variable]: text })))
-        expect(found).toEqual([
-          { kind: "Invalid", variable, message: `expected that only one of it and ${other} is set` }
-        ])
-      }
-    })
-  )
-
-  it.effect("is reported with all others, each once, in the order of the reference", () =>
-    Effect.gen(function* () {
-      const bad: Variables = {
-        MULTI_TENANT_URL: "tm",
-        MULTI_TENANT_TIMEOUT: "x",
-        MULTI_TENANT_REDIS_HOST: "redis://h",
-        MULTI_TENANT_REDIS_PORT: "0",
-        MULTI_TENANT_REDIS_CA_CERT: "!",
-        MULTI_TENANT_RECONCILE_INTERVAL_SEC: "x",
-        MULTI_TENANT_IDLE_TIMEOUT_SEC: "x"
-      }
-      const found = problems(yield* errorOf(load(bad)))
-      expect(found.map(({ kind, variable }) => `${kind} ${variable}`)).toEqual([
-        "Missing APPLICATION_NAME",
-        "Missing ENVIRONMENT_NAME",
-        "Invalid MULTI_TENANT_URL",
-        "Missing MULTI_TENANT_SERVICE_API_KEY",
-        "Invalid MULTI_TENANT_TIMEOUT",
-        "Invalid MULTI_TENANT_REDIS_HOST",
-        "Invalid MULTI_TENANT_REDIS_PORT",
-        "Invalid MULTI_TENANT_REDIS_CA_CERT",
-        "Invalid MULTI_TENANT_RECONCILE_INTERVAL_SEC",
-        "Invalid MULTI_TENANT_IDLE_TIMEOUT_SEC"
+  test("is refused where two variables exclude each other", function* () {
+    const exclusive: ReadonlyArray<readonly [string, string, string]> = [
+      ["MULTI_TENANT_SERVICE_API_KEY_FILE", "/key", "MULTI_TENANT_SERVICE_API_KEY"],
+      ["MULTI_TENANT_REDIS_SENTINELS", "sentinel.example", "MULTI_TENANT_REDIS_HOST"],
+      ["MULTI_TENANT_REDIS_CLUSTER_NODES", "node.example", "MULTI_TENANT_REDIS_HOST"]
+    ]
+    for (const [variable, text, other] of exclusive) {
+      const found = problems(yield* errorOf(load({ ...complete, [variable]: text })))
+      expect(found).toEqual([
+        { kind: "Invalid", variable, message: `expected that only one of it and ${other} is set` }
       ])
-    })
-  )
+    }
+  })
 
-  it.effect("names the port variable where the host's port differs from it", () =>
-    Effect.gen(function* () {
-      const texts = {
-        ...complete,
-        MULTI_TENANT_REDIS_HOST: "redis.example:6380",
-        MULTI_TENANT_REDIS_PORT: "6379"
-      }
-      const [found, ...others] = problems(yield* errorOf(load(texts)))
-      expect(others).toEqual([])
-      expect(found).toMatchObject({ kind: "Invalid", variable: "MULTI_TENANT_REDIS_HOST" })
-      expect(found?.message).toContain("6380, MULTI_TENANT_REDIS_PORT says 6379")
-    })
-  )
+  test("is reported with all others, each once, in the order of the reference", function* () {
+    const bad: Variables = {
+      MULTI_TENANT_URL: "tm",
+      MULTI_TENANT_TIMEOUT: "x",
+      MULTI_TENANT_REDIS_HOST: "redis://h",
+      MULTI_TENANT_REDIS_PORT: "0",
+      MULTI_TENANT_REDIS_CA_CERT: "!",
+      MULTI_TENANT_RECONCILE_INTERVAL_SEC: "x",
+      MULTI_TENANT_IDLE_TIMEOUT_SEC: "x"
+    }
+    const found = problems(yield* errorOf(load(bad)))
+    expect(found.map(({ kind, variable }) => `${kind} ${variable}`)).toEqual([
+      "Missing APPLICATION_NAME",
+      "Missing ENVIRONMENT_NAME",
+      "Invalid MULTI_TENANT_URL",
+      "Missing MULTI_TENANT_SERVICE_API_KEY",
+      "Invalid MULTI_TENANT_TIMEOUT",
+      "Invalid MULTI_TENANT_REDIS_HOST",
+      "Invalid MULTI_TENANT_REDIS_PORT",
+      "Invalid MULTI_TENANT_REDIS_CA_CERT",
+      "Invalid MULTI_TENANT_RECONCILE_INTERVAL_SEC",
+      "Invalid MULTI_TENANT_IDLE_TIMEOUT_SEC"
+    ])
+  })
+
+  test("names the port variable where the host's port differs from it", function* () {
+    const texts = {
+      ...complete,
+      MULTI_TENANT_REDIS_HOST: "redis.example:6380",
+      MULTI_TENANT_REDIS_PORT: "6379"
+    }
+    const [found, ...others] = problems(yield* errorOf(load(texts)))
+    expect(others).toEqual([])
+    expect(found).toMatchObject({ kind: "Invalid", variable: "MULTI_TENANT_REDIS_HOST" })
+    expect(found?.message).toContain("6380, MULTI_TENANT_REDIS_PORT says 6379")
+  })
 })
 
 describe("a missing variable", () => {
@@ -192,40 +168,33 @@ describe("a missing variable", () => {
   }
 
   for (const [variable, words] of Object.entries(expected)) {
-    const { [variable]: _, ...others } = complete
-    const ways: Readonly<Record<string, Variables>> = {
-      unset: others,
-      empty: { ...others, [variable]: "" },
-      blank: { ...others, [variable]: " \n" },
-      "unset, enabled": { ...others, MULTI_TENANT_ENABLED: "true" }
-    }
-    for (const [way, texts] of Object.entries(ways)) {
-      it.effect(`${variable}, ${way}`, () =>
-        Effect.gen(function* () {
-          const error = yield* errorOf(load(texts))
-          const [found, ...more] = problems(error)
-          expect(more).toEqual([])
-          expect(found).toMatchObject({ kind: "Missing", variable })
-          for (const word of words) expect(found?.message).toContain(word)
-          // What a program prints that does not handle the error.
-          for (const word of [variable, ...words, "MULTI_TENANT_ENABLED=false is the way"]) {
-            expect(Cause.pretty(Cause.fail(error))).toContain(word)
-          }
-        })
-      )
-    }
+    test(`${variable}: unset, empty or blank, enabled or not set so`, function* () {
+      const { [variable]: _, ...others } = complete
+      const ways: ReadonlyArray<Variables> = [
+        {},
+        { [variable]: "" },
+        { [variable]: " \n" },
+        { MULTI_TENANT_ENABLED: "true" }
+      ]
+      for (const way of ways) {
+        const error = yield* errorOf(load({ ...others, ...way }))
+        expect(problems(error)).toMatchObject([{ kind: "Missing", variable }])
+        // What a program prints that does not handle the error.
+        for (const word of [variable, ...words, "MULTI_TENANT_ENABLED=false is the way"]) {
+          expect(Cause.pretty(Cause.fail(error))).toContain(word)
+        }
+      }
+    })
   }
 
-  it.effect("is reported with all others, one a line, and last the way to single-tenant mode", () =>
-    Effect.gen(function* () {
-      const error = yield* errorOf(load({}))
-      expect(problems(error).map(({ variable }) => variable)).toEqual(Object.keys(expected))
-      const lines = Cause.pretty(Cause.fail(error)).split("\n")
-      expect(lines.slice(1, -1).map((line) => line.split(" ")[0])).toEqual(Object.keys(expected))
-      expect(lines.at(-1)).toContain("MULTI_TENANT_ENABLED=false is the way to single-tenant mode")
-      expect(lines).toHaveLength(7)
-    })
-  )
+  test("is reported with all others, one a line, and last the way to single-tenant mode", function* () {
+    const error = yield* errorOf(load({}))
+    expect(problems(error).map(({ variable }) => variable)).toEqual(Object.keys(expected))
+    const lines = Cause.pretty(Cause.fail(error)).split("\n")
+    expect(lines.slice(1, -1).map((line) => line.split(" ")[0])).toEqual(Object.keys(expected))
+    expect(lines.at(-1)).toContain("MULTI_TENANT_ENABLED=false is the way to single-tenant mode")
+    expect(lines).toHaveLength(7)
+  })
 })
 
 describe("an error never repeats a value", () => {
@@ -239,41 +208,35 @@ describe("an error never repeats a value", () => {
       inspect(error, { depth: null, showHidden: true })
     ].join()
 
-  it.effect("of any variable that holds a secret by mistake", () =>
-    Effect.gen(function* () {
-      for (const { name } of TenantDiscoveryConfig.variables) {
-        for (const text of [`${SECRET}\n!`, `https://user:${SECRET}@tm.example/x?y`]) {
-          // The second load always fails, so that there is a text to search.
-          const texts = { ...complete, MULTI_TENANT_REDIS_HOST: "", [name]: text }
-          const error = yield* errorOf(load(texts).pipe(Effect.zipRight(load({}))))
-          expect(printed(error), name).toContain("MULTI_TENANT_")
-          expect(printed(error), name).not.toContain(SECRET)
-        }
+  test("of any variable that holds a secret by mistake", function* () {
+    for (const { name } of reference) {
+      for (const text of [`${SECRET}\n!`, `https://user:${SECRET}@tm.example/x?y`]) {
+        // The second load always fails, so that there is a text to search.
+        const texts = { ...complete, MULTI_TENANT_REDIS_HOST: "", [name]: text }
+        const error = yield* errorOf(load(texts).pipe(Effect.zipRight(load({}))))
+        expect(printed(error), name).toContain("MULTI_TENANT_")
+        expect(printed(error), name).not.toContain(SECRET)
       }
-    })
-  )
+    }
+  })
 
-  it.effect("of base64 that holds no certificate", () =>
-    Effect.gen(function* () {
-      for (const text of [base64(SECRET), SECRET, `-----BEGIN PRIVATE KEY-----\n${SECRET}\n`]) {
-        const error = yield* errorOf(load({ ...complete, MULTI_TENANT_REDIS_CA_CERT: text }))
-        expect(printed(error)).not.toContain(SECRET)
-        expect(printed(error)).not.toContain(base64(SECRET))
-      }
-    })
-  )
+  test("of base64 that holds no certificate", function* () {
+    for (const text of [base64(SECRET), SECRET, `-----BEGIN PRIVATE KEY-----\n${SECRET}\n`]) {
+      const error = yield* errorOf(load({ ...complete, MULTI_TENANT_REDIS_CA_CERT: text }))
+      expect(printed(error)).not.toContain(SECRET)
+      expect(printed(error)).not.toContain(base64(SECRET))
+    }
+  })
 
-  it.effect("and the settings show no secret", () =>
-    Effect.gen(function* () {
-      const key = `-----BEGIN PRIVATE KEY-----\n${SECRET}\n-----END PRIVATE KEY-----\n`
-      const settings = yield* load({
-        ...complete,
-        MULTI_TENANT_SERVICE_API_KEY: SECRET,
-        MULTI_TENANT_REDIS_PASSWORD: SECRET,
-        MULTI_TENANT_REDIS_CA_CERT: base64(key + pem)
-      })
-      expect(printed(settings)).toContain("redis.example")
-      expect(printed(settings)).not.toContain(SECRET)
+  test("and the settings show no secret", function* () {
+    const key = `-----BEGIN PRIVATE KEY-----\n${SECRET}\n-----END PRIVATE KEY-----\n`
+    const settings = yield* load({
+      ...complete,
+      MULTI_TENANT_SERVICE_API_KEY: SECRET,
+      MULTI_TENANT_REDIS_PASSWORD: SECRET,
+      MULTI_TENANT_REDIS_CA_CERT: base64(key + pem)
     })
-  )
+    expect(printed(settings)).toContain("redis.example")
+    expect(printed(settings)).not.toContain(SECRET)
+  })
 })

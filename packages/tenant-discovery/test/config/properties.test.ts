@@ -1,11 +1,10 @@
-import { FetchHttpClient } from "@effect/platform"
-import { assert, describe, expect, it } from "@effect/vitest"
-import { Cause, ConfigError, Effect, Exit, FastCheck as fc, Redacted } from "effect"
+import { describe, expect } from "@effect/vitest"
+import { Cause, ConfigError, Effect, Exit, FastCheck as fc } from "effect"
 import { certificates } from "../../src/internal/config/certificate.js"
-import { TenantManager } from "../../src/TenantManager.js"
-import { complete, load, problems, TenantDiscoveryConfig } from "./subject.js"
+import { complete, load, problems, reference } from "./subject.js"
+import { test } from "../support/live.js"
 
-const names = TenantDiscoveryConfig.variables.map(({ name }) => name)
+const names = reference.map(({ name }) => name)
 
 /** Texts that are nearly right, and texts that are anything. */
 const text = fc.oneof(
@@ -23,70 +22,38 @@ const text = fc.oneof(
 const environment = fc.dictionary(fc.constantFrom(...names), text, { noNullPrototype: true })
 
 describe("any environment", () => {
-  it.effect("gives settings or a ConfigError that names variables, never a defect", () =>
-    Effect.gen(function* () {
-      for (const variables of fc.sample(environment, 200)) {
-        const exit = yield* Effect.exit(load({ ...complete, ...variables }))
-        if (Exit.isSuccess(exit)) continue
-        const failure = Cause.failureOption(exit.cause)
-        expect(failure._tag, JSON.stringify(variables)).toBe("Some")
-        if (failure._tag === "None") continue
-        expect(ConfigError.isConfigError(failure.value)).toBe(true)
-        const named = problems(failure.value).map(({ variable }) => variable)
-        expect(named.length).toBeGreaterThan(0)
-        for (const name of named) expect(names).toContain(name)
-      }
-    })
-  )
-
-  it.effect("that is accepted makes a valid client", () =>
-    Effect.gen(function* () {
-      let accepted = 0
-      const relevant = fc.record(
-        {
-          MULTI_TENANT_URL: text,
-          MULTI_TENANT_SERVICE_API_KEY: text,
-          MULTI_TENANT_API_PREFIX: text,
-          MULTI_TENANT_ALLOW_INSECURE_HTTP: fc.constant("true")
-        },
-        { requiredKeys: ["MULTI_TENANT_ALLOW_INSECURE_HTTP"], noNullPrototype: true }
-      )
-      for (const variables of fc.sample(relevant, 400)) {
-        const exit = yield* Effect.exit(load({ ...complete, ...variables }))
-        if (Exit.isFailure(exit) || exit.value._tag === "SingleTenant") continue
-        accepted++
-        const { apiKey, apiPrefix, url } = exit.value.tenantManager
-        assert(Redacted.isRedacted(apiKey))
-        expect(`${url.origin}${apiPrefix}`).not.toMatch(/[\s?#]/)
-        const made = yield* Effect.exit(
-          TenantManager.make({ service: "ledger", url, apiKey, apiPrefix })
-        )
-        expect(Exit.isSuccess(made), JSON.stringify(variables)).toBe(true)
-      }
-      expect(accepted).toBeGreaterThan(0)
-    }).pipe(Effect.provide(FetchHttpClient.layer))
-  )
+  test("gives settings or a ConfigError that names variables, never a defect", function* () {
+    for (const variables of fc.sample(environment, 200)) {
+      const exit = yield* Effect.exit(load({ ...complete, ...variables }))
+      if (Exit.isSuccess(exit)) continue
+      const failure = Cause.failureOption(exit.cause)
+      expect(failure._tag, JSON.stringify(variables)).toBe("Some")
+      if (failure._tag === "None") continue
+      expect(ConfigError.isConfigError(failure.value)).toBe(true)
+      const named = problems(failure.value).map(({ variable }) => variable)
+      expect(named.length).toBeGreaterThan(0)
+      for (const name of named) expect(names).toContain(name)
+    }
+  })
 
   // A quadratic parser would take hours here.
-  it.effect("of any length is read in linear time", () =>
-    Effect.gen(function* () {
-      const long = 2_000_000
-      const hostile = [
-        "a".repeat(long),
-        "a ".repeat(long),
-        "-----BEGIN CERTIFICATE-----".repeat(long / 20),
-        `-----BEGIN CERTIFICATE-----${"A".repeat(long)}`,
-        "/a".repeat(long),
-        "1".repeat(long),
-        ":".repeat(long),
-        `https://${"u".repeat(long)}`
-      ]
-      for (const text of hostile) {
-        const everywhere = Object.fromEntries(names.map((name) => [name, text]))
-        const exit = yield* Effect.exit(load({ ...everywhere, MULTI_TENANT_ENABLED: "true" }))
-        expect(Exit.isFailure(exit)).toBe(true)
-      }
-      expect(certificates(hostile[2] ?? "")).toEqual([])
-    })
-  )
+  test("of any length is read in linear time", function* () {
+    const long = 2_000_000
+    const hostile = [
+      "a".repeat(long),
+      "a ".repeat(long),
+      "-----BEGIN CERTIFICATE-----".repeat(long / 20),
+      `-----BEGIN CERTIFICATE-----${"A".repeat(long)}`,
+      "/a".repeat(long),
+      "1".repeat(long),
+      ":".repeat(long),
+      `https://${"u".repeat(long)}`
+    ]
+    for (const text of hostile) {
+      const everywhere = Object.fromEntries(names.map((name) => [name, text]))
+      const exit = yield* Effect.exit(load({ ...everywhere, MULTI_TENANT_ENABLED: "true" }))
+      expect(Exit.isFailure(exit)).toBe(true)
+    }
+    expect(certificates(hostile[2] ?? "")).toEqual([])
+  })
 })

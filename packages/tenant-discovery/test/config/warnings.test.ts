@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect } from "effect"
 import { type Wiring, warnings } from "../../src/internal/config/warnings.js"
 import { complete, loadMulti } from "./subject.js"
+import { test } from "../support/live.js"
 
 const quiet: Wiring = {
   naming: "options",
@@ -55,20 +55,16 @@ describe("warnings at the start", () => {
 })
 
 describe("warnings of the settings", () => {
-  it.effect(
-    "name each secret with quotes around it or a line feed at its end, without its value",
-    () =>
-      Effect.gen(function* () {
-        expect((yield* loadMulti(complete)).warnings).toEqual([])
-        const { warnings } = yield* loadMulti({
-          ...complete,
-          MULTI_TENANT_SERVICE_API_KEY: "hidden\n",
-          MULTI_TENANT_REDIS_PASSWORD: "'hidden'"
-        })
-        expect(warnings).toEqual([
-          "MULTI_TENANT_SERVICE_API_KEY ends in a line feed: it is removed",
-          "MULTI_TENANT_REDIS_PASSWORD has quotes around it: they are used as part of it"
-        ])
-      })
-  )
+  test("name each secret with quotes around it or a line feed at its end, without its value", function* () {
+    expect((yield* loadMulti(complete)).warnings).toEqual([])
+    const { warnings } = yield* loadMulti({
+      ...complete,
+      MULTI_TENANT_SERVICE_API_KEY: "hidden\n",
+      MULTI_TENANT_REDIS_PASSWORD: "'hidden'"
+    })
+    expect(warnings).toEqual([
+      "MULTI_TENANT_SERVICE_API_KEY ends in a line feed: it is removed",
+      "MULTI_TENANT_REDIS_PASSWORD has quotes around it: they are used as part of it"
+    ])
+  })
 })

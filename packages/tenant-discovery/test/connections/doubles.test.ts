@@ -1,22 +1,10 @@
 /** Settings and pools over the test doubles, as the tests of a program use them. */
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Effect, Layer, Redacted, Schema } from "effect"
+import { Effect, Layer, Schema } from "effect"
 import { CurrentTenant } from "../../src/CurrentTenant.js"
 import { TenantConnections, TenantSettings } from "../../src/TenantConnections.js"
-import * as TenantLayers from "../../src/TenantLayers.js"
 import { TestTenantDiscovery, TestTenantManager } from "../../src/testing.js"
-
-class Db extends Context.Tag("test/Db")<Db, { readonly password: string }>() {}
-
-class TenantDb extends TenantLayers.Service<TenantDb>()("test/TenantDb", {
-  lookup: (connections) =>
-    Layer.effect(
-      Db,
-      Effect.map(connections.postgresql(), ({ password }) => ({
-        password: password === undefined ? "" : Redacted.value(password)
-      }))
-    )
-}) {}
+import { Db, TenantDb } from "./support/passwordDb.js"
 
 const settings = (password: string) =>
   Schema.decode(TenantSettings)({
@@ -38,30 +26,27 @@ const password = Effect.map(Db, (db) => db.password).pipe(
 )
 
 describe("over the test doubles", () => {
-  it.effect("a rotation gives new settings; a removed tenant has none", () =>
-    Effect.gen(function* () {
-      const discovery = yield* TestTenantDiscovery
-      const manager = yield* TestTenantManager
-      yield* manager.setConnections("acme", settings("first"))
-      expect(yield* password).toBe("first")
-      yield* manager.setConnections("acme", settings("second"))
-      expect(yield* password).toBe("first")
-      yield* discovery.rotate("acme")
-      expect(yield* password).toBe("second")
-      expect(yield* manager.connectionCalls).toEqual(["acme", "acme"])
-      yield* discovery.remove("acme")
-      expect(yield* Effect.flip(password)).toMatchObject({ _tag: "TenantNotActive" })
-    }).pipe(Effect.provide(layer))
-  )
-
-  it.effect("a connection that is not configured is a typed error of the layer", () =>
-    Effect.gen(function* () {
-      const manager = yield* TestTenantManager
-      yield* manager.setConnections("acme", Effect.succeed({ id: "cfg-acme" }))
-      expect(yield* Effect.flip(password)).toMatchObject({
-        _tag: "TenantConnectionNotConfigured",
-        kind: "postgresql"
-      })
-    }).pipe(Effect.provide(layer))
+  it.effect(
+    "a rotation gives new settings; a removed or unconfigured tenant is a typed error",
+    () =>
+      Effect.gen(function* () {
+        const discovery = yield* TestTenantDiscovery
+        const manager = yield* TestTenantManager
+        yield* manager.setConnections("acme", settings("first"))
+        expect(yield* password).toBe("first")
+        yield* manager.setConnections("acme", settings("second"))
+        expect(yield* password).toBe("first")
+        yield* discovery.rotate("acme")
+        expect(yield* password).toBe("second")
+        expect(yield* manager.connectionCalls).toEqual(["acme", "acme"])
+        yield* manager.setConnections("acme", Effect.succeed({ id: "cfg-acme" }))
+        yield* discovery.rotate("acme")
+        expect(yield* Effect.flip(password)).toMatchObject({
+          _tag: "TenantConnectionNotConfigured",
+          kind: "postgresql"
+        })
+        yield* discovery.remove("acme")
+        expect(yield* Effect.flip(password)).toMatchObject({ _tag: "TenantNotActive" })
+      }).pipe(Effect.provide(layer))
   )
 })

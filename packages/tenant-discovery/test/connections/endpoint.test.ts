@@ -51,17 +51,4 @@ describe("GET /connections", () => {
       })
     })
   )
-
-  it.scopedLive.each([
-    [404, "", "TenantManagerNotFound"],
-    [403, `{"code":"TS-SUSPENDED","error":"e","status":"suspended"}`, "TenantManagerSuspended"],
-    [403, "", "TenantManagerAccessDenied"],
-    [401, "", "TenantManagerUnauthorized"],
-    [503, "", "TenantManagerUnavailable"]
-  ] as const)("%d %s is %s", ([status, body, tag]) =>
-    Effect.gen(function* () {
-      const server = yield* serve(answer(status, body))
-      expect((yield* Effect.flip(ask(server.url)))._tag).toBe(tag)
-    })
-  )
 })

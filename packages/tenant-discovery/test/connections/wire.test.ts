@@ -4,38 +4,25 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Simulator } from "@tenant-discovery/simulator"
-import { Context, Effect, Exit, Layer, Redacted, Scope, Stream } from "effect"
+import { Context, Effect, Exit, Layer, Scope, Stream } from "effect"
 import { randomUUID } from "node:crypto"
 import { NodeTenantDiscovery } from "../../src/node.js"
 import { TenantId } from "../../src/Tenant.js"
 import { type Connections, TenantConnections } from "../../src/TenantConnections.js"
 import { TenantDiscovery } from "../../src/TenantDiscovery.js"
-import * as TenantLayers from "../../src/TenantLayers.js"
 import { provider } from "../config/subject.js"
 import { eventually } from "../node/support.js"
 import { makeCollector, shown } from "../support/collector.js"
+import { Db, TenantDb } from "./support/passwordDb.js"
+import { textOf } from "./support/world.js"
 
 const acme = TenantId.make("acme")
 
 /** The start of each password of the simulator. */
 const SECRET = "secret-"
 
-class Db extends Context.Tag("test/Db")<Db, { readonly password: string }>() {}
-
-class TenantDb extends TenantLayers.Service<TenantDb>()("test/TenantDb", {
-  lookup: (connections) =>
-    Layer.effect(
-      Db,
-      Effect.map(connections.postgresql(), ({ password }) => ({
-        password: password === undefined ? "" : Redacted.value(password)
-      }))
-    )
-}) {}
-
 const passwordOf = (connections: Connections) =>
-  Effect.map(connections.postgresql("onboarding"), ({ password }) =>
-    password === undefined ? "" : Redacted.value(password)
-  )
+  Effect.map(connections.postgresql("onboarding"), ({ password }) => textOf(password))
 
 const story = (
   simulator: Simulator.SimulatorService,

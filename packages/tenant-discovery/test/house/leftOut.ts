@@ -1,18 +1,21 @@
 /** Says at the end of a run which tests the suite left out, and which command runs them. */
 import { RedisServer } from "@tenant-discovery/simulator"
 import { Effect } from "effect"
+import { LEFT_OUT, reachesRegistry } from "../package/support.js"
 
-const leftOut = async (): Promise<string | undefined> => {
+const leftOut = async (): Promise<ReadonlyArray<string>> => {
   if (process.env["TEST_SUITE"] === "quick") {
-    return "native Redis, ioredis 6, faults, fuzz, examples; `npm run test:rest` runs them"
+    return ["native Redis, ioredis 6, faults, fuzz, examples; `npm run test:rest` runs them"]
   }
   const kinds = await Effect.runPromise(RedisServer.available)
-  return kinds.includes("native")
-    ? undefined
-    : "what needs a native Redis; put redis-server or valkey-server on the PATH"
+  return [
+    ...(kinds.includes("native")
+      ? []
+      : ["what needs a native Redis; put redis-server or valkey-server on the PATH"]),
+    ...((await Effect.runPromise(reachesRegistry)) ? [] : [LEFT_OUT])
+  ]
 }
 
 export const teardown = async (): Promise<void> => {
-  const text = await leftOut()
-  if (text !== undefined) console.log(`\nLeft out: ${text}.`)
+  for (const text of await leftOut()) console.log(`\nLeft out: ${text}.`)
 }

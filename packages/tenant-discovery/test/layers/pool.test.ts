@@ -17,10 +17,12 @@ import { CurrentTenant } from "../../src/CurrentTenant.js"
 import type { TenantId } from "../../src/Tenant.js"
 import { TenantConnections } from "../../src/TenantConnections.js"
 import * as TenantLayers from "../../src/TenantLayers.js"
-import { eventually } from "../connections/support/eventually.js"
+import { atOnce, eventually } from "../connections/support/eventually.js"
 import { unavailable, World } from "../connections/support/world.js"
 import {
   acme,
+  begin,
+  beginFailing,
   Db,
   Factory,
   globex,
@@ -31,23 +33,27 @@ import {
   use
 } from "./support/tenantDb.js"
 
+const { adjust } = TestClock
+
+class Request extends Context.Tag("test/Request")<Request, string>() {}
+
 describe("use", () => {
-  scenario("concurrent first callers share one build", function* ({ factory, world }) {
-    const gate = yield* Deferred.make<void>()
-    factory.build = () => Deferred.await(gate)
-    const users = yield* Effect.fork(
-      Effect.all(
-        Array.from({ length: 100 }, () => use(acme)),
-        { concurrency: "unbounded" }
-      )
-    )
-    yield* eventually(() => factory.alive === 1)
-    yield* Deferred.succeed(gate, undefined)
-    const got = yield* Fiber.join(users)
-    expect(factory.built.length).toBe(1)
-    expect(new Set(got.map(({ db }) => db)).size).toBe(1)
-    expect(world.callsFor(acme)).toBe(1)
-  })
+  scenario(
+    "concurrent first callers share one build, which no one of them ends",
+    function* ({ factory, world }) {
+      const gate = yield* Deferred.make<void>()
+      factory.build = () => Deferred.await(gate)
+      const first = yield* begin(use(acme))
+      yield* eventually(() => factory.alive === 1)
+      const others = yield* begin(atOnce(100, use(acme)))
+      yield* Fiber.interrupt(first)
+      yield* Deferred.succeed(gate, undefined)
+      const got = new Set((yield* Fiber.join(others)).map(({ db }) => db))
+      expect([...got]).toMatchObject([{ closed: false }])
+      expect(factory.built.length).toBe(1)
+      expect(world.callsFor(acme)).toBe(1)
+    }
+  )
 
   scenario("current is the resource of the current tenant", function* () {
     const work = Effect.map(Db, ({ tenantId }) => tenantId)
@@ -62,16 +68,16 @@ describe("use", () => {
     "an unused resource is released after the idle timeout",
     function* ({ factory }) {
       const first = yield* use(acme)
-      yield* TestClock.adjust("1 hour")
-      yield* first.release
-      yield* TestClock.adjust("59 seconds")
-      const second = yield* use(acme)
-      expect(second.db).toBe(first.db)
-      yield* TestClock.adjust("1 hour")
-      yield* second.release
-      yield* TestClock.adjust("59 seconds")
-      expect(factory.released).toEqual([])
-      yield* TestClock.adjust("1 second")
+      for (let n = 0; n < 2; n++) {
+        const again = yield* use(acme)
+        expect(again.db).toBe(first.db)
+        yield* first.release
+        yield* adjust("1 hour")
+        yield* again.release
+        yield* adjust("59 seconds")
+        expect(factory.released).toEqual([])
+      }
+      yield* adjust("1 second")
       yield* eventually(() => factory.released.length === 1)
       expect((yield* use(acme)).db).not.toBe(first.db)
     },
@@ -79,42 +85,28 @@ describe("use", () => {
   )
 
   scenario(
-    "an idle timeout of 0 is never",
+    "0 is no idle timeout, and no limit of tenants",
     function* ({ factory }) {
       const db = yield* once(acme)
-      yield* TestClock.adjust("20 days")
-      expect((yield* use(acme)).db).toBe(db)
-      expect(factory.built.length).toBe(1)
+      yield* adjust("20 days")
+      for (const id of [acme, globex, initech]) yield* use(id)
+      expect(factory.built.map(({ tenantId }) => tenantId)).toEqual([acme, globex, initech])
+      expect(db.closed).toBe(false)
     },
-    { idleTimeout: 0 }
-  )
-
-  scenario(
-    "an interrupted first caller does not stop the build for others",
-    function* ({ factory }) {
-      const gate = yield* Deferred.make<void>()
-      factory.build = () => Deferred.await(gate)
-      const first = yield* Effect.fork(use(acme))
-      yield* eventually(() => factory.alive === 1)
-      const second = yield* Effect.fork(use(acme))
-      yield* Fiber.interrupt(first)
-      yield* Deferred.succeed(gate, undefined)
-      expect((yield* Fiber.join(second)).db.closed).toBe(false)
-      expect(factory.built.length).toBe(1)
-    }
+    { idleTimeout: 0, maxTenants: 0 }
   )
 
   scenario("a build sees nothing of its first caller", function* ({ factory }) {
     const seen: Array<unknown> = []
     factory.build = () =>
       Effect.gen(function* () {
+        const span = yield* Effect.option(Effect.currentSpan)
         seen.push(
           HashMap.has(yield* FiberRef.get(FiberRef.currentLogAnnotations), "request"),
           (yield* FiberRef.get(FiberRef.currentMinimumLogLevel)) === LogLevel.Trace,
-          (yield* Effect.context<never>()).unsafeMap.has(Request.key)
+          (yield* Effect.context<never>()).unsafeMap.has(Request.key),
+          span._tag === "Some" && span.value.name === "request"
         )
-        const span = yield* Effect.option(Effect.currentSpan)
-        seen.push(span._tag === "Some" && span.value.name === "request")
       })
     yield* TenantDb.provide(acme)(Db).pipe(
       Effect.annotateLogs("request", "first"),
@@ -144,16 +136,14 @@ describe("use", () => {
   })
 })
 
-class Request extends Context.Tag("test/Request")<Request, string>() {}
-
 describe("the cap", () => {
   scenario(
     "the least recently used idle resource makes room",
     function* ({ factory }) {
       const a = yield* once(acme)
-      yield* TestClock.adjust("1 second")
+      yield* adjust("1 second")
       const b = yield* once(globex)
-      yield* TestClock.adjust("1 second")
+      yield* adjust("1 second")
       yield* once(acme)
       yield* use(initech)
       expect(factory.released).toEqual([b])
@@ -164,47 +154,38 @@ describe("the cap", () => {
   )
 
   scenario(
-    "tenants wait in order for a place",
+    "tenants wait in order for a place; the callers of one tenant share its resource",
     function* ({ factory }) {
       const first = yield* use(acme)
       const order: Array<TenantId> = []
       const wait = (id: TenantId) =>
-        Effect.fork(
-          Effect.tap(use(id), ({ release }) => {
-            order.push(id)
-            return release
-          })
-        )
-      const second = yield* wait(globex)
-      yield* Effect.yieldNow()
-      const third = yield* wait(initech)
-      yield* Effect.yieldNow()
+        Effect.tap(use(id), ({ release }) => {
+          order.push(id)
+          return release
+        })
+      const waiting = yield* Effect.forEach([globex, initech, globex, globex], (id) =>
+        begin(wait(id))
+      )
       expect(factory.built.length).toBe(1)
       yield* first.release
-      yield* Fiber.join(second)
-      yield* Fiber.join(third)
-      expect(order).toEqual([globex, initech])
+      yield* Fiber.joinAll(waiting)
+      expect(order).toEqual([globex, globex, globex, initech])
+      expect(factory.built.map(({ tenantId }) => tenantId)).toEqual([acme, globex, initech])
       expect(factory.mostAlive).toBe(1)
     },
     { maxTenants: 1 }
   )
 
   scenario(
-    "a wait that times out is a typed error and leaves no place taken",
+    "a wait that times out or is interrupted leaves no place taken",
     function* ({ factory }) {
       const first = yield* use(acme)
-      const waiting = yield* Effect.fork(Effect.flip(use(globex)))
-      yield* TestClock.adjust("10 seconds")
+      const waiting = yield* beginFailing(globex)
+      yield* adjust("10 seconds")
       const error = yield* Fiber.join(waiting)
-      expect(error).toMatchObject({
-        _tag: "TenantPoolsExhausted",
-        tenantId: globex,
-        maxTenants: 1
-      })
+      expect(error).toMatchObject({ _tag: "TenantPoolsExhausted", tenantId: globex, maxTenants: 1 })
       expect(String(error)).toContain("raise the option maxTenants")
-      const interrupted = yield* Effect.fork(use(globex))
-      yield* Effect.yieldNow()
-      yield* Fiber.interrupt(interrupted)
+      yield* Fiber.interrupt(yield* begin(use(globex)))
       yield* first.release
       expect((yield* use(initech)).db.tenantId).toBe(initech)
       expect(factory.mostAlive).toBe(1)
@@ -213,31 +194,11 @@ describe("the cap", () => {
   )
 
   scenario(
-    "callers that wait for one tenant share its resource",
-    function* ({ factory }) {
-      const first = yield* use(acme)
-      const waiting = yield* Effect.fork(
-        Effect.all(
-          Array.from({ length: 10 }, () => use(globex)),
-          { concurrency: "unbounded" }
-        )
-      )
-      yield* Effect.yieldNow()
-      yield* first.release
-      const got = yield* Fiber.join(waiting)
-      expect(new Set(got.map(({ db }) => db)).size).toBe(1)
-      expect(factory.mostAlive).toBe(1)
-    },
-    { maxTenants: 1 }
-  )
-
-  scenario(
     "a place that a failing caller was given goes to the next tenant",
     function* ({ factory, world }) {
       yield* once(globex)
       const first = yield* use(acme)
-      const waiting = yield* Effect.fork(Effect.flip(use(globex)))
-      yield* Effect.yieldNow()
+      const waiting = yield* beginFailing(globex)
       world.failure = (id) => (id === globex ? unavailable() : undefined)
       yield* world.rotate(globex)
       yield* first.release
@@ -249,15 +210,6 @@ describe("the cap", () => {
   )
 
   scenario(
-    "0 is no limit",
-    function* ({ factory }) {
-      for (const id of [acme, globex, initech]) yield* use(id)
-      expect(factory.alive).toBe(3)
-    },
-    { maxTenants: 0 }
-  )
-
-  scenario(
     "a tenant that flaps takes one place, and its next build waits for the close",
     function* ({ factory, world }) {
       const gate = yield* Deferred.make<void>()
@@ -266,8 +218,7 @@ describe("the cap", () => {
       for (let flap = 0; flap < 5; flap++) {
         yield* world.remove(acme)
         yield* world.add(acme)
-        yield* Effect.fork(use(acme))
-        yield* Effect.yieldNow()
+        yield* begin(use(acme))
       }
       yield* use(globex)
       expect(factory.built.map(({ tenantId }) => tenantId)).toEqual([acme, globex])
@@ -277,55 +228,63 @@ describe("the cap", () => {
     },
     { maxTenants: 2 }
   )
+
+  it.scoped("an error names the variable where the limit came from it", () => {
+    const variables = new Map([["MULTI_TENANT_MAX_TENANT_POOLS", "1"]])
+    return Effect.gen(function* () {
+      const held = yield* use(acme)
+      const waiting = yield* beginFailing(globex)
+      yield* adjust("1 second")
+      expect(String(yield* Fiber.join(waiting))).toContain("raise MULTI_TENANT_MAX_TENANT_POOLS")
+      yield* held.release
+    }).pipe(
+      Effect.provide(
+        TenantDb.layerConfig({ acquireTimeout: "1 second" }).pipe(
+          Layer.provide(Layer.setConfigProvider(ConfigProvider.fromMap(variables))),
+          Layer.provideMerge(Factory.Default),
+          Layer.provideMerge(TenantConnections.layer({ checkInterval: 0 })),
+          Layer.provideMerge(new World(["acme", "globex"]).discovery)
+        )
+      )
+    )
+  })
 })
 
 describe("builds", () => {
   scenario(
-    "that fail are tried again by the next call after a growing backoff",
-    function* ({ factory }) {
+    "that fail are tried again by the next call: after a growing backoff, or at once after a rotation",
+    function* ({ factory, world }) {
       let builds = 0
       factory.build = () => {
         builds++
         return Effect.fail("connection refused")
       }
-      expect(yield* Effect.flip(use(acme))).toBe("connection refused")
-      expect(yield* Effect.flip(use(acme))).toBe("connection refused")
-      expect(builds).toBe(1)
-      yield* TestClock.adjust("500 millis")
-      yield* Effect.flip(use(acme))
-      yield* TestClock.adjust("500 millis")
-      yield* Effect.flip(use(acme))
-      expect(builds).toBe(2)
-      yield* TestClock.adjust("500 millis")
+      const steps = [
+        [0, 1],
+        [499, 1],
+        [1, 2],
+        [999, 2],
+        [1, 3]
+      ] as const
+      for (const [wait, expected] of steps) {
+        yield* adjust(wait)
+        expect(yield* Effect.flip(use(acme))).toBe("connection refused")
+        expect(builds).toBe(expected)
+      }
       factory.build = () => Effect.void
-      expect((yield* use(acme)).db.closed).toBe(false)
+      expect(yield* Effect.flip(use(acme))).toBe("connection refused")
+      yield* world.rotate(acme)
+      expect((yield* use(acme)).db).toMatchObject({ password: "acme#1", closed: false })
       yield* eventually(() => factory.alive === 1)
     }
   )
-
-  scenario("delay no other tenant", function* ({ factory }) {
-    factory.build = (id) => (id === acme ? Effect.never : Effect.void)
-    const stuck = yield* Effect.fork(use(acme))
-    yield* eventually(() => factory.alive === 1)
-    yield* use(globex)
-    yield* use(initech)
-    yield* Fiber.interrupt(stuck)
-  })
-
-  scenario("that fail are tried again at once after a rotation", function* ({ factory, world }) {
-    factory.build = () => Effect.fail("password authentication failed")
-    yield* Effect.flip(use(acme))
-    factory.build = () => Effect.void
-    yield* world.rotate(acme)
-    expect((yield* use(acme)).db.password).toBe("acme#1")
-  })
 
   scenario(
     "that a rotation made fail are done again with the new settings",
     function* ({ factory, world }) {
       const gate = yield* Deferred.make<void, string>()
       factory.build = () => Deferred.await(gate)
-      const user = yield* Effect.fork(use(acme))
+      const user = yield* begin(use(acme))
       yield* eventually(() => factory.alive === 1)
       yield* world.rotate(acme)
       yield* Effect.yieldNow()
@@ -335,24 +294,28 @@ describe("builds", () => {
     }
   )
 
-  scenario("end as a typed failure at the build timeout", function* ({ factory, logs }) {
-    factory.build = () => Effect.never
-    const first = yield* Effect.fork(Effect.flip(use(acme)))
-    const second = yield* Effect.fork(Effect.timeout(use(acme), "5 seconds").pipe(Effect.flip))
-    yield* eventually(() => factory.alive === 1)
-    yield* TestClock.adjust("5 seconds")
-    expect(yield* Fiber.join(second)).toMatchObject({ _tag: "TimeoutException" })
-    yield* TestClock.adjust("25 seconds")
-    expect(yield* Fiber.join(first)).toMatchObject({
-      _tag: "TenantBuildTimedOut",
-      timeout: Duration.seconds(30)
-    })
-    yield* eventually(() => factory.alive === 0)
-    expect(logs.join()).toMatch(/build failed: .*acme was not built within 30s/)
-    factory.build = () => Effect.void
-    yield* TestClock.adjust("500 millis")
-    expect((yield* use(acme)).db.closed).toBe(false)
-  })
+  scenario(
+    "that hang delay no other tenant, and end as a typed failure at the build timeout",
+    function* ({ factory, logs }) {
+      factory.build = (id) => (id === acme ? Effect.never : Effect.void)
+      const first = yield* beginFailing(acme)
+      const second = yield* begin(Effect.flip(Effect.timeout(use(acme), "5 seconds")))
+      yield* eventually(() => factory.alive === 1)
+      yield* (yield* use(globex)).release
+      yield* adjust("5 seconds")
+      expect(yield* Fiber.join(second)).toMatchObject({ _tag: "TimeoutException" })
+      yield* adjust("25 seconds")
+      expect(yield* Fiber.join(first)).toMatchObject({
+        _tag: "TenantBuildTimedOut",
+        timeout: Duration.seconds(30)
+      })
+      yield* eventually(() => factory.alive === 1)
+      expect(logs.join()).toMatch(/build failed: .*acme was not built within 30s/)
+      factory.build = () => Effect.void
+      yield* adjust("500 millis")
+      expect((yield* use(acme)).db.closed).toBe(false)
+    }
+  )
 
   scenario(
     "that ignore their interruption are reported and keep their place until they end",
@@ -360,12 +323,12 @@ describe("builds", () => {
       const gate = yield* Deferred.make<void>()
       factory.build = (id) =>
         id === acme ? Effect.uninterruptible(Deferred.await(gate)) : Effect.void
-      const first = yield* Effect.fork(Effect.flip(use(acme)))
+      const first = yield* beginFailing(acme)
       yield* eventually(() => factory.alive === 1)
-      yield* TestClock.adjust("30 seconds")
+      yield* adjust("30 seconds")
       expect(yield* Fiber.join(first)).toMatchObject({ _tag: "TenantBuildTimedOut" })
-      const waiting = yield* Effect.fork(Effect.flip(use(globex)))
-      yield* TestClock.adjust("1 minute")
+      const waiting = yield* beginFailing(globex)
+      yield* adjust("1 minute")
       expect(yield* Fiber.join(waiting)).toMatchObject({ _tag: "TenantPoolsExhausted" })
       expect(logs.join()).toMatch(/a build ignores its interruption for 10s.*acme/)
       yield* Deferred.succeed(gate, undefined)
@@ -377,29 +340,6 @@ describe("builds", () => {
 })
 
 describe("options", () => {
-  it.scoped("a message names the variable where the limit came from it", () =>
-    Effect.gen(function* () {
-      const world = new World(["acme", "globex"])
-      const layer = TenantDb.layerConfig({ acquireTimeout: "1 second" }).pipe(
-        Layer.provide(
-          Layer.setConfigProvider(
-            ConfigProvider.fromMap(new Map([["MULTI_TENANT_MAX_TENANT_POOLS", "1"]]))
-          )
-        ),
-        Layer.provideMerge(Factory.live),
-        Layer.provideMerge(TenantConnections.layer({ checkInterval: 0 })),
-        Layer.provideMerge(world.discovery)
-      )
-      yield* Effect.gen(function* () {
-        const held = yield* use(acme)
-        const waiting = yield* Effect.fork(Effect.flip(use(globex)))
-        yield* TestClock.adjust("1 second")
-        expect(String(yield* Fiber.join(waiting))).toContain("raise MULTI_TENANT_MAX_TENANT_POOLS")
-        yield* held.release
-      }).pipe(Effect.provide(layer))
-    })
-  )
-
   const options: ReadonlyArray<readonly [TenantLayers.TenantLayersOptions, string]> = [
     [{ maxTenants: -1 }, 'option "maxTenants"'],
     [{ maxTenants: 1.5 }, 'option "maxTenants"'],

@@ -32,42 +32,28 @@ const run = (situation: string, signal: NodeJS.Signals) =>
     (child) => Effect.sync(() => child.kill("SIGKILL"))
   )
 
-/** The time that a line such as `disposed 1034` tells. */
-const millisOf = (line: string | undefined) => Number(line?.split(" ")[1])
+const interrupted = ["working", "interrupted", "failed TenantLayersClosed", "released"]
+const cases: ReadonlyArray<readonly [string, string, NodeJS.Signals, ReadonlyArray<string>]> = [
+  ["waits for work in progress", "finishes", "SIGTERM", ["working", "finished", "released"]],
+  ["interrupts work after the drain", "goes on", "SIGTERM", interrupted],
+  ["interrupts work after the drain", "goes on", "SIGINT", interrupted],
+  ["runs provide in a finalizer", "finalizer", "SIGTERM", ["working", "saved", "released"]]
+]
 
-describe("at a signal", () => {
-  it.live(
-    "dispose waits for work in progress, then releases",
-    () =>
+describe("the close at a signal", () => {
+  it.live.each(cases)(
+    "%s, then releases, and the process exits (%s, %s)",
+    ([, situation, signal, expected]) =>
       Effect.gen(function* () {
-        const { code, lines } = yield* run("finishes", "SIGTERM")
-        expect(lines.slice(0, 3)).toEqual(["working", "finished", "released"])
-        expect(lines.length).toBe(4)
+        const { code, lines } = yield* run(situation, signal)
+        expect(lines.filter((line) => !line.startsWith("disposed"))).toEqual(expected)
         expect(code).toBe(0)
       }),
     60_000
   )
 
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    it.live(
-      `${signal}: dispose interrupts work after the drain, then releases`,
-      () =>
-        Effect.gen(function* () {
-          const { code, lines } = yield* run("goes on", signal)
-          expect(lines.slice(0, 4)).toEqual([
-            "working",
-            "interrupted",
-            "failed TenantLayersClosed",
-            "released"
-          ])
-          expect(code).toBe(0)
-        }),
-      60_000
-    )
-  }
-
   it.live(
-    "a release that hangs ends the process after the close timeout, with a warning",
+    "leaves a release that hangs behind after the close timeout, with a warning",
     () =>
       Effect.gen(function* () {
         const { code, lines } = yield* run("hangs", "SIGTERM")
@@ -75,18 +61,7 @@ describe("at a signal", () => {
           /finalizers of a resource did not end|before the resources/
         )
         const disposed = lines.find((line) => line.startsWith("disposed"))
-        expect(millisOf(disposed)).toBeGreaterThan(900)
-        expect(code).toBe(0)
-      }),
-    60_000
-  )
-
-  it.live(
-    "provide in a finalizer ends with its work, and the process exits",
-    () =>
-      Effect.gen(function* () {
-        const { code, lines } = yield* run("finalizer", "SIGTERM")
-        expect(lines).toEqual(["working", "saved", "released"])
+        expect(Number(disposed?.split(" ")[1])).toBeGreaterThan(900)
         expect(code).toBe(0)
       }),
     60_000

@@ -9,11 +9,15 @@ import { unavailable, World } from "../connections/support/world.js"
 import {
   acme,
   AdjustableDb,
+  begin,
+  beginFailing,
   Db,
   Factory,
+  failureOf,
   globex,
   IsolatedDb,
   once,
+  recorded,
   scenario,
   start,
   TenantDb,
@@ -22,8 +26,7 @@ import {
   useOf
 } from "./support/tenantDb.js"
 
-const errorOf = (exit: Exit.Exit<unknown, unknown>): unknown =>
-  Exit.isFailure(exit) && exit.cause._tag === "Fail" ? exit.cause.error : exit
+const { adjust } = TestClock
 
 describe("rotation", () => {
   scenario(
@@ -39,13 +42,16 @@ describe("rotation", () => {
       expect(after.db.closed).toBe(false)
       expect((yield* use(acme)).db).toBe(after.db)
       expect(factory.built.length).toBe(2)
+      // By hand.
+      yield* TenantDb.invalidate(acme)
+      expect((yield* use(acme)).db).not.toBe(after.db)
     }
   )
 
-  scenario("an idle resource is released when the new settings are loaded", function* ({ world }) {
+  scenario("releases an idle resource when the new settings are loaded", function* ({ world }) {
     const db = yield* once(acme)
     yield* world.rotate(acme)
-    yield* TestClock.adjust("5 seconds")
+    yield* adjust("5 seconds")
     yield* eventually(() => db.closed)
   })
 
@@ -54,9 +60,9 @@ describe("rotation", () => {
     function* ({ factory, world }) {
       const before = yield* use(acme)
       yield* world.publish("tenant.cache.invalidate", acme)
-      yield* TestClock.adjust("5 seconds")
+      yield* adjust("5 seconds")
       yield* world.gap(() => undefined)
-      yield* TestClock.adjust("1 minute")
+      yield* adjust("1 minute")
       expect((yield* use(acme)).db).toBe(before.db)
       expect(factory.built.length).toBe(1)
     }
@@ -65,17 +71,13 @@ describe("rotation", () => {
   scenario(
     "work under provide is interrupted after the grace, with a typed error",
     function* ({ factory, world }) {
-      const order: Array<string> = []
-      factory.release = () => Effect.sync(() => void order.push("released"))
-      const running = yield* start(
-        acme,
-        Effect.onInterrupt(Effect.never, () => Effect.sync(() => order.push("interrupted")))
-      )
+      const { order, work } = recorded(factory)
+      const working = yield* start(acme, work)
       yield* world.rotate(acme)
-      yield* TestClock.adjust("29 seconds")
+      yield* adjust("29 seconds")
       expect(order).toEqual([])
-      yield* TestClock.adjust("6 seconds")
-      expect(errorOf(yield* Fiber.await(running))).toMatchObject({ _tag: "TenantResourceReplaced" })
+      yield* adjust("6 seconds")
+      expect(yield* failureOf(working)).toBe("TenantResourceReplaced")
       yield* eventually(() => order.length === 2)
       expect(order).toEqual(["interrupted", "released"])
     }
@@ -87,9 +89,9 @@ describe("rotation", () => {
       const before = yield* use(acme)
       yield* world.rotate(acme)
       yield* use(acme)
-      yield* TestClock.adjust("39 seconds")
+      yield* adjust("39 seconds")
       expect(before.db.closed).toBe(false)
-      yield* TestClock.adjust("1 second")
+      yield* adjust("1 second")
       yield* eventually(() => before.db.closed)
       expect(logs.join()).toMatch(/closing a resource with 1 uses open.*acme/)
     }
@@ -102,8 +104,7 @@ describe("rotation", () => {
       yield* world.rotate(acme)
       const second = yield* use(acme)
       yield* world.rotate(acme)
-      const third = yield* Effect.fork(use(acme))
-      yield* Effect.yieldNow()
+      const third = yield* begin(use(acme))
       expect(factory.alive).toBe(2)
       yield* first.release
       expect((yield* Fiber.join(third)).db.password).toBe("acme#2")
@@ -117,15 +118,9 @@ describe("rotation", () => {
     const before = yield* use(acme)
     world.failure = unavailable
     yield* world.rotate(acme)
-    yield* TestClock.adjust("10 minutes")
+    yield* adjust("10 minutes")
     expect(before.db.closed).toBe(false)
     expect(yield* Effect.flip(use(acme))).toMatchObject({ _tag: "TenantManagerUnavailable" })
-  })
-
-  scenario("invalidate replaces the resource by hand", function* () {
-    const before = yield* use(acme)
-    yield* TenantDb.invalidate(acme)
-    expect((yield* use(acme)).db).not.toBe(before.db)
   })
 
   scenario(
@@ -135,14 +130,14 @@ describe("rotation", () => {
       const fixed = yield* use(acme)
       world.limits = { maxOpenConns: 7 }
       yield* world.publish("tenant.connections.updated", acme)
-      yield* TestClock.adjust("5 seconds")
+      yield* adjust("5 seconds")
       yield* eventually(() => adjustable.db.maxOpenConns === 7)
       expect((yield* useOf(AdjustableDb.get(acme))).db).toBe(adjustable.db)
       expect((yield* use(acme)).db).not.toBe(fixed.db)
       factory.apply = Effect.fail("no such pool")
       world.limits = { maxOpenConns: 8 }
       yield* world.publish("tenant.connections.updated", acme)
-      yield* TestClock.adjust("5 seconds")
+      yield* adjust("5 seconds")
       const replaced = yield* useOf(AdjustableDb.get(acme))
       expect(replaced.db).not.toBe(adjustable.db)
       expect(replaced.db.maxOpenConns).toBe(8)
@@ -170,7 +165,7 @@ describe("in the run of a worker", () => {
         yield* eventually(() => passwords.length === 3)
         yield* world.rotate(acme)
         // The jitter of the reload, then the grace.
-        yield* TestClock.adjust("35 seconds")
+        yield* adjust("35 seconds")
         yield* eventually(() => passwords.length === 4)
         expect(passwords.at(-1)).toBe("acme#1")
         yield* eventually(() => factory.released.length === 1)
@@ -193,19 +188,14 @@ describe("removal", () => {
   })
 
   scenario("interrupts holders after the grace, then releases", function* ({ factory, world }) {
-    const order: Array<string> = []
-    factory.release = () => Effect.sync(() => void order.push("released"))
-    const work = Effect.onInterrupt(Effect.never, () =>
-      Effect.sync(() => order.push("interrupted"))
-    )
+    const { order, work } = recorded(factory)
     const byProvide = yield* start(acme, work)
-    const byLayer = yield* Effect.fork(Effect.provide(work, TenantDb.get(acme)))
-    yield* Effect.yieldNow()
+    const byLayer = yield* begin(Effect.provide(work, TenantDb.get(acme)))
     yield* world.remove(acme)
-    yield* TestClock.adjust("29 seconds")
+    yield* adjust("29 seconds")
     expect(order).toEqual([])
-    yield* TestClock.adjust("1 second")
-    expect(errorOf(yield* Fiber.await(byProvide))).toMatchObject({ _tag: "TenantNotActive" })
+    yield* adjust("1 second")
+    expect(yield* failureOf(byProvide)).toBe("TenantNotActive")
     expect(Exit.isInterrupted(yield* Fiber.await(byLayer))).toBe(true)
     yield* eventually(() => order.length === 3)
     expect(order).toEqual(["interrupted", "interrupted", "released"])
@@ -222,40 +212,36 @@ describe("removal", () => {
       function* ({ factory, world }) {
         const run = yield* Effect.fork(
           Effect.withFiberRuntime<never, unknown, TenantDb>((fiber) =>
-            Effect.provide(Effect.never, layer).pipe(
-              Effect.provideService(ResourceHolder, {
-                revoke: Effect.asVoid(Fiber.interruptFork(fiber))
-              })
-            )
+            Effect.provideService(Effect.provide(Effect.never, layer), ResourceHolder, {
+              revoke: Effect.asVoid(Fiber.interruptFork(fiber))
+            })
           )
         )
         yield* eventually(() => factory.built.length === 1)
         yield* Effect.yieldNow()
         yield* world.remove(acme)
-        yield* TestClock.adjust("30 seconds")
+        yield* adjust("30 seconds")
         expect(Exit.isInterrupted(yield* Fiber.await(run))).toBe(true)
         yield* eventually(() => factory.released.length === 1)
       }
     )
   }
 
-  scenario("ends a build", function* ({ factory, world }) {
-    factory.build = () => Effect.never
-    const waiting = yield* Effect.fork(Effect.flip(use(acme)))
-    yield* eventually(() => factory.alive === 1)
-    yield* world.remove(acme)
-    expect(yield* Fiber.join(waiting)).toMatchObject({ _tag: "TenantNotActive" })
-    yield* eventually(() => factory.alive === 0)
-  })
-
   scenario(
-    "ends the wait for a place",
-    function* ({ world }) {
-      yield* use(acme)
-      const waiting = yield* Effect.fork(Effect.flip(use(globex)))
-      yield* Effect.yieldNow()
-      yield* world.remove(globex)
-      expect(yield* Fiber.join(waiting)).toMatchObject({ _tag: "TenantNotActive" })
+    "ends a build, and the wait for a place",
+    function* ({ factory, world }) {
+      factory.build = () => Effect.never
+      const building = yield* beginFailing(acme)
+      yield* eventually(() => factory.alive === 1)
+      const waiting = yield* beginFailing(globex)
+      for (const [id, caller] of [
+        [globex, waiting],
+        [acme, building]
+      ] as const) {
+        yield* world.remove(id)
+        expect(yield* Fiber.join(caller)).toMatchObject({ _tag: "TenantNotActive" })
+      }
+      yield* eventually(() => factory.alive === 0)
     },
     { maxTenants: 1 }
   )
@@ -267,8 +253,8 @@ describe("removal", () => {
       yield* once(acme)
       yield* world.remove(acme)
       yield* world.add(acme)
-      const next = yield* Effect.fork(use(acme))
-      yield* TestClock.adjust("10 seconds")
+      const next = yield* begin(use(acme))
+      yield* adjust("10 seconds")
       expect((yield* Fiber.join(next)).db.closed).toBe(false)
       expect(logs.join()).toMatch(/finalizers of a resource did not end within 10s.*acme/)
     }
@@ -279,7 +265,7 @@ describe("graces", () => {
   it.live("leave no timer behind when the use has ended", () => {
     const world = new World(["acme"])
     const layer = TenantDb.layer({ removalGrace: "10 minutes" }).pipe(
-      Layer.provideMerge(Factory.live),
+      Layer.provideMerge(Factory.Default),
       Layer.provideMerge(TenantConnections.layer()),
       Layer.provideMerge(world.discovery)
     )
@@ -308,10 +294,10 @@ describe("a tenant that comes back within the grace", () => {
     function* ({ factory, world }) {
       const work = yield* start(acme, Effect.never)
       yield* world.remove(acme)
-      yield* TestClock.adjust("20 seconds")
+      yield* adjust("20 seconds")
       yield* world.add(acme)
       expect((yield* use(acme)).db).toBe(factory.built[0])
-      yield* TestClock.adjust("10 minutes")
+      yield* adjust("10 minutes")
       expect(factory.built[0]?.closed).toBe(false)
       yield* Fiber.interrupt(work)
     }
@@ -322,11 +308,11 @@ describe("a tenant that comes back within the grace", () => {
     world.failure = unavailable
     yield* world.remove(acme)
     yield* world.add(acme)
-    yield* TestClock.adjust("5 minutes")
+    yield* adjust("5 minutes")
     expect(factory.built[0]?.closed).toBe(false)
     yield* world.remove(acme)
-    yield* TestClock.adjust("1 minute")
-    expect(errorOf(yield* Fiber.await(work))).toMatchObject({ _tag: "TenantNotActive" })
+    yield* adjust("1 minute")
+    expect(yield* failureOf(work)).toBe("TenantNotActive")
   })
 
   scenario("gets a new resource with other settings, and the old work ends", function* ({ world }) {
@@ -335,8 +321,8 @@ describe("a tenant that comes back within the grace", () => {
     world.rotations.set(acme, 5)
     yield* world.add(acme)
     expect((yield* use(acme)).db.password).toBe("acme#5")
-    yield* TestClock.adjust("30 seconds")
-    expect(errorOf(yield* Fiber.await(work))).toMatchObject({ _tag: "TenantResourceReplaced" })
+    yield* adjust("30 seconds")
+    expect(yield* failureOf(work)).toBe("TenantResourceReplaced")
   })
 })
 

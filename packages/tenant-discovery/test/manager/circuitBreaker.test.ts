@@ -1,10 +1,11 @@
 /** The circuit breakers of a client, under the test clock. */
 import { HttpClient, HttpClientError, HttpClientResponse } from "@effect/platform"
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe } from "@effect/vitest"
 import { Deferred, Duration, Effect, Fiber, Logger, TestClock } from "effect"
 import { TenantId } from "../../src/Tenant.js"
 import { TenantManager, type TenantManagerOptions } from "../../src/TenantManager.js"
 import { optionsFor } from "./support/clients.js"
+import { test } from "../support/live.js"
 
 const settings = { threshold: 1, resetAfter: "10 seconds" } as const
 
@@ -42,137 +43,103 @@ const outage = Effect.fail("down")
 const ok = (body: string, status = 200) => Effect.sync(() => new Response(body, { status }))
 
 describe("circuit breaker", () => {
-  it.effect(
-    "opens after outages in a row, sends nothing while open, probes, and closes on an answer",
-    () =>
-      Effect.gen(function* () {
-        const { answer, list, sent } = yield* managed({ ...settings, threshold: 3 })
-        for (let n = 0; n < 3; n++) assert.strictEqual(yield* list, "TenantManagerUnavailable")
-        assert.strictEqual(yield* list, "TenantManagerCircuitOpen")
-        assert.strictEqual(sent(), 3)
-        yield* TestClock.adjust("9999 millis")
-        assert.strictEqual(yield* list, "TenantManagerCircuitOpen")
-        yield* TestClock.adjust("1 millis")
-        assert.strictEqual(yield* list, "TenantManagerUnavailable")
-        assert.strictEqual(sent(), 4)
-        assert.strictEqual(yield* list, "TenantManagerCircuitOpen")
-        yield* TestClock.adjust("10 seconds")
-        answer(ok("[]"))
-        assert.strictEqual(yield* list, "Listed")
-        assert.strictEqual(yield* list, "Listed")
-      })
-  )
-
-  it.effect("reports how long it stays open", () =>
-    Effect.gen(function* () {
-      const { manager } = yield* managed()
-      yield* Effect.flip(manager.listActiveTenants)
-      yield* TestClock.adjust("4 seconds")
-      const error = yield* Effect.flip(manager.listActiveTenants)
-      assert(error._tag === "TenantManagerCircuitOpen" && error.retryAfter !== undefined)
-      assert.isTrue(Duration.equals(error.retryAfter, Duration.seconds(6)))
+  test("opens after outages in a row, sends nothing while open, probes, and closes on an answer", function* () {
+    const lines: Array<string> = []
+    const logger = Logger.make(({ logLevel, message }) => {
+      lines.push(`${logLevel.label} ${String(message)}`)
     })
-  )
+    const { answer, list: call, manager, sent } = yield* managed({ ...settings, threshold: 3 })
+    const list = Effect.provide(call, Logger.replace(Logger.defaultLogger, logger))
+    for (let n = 0; n < 3; n++) assert.strictEqual(yield* list, "TenantManagerUnavailable")
+    assert.strictEqual(yield* list, "TenantManagerCircuitOpen")
+    assert.strictEqual(sent(), 3)
+    yield* TestClock.adjust("4 seconds")
+    const error = yield* Effect.flip(manager.listActiveTenants)
+    assert(error._tag === "TenantManagerCircuitOpen" && error.retryAfter !== undefined)
+    assert.isTrue(Duration.equals(error.retryAfter, Duration.seconds(6)))
+    yield* TestClock.adjust("5999 millis")
+    assert.strictEqual(yield* list, "TenantManagerCircuitOpen")
+    yield* TestClock.adjust("1 millis")
+    assert.strictEqual(yield* list, "TenantManagerUnavailable")
+    assert.strictEqual(sent(), 4)
+    assert.strictEqual(yield* list, "TenantManagerCircuitOpen")
+    yield* TestClock.adjust("10 seconds")
+    answer(ok("[]"))
+    assert.strictEqual(yield* list, "Listed")
+    assert.strictEqual(yield* list, "Listed")
+    // Transitions are logged, refusals are not.
+    assert.deepStrictEqual(
+      lines.map((line) => line.split(" ")[0]),
+      ["WARN", "INFO"]
+    )
+  })
 
-  it.effect("counts no answer of any kind as an outage", () =>
-    Effect.gen(function* () {
-      const { answer, list } = yield* managed({ threshold: 2 })
-      for (const code of [401, 403, 404, 400, 429, 302, 200]) {
-        answer(outage)
-        assert.strictEqual(yield* list, "TenantManagerUnavailable")
-        answer(ok("{}", code))
-        assert.notStrictEqual(yield* list, "TenantManagerUnavailable")
-      }
-      answer(ok("{}", 500))
-      yield* list
-      yield* list
-      assert.strictEqual(yield* list, "TenantManagerCircuitOpen")
-    })
-  )
-
-  it.effect("counts timeouts as outages", () =>
-    Effect.gen(function* () {
-      const { answer, list } = yield* managed()
-      answer(Effect.never)
-      const fiber = yield* Effect.fork(list)
-      yield* TestClock.adjust("2 seconds")
-      assert.strictEqual(yield* Fiber.join(fiber), "TenantManagerTimedOut")
-      assert.strictEqual(yield* list, "TenantManagerCircuitOpen")
-    })
-  )
-
-  it.effect("is off when the threshold is 0", () =>
-    Effect.gen(function* () {
-      const { list, sent } = yield* managed({ threshold: 0 })
-      for (let n = 0; n < 50; n++) assert.strictEqual(yield* list, "TenantManagerUnavailable")
-      assert.strictEqual(sent(), 50)
-    })
-  )
-
-  it.effect("admits one probe at a time; an interrupted probe makes room for the next", () =>
-    Effect.gen(function* () {
-      const { answer, list, sent } = yield* managed()
-      yield* list
-      yield* TestClock.adjust("10 seconds")
-      const started = yield* Deferred.make<void>()
-      answer(Effect.zipRight(Deferred.succeed(started, undefined), Effect.never))
-      const probe = yield* Effect.fork(list)
-      yield* Deferred.await(started)
-      assert.strictEqual(yield* list, "TenantManagerCircuitOpen")
-      yield* Fiber.interrupt(probe)
-      answer(ok("[]"))
-      assert.strictEqual(yield* list, "Listed")
-      assert.strictEqual(sent(), 3)
-    })
-  )
-
-  it.effect("ignores a slow answer to a call that was sent before it opened", () =>
-    Effect.gen(function* () {
-      const { answer, list } = yield* managed()
-      const started = yield* Deferred.make<void>()
-      const release = yield* Deferred.make<Response>()
-      answer(Effect.zipRight(Deferred.succeed(started, undefined), Deferred.await(release)))
-      const slow = yield* Effect.fork(list)
-      yield* Deferred.await(started)
+  test("counts no answer of any kind as an outage", function* () {
+    const { answer, list } = yield* managed({ threshold: 2 })
+    for (const code of [401, 403, 404, 400, 429, 302, 200]) {
       answer(outage)
       assert.strictEqual(yield* list, "TenantManagerUnavailable")
-      yield* Deferred.succeed(release, new Response("[]"))
-      assert.strictEqual(yield* Fiber.join(slow), "Listed")
-      assert.strictEqual(yield* list, "TenantManagerCircuitOpen")
-    })
-  )
+      answer(ok("{}", code))
+      assert.notStrictEqual(yield* list, "TenantManagerUnavailable")
+    }
+    answer(ok("{}", 500))
+    yield* list
+    yield* list
+    assert.strictEqual(yield* list, "TenantManagerCircuitOpen")
+  })
 
-  it.effect("of a failing list does not refuse connection settings", () =>
-    Effect.gen(function* () {
-      const { answer, manager } = yield* managed()
-      yield* Effect.flip(manager.listActiveTenants)
-      assert.strictEqual(
-        (yield* Effect.flip(manager.listActiveTenants))._tag,
-        "TenantManagerCircuitOpen"
-      )
-      answer(ok('{"id":"cfg"}'))
-      yield* manager.getConnections(TenantId.make("acme"))
-    })
-  )
+  test("counts timeouts as outages", function* () {
+    const { answer, list } = yield* managed()
+    answer(Effect.never)
+    const fiber = yield* Effect.fork(list)
+    yield* TestClock.adjust("2 seconds")
+    assert.strictEqual(yield* Fiber.join(fiber), "TenantManagerTimedOut")
+    assert.strictEqual(yield* list, "TenantManagerCircuitOpen")
+  })
 
-  it.effect("logs transitions, not refusals", () =>
-    Effect.gen(function* () {
-      const lines: Array<string> = []
-      const logger = Logger.make(({ logLevel, message }) => {
-        lines.push(`${logLevel.label} ${String(message)}`)
-      })
-      const { answer, list } = yield* managed({ ...settings, threshold: 2 })
-      yield* Effect.gen(function* () {
-        answer(outage)
-        for (let n = 0; n < 20; n++) yield* list
-        yield* TestClock.adjust("10 seconds")
-        answer(ok("[]"))
-        for (let n = 0; n < 20; n++) yield* list
-      }).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger)))
-      assert.deepStrictEqual(
-        lines.map((line) => line.split(" ")[0]),
-        ["WARN", "INFO"]
-      )
-    })
-  )
+  test("is off when the threshold is 0", function* () {
+    const { list, sent } = yield* managed({ threshold: 0 })
+    for (let n = 0; n < 50; n++) assert.strictEqual(yield* list, "TenantManagerUnavailable")
+    assert.strictEqual(sent(), 50)
+  })
+
+  test("admits one probe at a time; an interrupted probe makes room for the next", function* () {
+    const { answer, list, sent } = yield* managed()
+    yield* list
+    yield* TestClock.adjust("10 seconds")
+    const started = yield* Deferred.make<void>()
+    answer(Effect.zipRight(Deferred.succeed(started, undefined), Effect.never))
+    const probe = yield* Effect.fork(list)
+    yield* Deferred.await(started)
+    assert.strictEqual(yield* list, "TenantManagerCircuitOpen")
+    yield* Fiber.interrupt(probe)
+    answer(ok("[]"))
+    assert.strictEqual(yield* list, "Listed")
+    assert.strictEqual(sent(), 3)
+  })
+
+  test("ignores a slow answer to a call that was sent before it opened", function* () {
+    const { answer, list } = yield* managed()
+    const started = yield* Deferred.make<void>()
+    const release = yield* Deferred.make<Response>()
+    answer(Effect.zipRight(Deferred.succeed(started, undefined), Deferred.await(release)))
+    const slow = yield* Effect.fork(list)
+    yield* Deferred.await(started)
+    answer(outage)
+    assert.strictEqual(yield* list, "TenantManagerUnavailable")
+    yield* Deferred.succeed(release, new Response("[]"))
+    assert.strictEqual(yield* Fiber.join(slow), "Listed")
+    assert.strictEqual(yield* list, "TenantManagerCircuitOpen")
+  })
+
+  test("of a failing list does not refuse connection settings", function* () {
+    const { answer, manager } = yield* managed()
+    yield* Effect.flip(manager.listActiveTenants)
+    assert.strictEqual(
+      (yield* Effect.flip(manager.listActiveTenants))._tag,
+      "TenantManagerCircuitOpen"
+    )
+    answer(ok('{"id":"cfg"}'))
+    yield* manager.getConnections(TenantId.make("acme"))
+  })
 })

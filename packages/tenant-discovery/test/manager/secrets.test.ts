@@ -8,6 +8,7 @@ import { Cause, Effect, Exit, Redacted } from "effect"
 import { TenantManager } from "../../src/TenantManager.js"
 import { makeCollector, shown } from "../support/collector.js"
 import { API_KEY, clients, list, optionsFor, thrownBy } from "./support/clients.js"
+import { test } from "../support/live.js"
 import { answer, type Handler, refusedUrl, serve } from "./support/server.js"
 
 const SPELLINGS = [API_KEY, encodeURIComponent(API_KEY), API_KEY.replaceAll("/", "\\/"), "MARKED"]
@@ -70,71 +71,63 @@ const answers: ReadonlyArray<readonly [status: number, body: string]> = [
   [503, "KEY"]
 ]
 
-for (const [name, layer] of clients) {
+for (const [name, over] of clients) {
   describe(`over ${name}`, () => {
-    it.scopedLive("an echoed key reaches no error, span or log", () =>
-      Effect.gen(function* () {
-        for (const [status, body] of answers) {
-          const where = `${status} ${body.slice(0, 30)}`
-          const server = yield* serve(echo(status, body))
-          const { exit, lines, spans } = yield* observed(list(server.url), where)
-          assert.strictEqual(server.requests[0]?.headers["x-api-key"], API_KEY, where)
-          assert.strictEqual(spans.length, 1, where)
-          assert.strictEqual(lines.length > 0, Exit.isFailure(exit), where)
-        }
-      }).pipe(Effect.provide(layer))
-    )
+    over("an echoed key reaches no error, span or log", function* () {
+      for (const [status, body] of answers) {
+        const where = `${status} ${body.slice(0, 30)}`
+        const server = yield* serve(echo(status, body))
+        const { exit, lines, spans } = yield* observed(list(server.url), where)
+        assert.strictEqual(server.requests[0]?.headers["x-api-key"], API_KEY, where)
+        assert.strictEqual(spans.length, 1, where)
+        assert.strictEqual(lines.length > 0, Exit.isFailure(exit), where)
+      }
+    })
 
-    it.scopedLive("a failed connection shows no key", () =>
-      Effect.gen(function* () {
-        const cut = yield* serve((_request, response) => {
-          response.writeHead(200)
-          response.write("[", () => response.destroy())
-        })
-        const hanging = yield* serve(() => {})
-        for (const url of [yield* refusedUrl, cut.url, hanging.url]) {
-          const { exit } = yield* observed(list(url, { timeout: "200 millis" }), url)
-          assert(Exit.isFailure(exit))
-        }
-      }).pipe(Effect.provide(layer))
-    )
+    over("a failed connection shows no key", function* () {
+      const cut = yield* serve((_request, response) => {
+        response.writeHead(200)
+        response.write("[", () => response.destroy())
+      })
+      const hanging = yield* serve(() => {})
+      for (const url of [yield* refusedUrl, cut.url, hanging.url]) {
+        const { exit } = yield* observed(list(url, { timeout: "200 millis" }), url)
+        assert(Exit.isFailure(exit))
+      }
+    })
 
-    it.scopedLive("makes one span a call, a child of the caller's, and sends its IDs", () =>
-      Effect.gen(function* () {
-        const server = yield* serve(answer(200, '[{"id":"a"}]'))
-        const { spans } = yield* observed(
-          list(`${server.url}/base`).pipe(Effect.withSpan("caller")),
-          "span"
-        )
-        assert.deepStrictEqual(
-          spans.map((span) => span.name),
-          ["caller", "tenantmanager.client.get_active_tenants"]
-        )
-        const [caller, span] = spans
-        assert(caller !== undefined && span !== undefined)
-        assert.strictEqual(span.kind, "client")
-        assert.strictEqual(
-          server.requests[0]?.headers["traceparent"],
-          `00-${caller.traceId}-${span.spanId}-01`
-        )
-        assert.deepStrictEqual(Object.fromEntries(span.attributes), {
-          service: "ledger",
-          "http.request.method": "GET",
-          "server.address": "127.0.0.1",
-          "server.port": Number(new URL(server.url).port),
-          "url.path": "/base/v1/tenants/active",
-          "http.response.status_code": 200
-        })
-      }).pipe(Effect.provide(layer))
-    )
+    over("makes one span a call, a child of the caller's, and sends its IDs", function* () {
+      const server = yield* serve(answer(200, '[{"id":"a"}]'))
+      const { spans } = yield* observed(
+        list(`${server.url}/base`).pipe(Effect.withSpan("caller")),
+        "span"
+      )
+      assert.deepStrictEqual(
+        spans.map((span) => span.name),
+        ["caller", "tenantmanager.client.get_active_tenants"]
+      )
+      const [caller, span] = spans
+      assert(caller !== undefined && span !== undefined)
+      assert.strictEqual(span.kind, "client")
+      assert.strictEqual(
+        server.requests[0]?.headers["traceparent"],
+        `00-${caller.traceId}-${span.spanId}-01`
+      )
+      assert.deepStrictEqual(Object.fromEntries(span.attributes), {
+        service: "ledger",
+        "http.request.method": "GET",
+        "server.address": "127.0.0.1",
+        "server.port": Number(new URL(server.url).port),
+        "url.path": "/base/v1/tenants/active",
+        "http.response.status_code": 200
+      })
+    })
 
-    it.scopedLive("sends no trace context when tracing is off", () =>
-      Effect.gen(function* () {
-        const server = yield* serve(answer(200, "[]"))
-        yield* list(server.url).pipe(Effect.withTracerEnabled(false))
-        assert.strictEqual(server.requests[0]?.headers["traceparent"], undefined)
-      }).pipe(Effect.provide(layer))
-    )
+    over("sends no trace context when tracing is off", function* () {
+      const server = yield* serve(answer(200, "[]"))
+      yield* list(server.url).pipe(Effect.withTracerEnabled(false))
+      assert.strictEqual(server.requests[0]?.headers["traceparent"], undefined)
+    })
   })
 }
 
@@ -151,28 +144,26 @@ it.effect("the service shows no key", () =>
   )
 )
 
-it.effect("drops the message and the cause of a client that fails with the key in them", () =>
-  Effect.gen(function* () {
-    const client = HttpClient.make((request) =>
-      Effect.fail(
-        new HttpClientError.RequestError({
-          request,
-          reason: "Transport",
-          description: `could not send ${API_KEY}`,
-          cause: new Error(`bad header ${API_KEY}`, {
-            cause: Object.assign(new Error(API_KEY), { name: API_KEY, code: "ECONNRESET" })
-          })
+test("drops the message and the cause of a client that fails with the key in them", function* () {
+  const client = HttpClient.make((request) =>
+    Effect.fail(
+      new HttpClientError.RequestError({
+        request,
+        reason: "Transport",
+        description: `could not send ${API_KEY}`,
+        cause: new Error(`bad header ${API_KEY}`, {
+          cause: Object.assign(new Error(API_KEY), { name: API_KEY, code: "ECONNRESET" })
         })
-      )
+      })
     )
-    const error = yield* Effect.flip(list("http://tm.test")).pipe(
-      Effect.provideService(HttpClient.HttpClient, client)
-    )
-    assert(error._tag === "TenantManagerUnavailable")
-    assert.include(error.cause, { code: "ECONNRESET" })
-    assertShowsNoKey(error, "error")
-  })
-)
+  )
+  const error = yield* Effect.flip(list("http://tm.test")).pipe(
+    Effect.provideService(HttpClient.HttpClient, client)
+  )
+  assert(error._tag === "TenantManagerUnavailable")
+  assert.include(error.cause, { code: "ECONNRESET" })
+  assertShowsNoKey(error, "error")
+})
 
 it("throws for a key that cannot be sent and for a URL with credentials, without showing them", () => {
   for (const options of [

@@ -1,14 +1,4 @@
-import {
-  Array as Arr,
-  Cause,
-  Context,
-  Duration,
-  Effect,
-  Layer,
-  Logger,
-  LogLevel,
-  Schedule
-} from "effect"
+import { Array as Arr, Context, Effect, Layer, Logger, LogLevel } from "effect"
 import { createHook } from "node:async_hooks"
 import { TenantDiscovery } from "../../src/TenantDiscovery.js"
 import { TenantManager } from "../../src/TenantManager.js"
@@ -68,15 +58,4 @@ export const build = <E>(
     Effect.provide(logInto(lines))
   )
 
-/** Repeats `effect` until its result is as wanted; dies after ten seconds. */
-export const eventually = <A, E, R>(
-  effect: Effect.Effect<A, E, R>,
-  wanted: (result: A) => boolean
-): Effect.Effect<A, E, R> =>
-  effect.pipe(
-    Effect.repeat(Schedule.zipRight(Schedule.spaced("5 millis"), Schedule.recurUntil(wanted))),
-    Effect.timeoutFailCause({
-      duration: Duration.seconds(10),
-      onTimeout: () => Cause.die(new Error("the condition did not hold within ten seconds"))
-    })
-  )
+export { eventually } from "../support/live.js"

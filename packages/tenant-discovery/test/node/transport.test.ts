@@ -1,9 +1,9 @@
 /** How `NodeTenantDiscovery` reaches the tenant manager: kept connections, proxies, roots, own clients. */
 import { HttpClient, HttpClientResponse } from "@effect/platform"
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect } from "@effect/vitest"
 import { TestCertificates } from "@tenant-discovery/simulator"
 import { Effect, Layer } from "effect"
-import { createServer as createHttpServer, type Server } from "node:http"
+import { createServer as createHttpServer } from "node:http"
 import { createServer as createHttpsServer } from "node:https"
 import { connect, type Socket } from "node:net"
 import type { Duplex } from "node:stream"
@@ -11,6 +11,8 @@ import { NodeTenantDiscovery } from "../../src/node.js"
 import { complete, errorOf, type Variables } from "../config/subject.js"
 import { serve } from "../manager/support/server.js"
 import { build } from "./support.js"
+import { listen } from "../support/listen.js"
+import { live } from "../support/live.js"
 
 const layer = NodeTenantDiscovery.layerConfigWith({
   discovery: { startRetries: 0, subscribeTimeout: "1 millis" }
@@ -23,47 +25,27 @@ const from = (url: string, variables: Variables = {}) => ({
   ...variables
 })
 
-/** The port of a server that listens until the scope closes, which destroys its connections. */
-const listening = (server: Server) =>
-  Effect.acquireRelease(
-    Effect.async<number>((resume) => {
-      server.listen(0, "127.0.0.1", () => {
-        const address = server.address()
-        resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0))
-      })
-    }),
-    () =>
-      Effect.async<void>((resume) => {
-        server.close(() => resume(Effect.void))
-        server.closeAllConnections()
-      })
-  )
-
 describe("a connection that the server closes instead of answering", () => {
-  it.scopedLive("is replaced once, so that the call succeeds", () =>
-    Effect.gen(function* () {
-      const used = new WeakSet<Socket>()
-      const server = yield* serve((request, response) => {
-        // A kept connection gets no second answer.
-        if (used.has(request.socket)) return void request.socket.destroy()
-        used.add(request.socket)
-        response.end("[]")
-      })
-      const { manager } = yield* build(layer, from(server.url))
-      for (let call = 0; call < 10; call++) yield* manager.listActiveTenants
-      expect(server.connections().opened).toBeGreaterThan(5)
+  live("is replaced once, so that the call succeeds", function* () {
+    const used = new WeakSet<Socket>()
+    const server = yield* serve((request, response) => {
+      // A kept connection gets no second answer.
+      if (used.has(request.socket)) return void request.socket.destroy()
+      used.add(request.socket)
+      response.end("[]")
     })
-  )
+    const { manager } = yield* build(layer, from(server.url))
+    for (let call = 0; call < 10; call++) yield* manager.listActiveTenants
+    expect(server.connections().opened).toBeGreaterThan(5)
+  })
 
-  it.scopedLive("is an outage when the new connection gets no answer either", () =>
-    Effect.gen(function* () {
-      const server = yield* serve((request) => request.socket.destroy())
-      expect(yield* errorOf(build(layer, from(server.url)))).toMatchObject({
-        _tag: "TenantManagerUnavailable"
-      })
-      expect(server.requests).toHaveLength(2)
+  live("is an outage when the new connection gets no answer either", function* () {
+    const server = yield* serve((request) => request.socket.destroy())
+    expect(yield* errorOf(build(layer, from(server.url)))).toMatchObject({
+      _tag: "TenantManagerUnavailable"
     })
-  )
+    expect(server.requests).toHaveLength(2)
+  })
 })
 
 /** A proxy with a password, that forwards by CONNECT, and what it was asked for. */
@@ -84,13 +66,13 @@ const proxy = Effect.gen(function* () {
     client.on("error", () => upstream.destroy())
     client.on("close", () => upstream.destroy())
   })
-  const port = yield* listening(server)
+  const port = yield* listen(server)
   return { url: `http://user:hidden@127.0.0.1:${port}`, seen }
 })
 
 const AUTHORIZATION = `Basic ${Buffer.from("user:hidden").toString("base64")}`
 
-const secureServer = listening(
+const secureServer = listen(
   createHttpsServer({
     key: TestCertificates.localhost.key,
     cert: TestCertificates.localhost.cert
@@ -100,74 +82,68 @@ const secureServer = listening(
 const CA = { MULTI_TENANT_CA_CERT: TestCertificates.ca }
 
 describe("proxies", () => {
-  it.scopedLive("are used for the scheme of the URL, with the roots of MULTI_TENANT_CA_CERT", () =>
-    Effect.gen(function* () {
+  live(
+    "are used for the scheme of the URL, by the name in lower case first, with the roots of MULTI_TENANT_CA_CERT",
+    function* () {
       const port = yield* secureServer
       const { seen, url } = yield* proxy
       const { discovery } = yield* build(
         layer,
         from(`https://localhost:${port}`, {
           ...CA,
-          HTTPS_PROXY: url,
+          https_proxy: url,
+          HTTPS_PROXY: "http://127.0.0.1:1",
           HTTP_PROXY: "http://127.0.0.1:1"
         })
       )
       expect(yield* discovery.activeTenantIds).toEqual(["acme"])
       expect(seen).toEqual([`localhost:${port} ${AUTHORIZATION}`])
-    })
+    }
   )
 
-  it.scopedLive("are bypassed for the hosts of NO_PROXY", () =>
-    Effect.gen(function* () {
-      const port = yield* secureServer
-      const { seen, url } = yield* proxy
-      yield* build(
-        layer,
-        from(`https://localhost:${port}`, {
-          ...CA,
-          HTTPS_PROXY: url,
-          NO_PROXY: "a.example, localhost"
-        })
-      )
-      expect(seen).toEqual([])
-    })
-  )
+  live("are bypassed for the hosts of NO_PROXY", function* () {
+    const port = yield* secureServer
+    const { seen, url } = yield* proxy
+    yield* build(
+      layer,
+      from(`https://localhost:${port}`, {
+        ...CA,
+        HTTPS_PROXY: url,
+        NO_PROXY: "a.example, localhost"
+      })
+    )
+    expect(seen).toEqual([])
+  })
 
-  it.scopedLive("that cannot be reached are an outage, without their password", () =>
-    Effect.gen(function* () {
-      const error = yield* errorOf(
-        build(layer, from("http://localhost:1", { HTTP_PROXY: "http://user:hidden@127.0.0.1:1" }))
-      )
-      expect(error).toMatchObject({ _tag: "TenantManagerUnavailable" })
-      expect(JSON.stringify(error)).not.toContain("hidden")
-    })
-  )
+  live("that cannot be reached are an outage, without their password", function* () {
+    const error = yield* errorOf(
+      build(layer, from("http://localhost:1", { HTTP_PROXY: "http://user:hidden@127.0.0.1:1" }))
+    )
+    expect(error).toMatchObject({ _tag: "TenantManagerUnavailable" })
+    expect(JSON.stringify(error)).not.toContain("hidden")
+  })
 })
 
 describe("roots", () => {
-  it.scopedLive("are those of MULTI_TENANT_CA_CERT alone", () =>
-    Effect.gen(function* () {
-      const url = `https://localhost:${yield* secureServer}`
-      const { discovery } = yield* build(layer, from(url, CA))
-      expect(yield* discovery.activeTenantIds).toEqual(["acme"])
-      for (const other of [{}, { MULTI_TENANT_CA_CERT: TestCertificates.unrelatedCa }]) {
-        expect(yield* errorOf(build(layer, from(url, other)))).toMatchObject({
-          _tag: "TenantManagerUnavailable"
-        })
-      }
-    })
-  )
+  live("are those of MULTI_TENANT_CA_CERT alone", function* () {
+    const url = `https://localhost:${yield* secureServer}`
+    const { discovery } = yield* build(layer, from(url, CA))
+    expect(yield* discovery.activeTenantIds).toEqual(["acme"])
+    for (const other of [{}, { MULTI_TENANT_CA_CERT: TestCertificates.unrelatedCa }]) {
+      expect(yield* errorOf(build(layer, from(url, other)))).toMatchObject({
+        _tag: "TenantManagerUnavailable"
+      })
+    }
+  })
 })
 
-it.scopedLive("an HttpClient of the program takes the place of undici", () =>
-  Effect.gen(function* () {
-    const client = HttpClient.make((request) =>
-      Effect.sync(() => HttpClientResponse.fromWeb(request, new Response('[{"id":"acme"}]')))
-    )
-    const own = NodeTenantDiscovery.layerConfigWith({
-      httpClient: Layer.succeed(HttpClient.HttpClient, client)
-    })
-    const { discovery } = yield* build(own, from("https://tm.example"))
-    expect(yield* discovery.activeTenantIds).toEqual(["acme"])
+live("an HttpClient of the program takes the place of undici", function* () {
+  const client = HttpClient.make((request) =>
+    Effect.sync(() => HttpClientResponse.fromWeb(request, new Response('[{"id":"acme"}]')))
+  )
+  const own = NodeTenantDiscovery.layerConfigWith({
+    httpClient: Layer.succeed(HttpClient.HttpClient, client)
   })
-)
+  const { discovery } = yield* build(own, from("https://tm.example"))
+  expect(yield* discovery.activeTenantIds).toEqual(["acme"])
+})

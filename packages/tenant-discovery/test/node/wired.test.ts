@@ -17,11 +17,13 @@ import { join } from "node:path"
 import { inspect } from "node:util"
 import { NodeTenantDiscovery } from "../../src/node.js"
 import type { TenantDiscovery } from "../../src/TenantDiscovery.js"
+import type { TenantDiscoveryService } from "../../src/TenantDiscoveryService.js"
 import type { TenantManager } from "../../src/TenantManager.js"
 import type { TenantManagerError } from "../../src/TenantManagerError.js"
 import { errorOf, type Variables } from "../config/subject.js"
 import { answer, serve } from "../manager/support/server.js"
 import { build, eventually, type Line } from "./support.js"
+import { live, until } from "../support/live.js"
 
 const API_KEY = "marked-api-key"
 const PASSWORD = "marked-password"
@@ -63,7 +65,15 @@ const world = Effect.gen(function* () {
       .split("\n")
       .filter((line) => line.includes("name=tenant-discovery"))
   )
-  return { manager, redis, environment, variables, publish, clients }
+  /** Waits until the discovery is live, publishes, and waits until the tenant is there. */
+  const receives = (discovery: TenantDiscoveryService, channel?: string) =>
+    Effect.gen(function* () {
+      yield* eventually(discovery.status.get, ({ mode }) => mode === "Live")
+      expect(yield* publish("initech", channel)).toBe(1)
+      yield* eventually(discovery.activeTenantIds, (ids) => ids.length === 3)
+      expect(yield* discovery.activeTenantIds).toContain("initech")
+    })
+  return { manager, redis, environment, variables, receives, clients }
 })
 
 it("declares its errors in its types", () => {
@@ -78,256 +88,184 @@ it("declares its errors in its types", () => {
 })
 
 describe("layerConfig", () => {
-  it.scopedLive("lists, subscribes to the environment's channel, and leaves nothing open", () =>
-    Effect.gen(function* () {
-      const { clients, manager, publish, variables } = yield* world
-      const lines: Array<Line> = []
-      const scope = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
-      const { discovery } = yield* Scope.extend(
-        build(NodeTenantDiscovery.layerConfig, variables, lines),
-        scope
-      )
-      expect(yield* discovery.activeTenantIds).toEqual(["acme", "globex"])
-      expect(manager.requests[0]?.url).toBe("/internal/v1/tenants/active?service=ledger")
-      expect(manager.requests[0]?.headers["x-api-key"]).toBe(API_KEY)
+  live("lists, subscribes to the environment's channel, and leaves nothing open", function* () {
+    const { clients, manager, receives, variables } = yield* world
+    const lines: Array<Line> = []
+    const scope = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
+    const { discovery } = yield* Scope.extend(
+      build(NodeTenantDiscovery.layerConfig, variables, lines),
+      scope
+    )
+    expect(yield* discovery.activeTenantIds).toEqual(["acme", "globex"])
+    expect(manager.requests[0]?.url).toBe("/internal/v1/tenants/active?service=ledger")
+    expect(manager.requests[0]?.headers["x-api-key"]).toBe(API_KEY)
 
-      yield* eventually(discovery.status.get, ({ mode }) => mode === "Live")
-      expect(yield* clients).toHaveLength(1)
-      expect(yield* publish("initech")).toBe(1)
-      yield* eventually(discovery.activeTenantIds, (ids) => ids.length === 3)
-      expect(yield* discovery.activeTenantIds).toContain("initech")
-      expect(warningsIn(lines)).toEqual([])
+    yield* receives(discovery)
+    expect(yield* clients).toHaveLength(1)
+    expect(warningsIn(lines)).toEqual([])
 
-      yield* Scope.close(scope, Exit.void)
-      yield* eventually(clients, (list) => list.length === 0)
-      yield* eventually(
-        Effect.sync(() => manager.connections().open),
-        (open) => open === 0
-      )
-      expect(yield* discovery.activeTenantIds).toHaveLength(3)
+    yield* Scope.close(scope, Exit.void)
+    yield* eventually(clients, (list) => list.length === 0)
+    yield* until(() => manager.connections().open === 0)
+    expect(yield* discovery.activeTenantIds).toHaveLength(3)
 
-      const output = inspect([lines, discovery, NodeTenantDiscovery.layerConfig], { depth: 8 })
-      expect(output).not.toContain(API_KEY)
-      expect(output).not.toContain(PASSWORD)
+    const output = inspect([lines, discovery, NodeTenantDiscovery.layerConfig], { depth: 8 })
+    expect(output).not.toContain(API_KEY)
+    expect(output).not.toContain(PASSWORD)
+  })
+
+  live("uses TLS to Redis with the given CA", function* () {
+    const { receives, redis, variables } = yield* world
+    const { discovery } = yield* build(NodeTenantDiscovery.layerConfig, {
+      ...variables,
+      MULTI_TENANT_REDIS_HOST: redis.tls?.host ?? "",
+      MULTI_TENANT_REDIS_PORT: String(redis.tls?.port),
+      MULTI_TENANT_REDIS_TLS: "on",
+      MULTI_TENANT_REDIS_CA_CERT: TestCertificates.unrelatedCa + TestCertificates.ca
     })
-  )
+    yield* receives(discovery)
+  })
 
-  it.scopedLive("uses TLS to Redis with the given CA", () =>
-    Effect.gen(function* () {
-      const { publish, redis, variables } = yield* world
-      const { discovery } = yield* build(NodeTenantDiscovery.layerConfig, {
-        ...variables,
-        MULTI_TENANT_REDIS_HOST: redis.tls?.host ?? "",
-        MULTI_TENANT_REDIS_PORT: String(redis.tls?.port),
-        MULTI_TENANT_REDIS_TLS: "on",
-        MULTI_TENANT_REDIS_CA_CERT: TestCertificates.unrelatedCa + TestCertificates.ca
-      })
-      yield* eventually(discovery.status.get, ({ mode }) => mode === "Live")
-      yield* publish("initech")
-      yield* eventually(discovery.activeTenantIds, (ids) => ids.length === 3)
-    })
-  )
+  live("starts without Redis, with the reason in status", function* () {
+    const { redis, variables } = yield* world
+    yield* redis.kill
+    const { discovery } = yield* build(NodeTenantDiscovery.layerConfig, variables)
+    expect(yield* discovery.activeTenantIds).toEqual(["acme", "globex"])
+    const status = yield* discovery.status.get
+    expect(status.mode).toBe("BootstrapOnly")
+    expect(status.lastError).toMatchObject({ _tag: "SubscriptionLost" })
+  })
 
-  it.scopedLive("starts without Redis, with the reason in status", () =>
-    Effect.gen(function* () {
-      const { redis, variables } = yield* world
-      yield* redis.kill
-      const { discovery } = yield* build(NodeTenantDiscovery.layerConfig, variables)
-      expect(yield* discovery.activeTenantIds).toEqual(["acme", "globex"])
-      const status = yield* discovery.status.get
-      expect(status.mode).toBe("BootstrapOnly")
-      expect(status.lastError).toMatchObject({ _tag: "SubscriptionLost" })
-    })
-  )
+  live("with MULTI_TENANT_ALL_ENVIRONMENTS receives events of all, with one warning", function* () {
+    const { receives, variables } = yield* world
+    const lines: Array<Line> = []
+    const { discovery } = yield* build(
+      NodeTenantDiscovery.layerConfig,
+      { ...variables, ENVIRONMENT_NAME: "", MULTI_TENANT_ALL_ENVIRONMENTS: "true" },
+      lines
+    )
+    yield* receives(discovery, `tenant-events:${randomUUID()}`)
+    expect(warningsIn(lines)).toEqual([expect.stringContaining("no environment is set")])
+  })
 
-  it.scopedLive("with MULTI_TENANT_ALL_ENVIRONMENTS receives events of all, with one warning", () =>
-    Effect.gen(function* () {
-      const { publish, variables } = yield* world
-      const { ENVIRONMENT_NAME: _, ...others } = variables
-      const lines: Array<Line> = []
-      const { discovery } = yield* build(
-        NodeTenantDiscovery.layerConfig,
-        { ...others, MULTI_TENANT_ALL_ENVIRONMENTS: "true" },
-        lines
-      )
-      yield* eventually(discovery.status.get, ({ mode }) => mode === "Live")
-      yield* publish("initech", `tenant-events:${randomUUID()}`)
-      yield* eventually(discovery.activeTenantIds, (ids) => ids.length === 3)
-      expect(warningsIn(lines)).toEqual([expect.stringContaining("no environment is set")])
+  live("reads secrets from files, at each use", function* () {
+    const { manager, variables } = yield* world
+    const folder = yield* temporaryFolder
+    const keyFile = join(folder, "key")
+    const passwordFile = join(folder, "password")
+    yield* Effect.promise(() => writeFile(passwordFile, `${PASSWORD}\n`))
+    const texts = {
+      ...variables,
+      MULTI_TENANT_SERVICE_API_KEY: "",
+      MULTI_TENANT_REDIS_PASSWORD: "",
+      MULTI_TENANT_SERVICE_API_KEY_FILE: keyFile,
+      MULTI_TENANT_REDIS_PASSWORD_FILE: passwordFile
+    }
+    const layer = NodeTenantDiscovery.layerConfigWith({ discovery: { startRetries: 0 } })
+    expect(yield* errorOf(build(layer, texts))).toMatchObject({
+      _tag: "TenantManagerUnavailable",
+      message: expect.stringContaining("the API key cannot be read (ENOENT)")
     })
-  )
-
-  it.scopedLive("reads secrets from files, at each use", () =>
-    Effect.gen(function* () {
-      const { manager, variables } = yield* world
-      const {
-        MULTI_TENANT_REDIS_PASSWORD: _,
-        MULTI_TENANT_SERVICE_API_KEY: __,
-        ...others
-      } = variables
-      const folder = yield* temporaryFolder
-      const keyFile = join(folder, "key")
-      const passwordFile = join(folder, "password")
-      yield* Effect.promise(() => writeFile(passwordFile, `${PASSWORD}\n`))
-      const texts = {
-        ...others,
-        MULTI_TENANT_SERVICE_API_KEY_FILE: keyFile,
-        MULTI_TENANT_REDIS_PASSWORD_FILE: passwordFile
-      }
-      const layer = NodeTenantDiscovery.layerConfigWith({ discovery: { startRetries: 0 } })
-      expect(yield* errorOf(build(layer, texts))).toMatchObject({
-        _tag: "TenantManagerUnavailable",
-        message: expect.stringContaining("the API key cannot be read (ENOENT)")
-      })
-      yield* Effect.promise(() => writeFile(keyFile, "key-1\n"))
-      const { discovery } = yield* build(layer, texts)
-      yield* eventually(discovery.status.get, ({ mode }) => mode === "Live")
-      yield* Effect.promise(() => writeFile(keyFile, "key-2"))
-      yield* discovery.refresh
-      expect(manager.requests.map(({ headers }) => headers["x-api-key"]).at(0)).toBe("key-1")
-      expect(manager.requests.map(({ headers }) => headers["x-api-key"]).at(-1)).toBe("key-2")
-    })
-  )
+    yield* Effect.promise(() => writeFile(keyFile, "key-1\n"))
+    const { discovery } = yield* build(layer, texts)
+    yield* eventually(discovery.status.get, ({ mode }) => mode === "Live")
+    yield* Effect.promise(() => writeFile(keyFile, "key-2"))
+    yield* discovery.refresh
+    const keys = manager.requests.map(({ headers }) => headers["x-api-key"])
+    expect([keys.at(0), keys.at(-1)]).toEqual(["key-1", "key-2"])
+  })
 })
 
 describe("a start that is refused", () => {
-  it.scopedLive("fails with the tenant manager's answer, and leaves nothing open", () =>
-    Effect.gen(function* () {
-      const { clients, variables } = yield* world
-      const refusing = yield* serve(answer(401))
-      const error = yield* errorOf(
-        Effect.scoped(
-          build(NodeTenantDiscovery.layerConfig, { ...variables, MULTI_TENANT_URL: refusing.url })
-        )
+  live("fails with the tenant manager's answer, and leaves nothing open", function* () {
+    const { clients, variables } = yield* world
+    const refusing = yield* serve(answer(401))
+    const error = yield* errorOf(
+      Effect.scoped(
+        build(NodeTenantDiscovery.layerConfig, { ...variables, MULTI_TENANT_URL: refusing.url })
       )
-      expect(error).toMatchObject({ _tag: "TenantManagerUnauthorized" })
-      expect(refusing.requests).toHaveLength(1)
-      yield* eventually(clients, (list) => list.length === 0)
-      yield* eventually(
-        Effect.sync(() => refusing.connections().open),
-        (open) => open === 0
-      )
-      expect(inspect(error, { depth: 8, showHidden: true })).not.toContain(API_KEY)
-    })
-  )
+    )
+    expect(error).toMatchObject({ _tag: "TenantManagerUnauthorized" })
+    expect(refusing.requests).toHaveLength(1)
+    yield* eventually(clients, (list) => list.length === 0)
+    yield* until(() => refusing.connections().open === 0)
+    expect(inspect(error, { depth: 8, showHidden: true })).not.toContain(API_KEY)
+  })
 
-  it.scopedLive("logs each warning once", () =>
-    Effect.gen(function* () {
-      const lines: Array<Line> = []
-      // Not a loopback address by name, though no packet leaves this machine.
-      const variables = {
-        APPLICATION_NAME: "ledger",
-        MULTI_TENANT_ALL_ENVIRONMENTS: "true",
-        MULTI_TENANT_URL: "http://0.0.0.0:1",
-        MULTI_TENANT_ALLOW_INSECURE_HTTP: "true",
-        MULTI_TENANT_SERVICE_API_KEY: API_KEY,
-        MULTI_TENANT_REDIS_HOST: "0.0.0.0:1",
-        MULTI_TENANT_REDIS_PASSWORD: `"${PASSWORD}"`,
-        MULTI_TENANT_REDIS_TLS: "false"
-      }
-      const layer = NodeTenantDiscovery.layerConfigWith({ discovery: { startRetries: 1 } })
-      yield* errorOf(build(layer, variables, lines))
-      const said = (text: string) => warningsIn(lines).filter((message) => message.includes(text))
-      for (const text of ["over http", "without TLS", "no environment", "has quotes around it"]) {
-        expect(said(text), text).toHaveLength(1)
-      }
-      expect(inspect(lines)).not.toMatch(/marked/)
-    })
-  )
+  live("logs each warning once", function* () {
+    const lines: Array<Line> = []
+    // Not a loopback address by name, though no packet leaves this machine.
+    const variables = {
+      APPLICATION_NAME: "ledger",
+      MULTI_TENANT_ALL_ENVIRONMENTS: "true",
+      MULTI_TENANT_URL: "http://0.0.0.0:1",
+      MULTI_TENANT_ALLOW_INSECURE_HTTP: "true",
+      MULTI_TENANT_SERVICE_API_KEY: API_KEY,
+      MULTI_TENANT_REDIS_HOST: "0.0.0.0:1",
+      MULTI_TENANT_REDIS_PASSWORD: `"${PASSWORD}"`,
+      MULTI_TENANT_REDIS_TLS: "false"
+    }
+    const layer = NodeTenantDiscovery.layerConfigWith({ discovery: { startRetries: 1 } })
+    yield* errorOf(build(layer, variables, lines))
+    const said = (text: string) => warningsIn(lines).filter((message) => message.includes(text))
+    for (const text of ["over http", "without TLS", "no environment", "has quotes around it"]) {
+      expect(said(text), text).toHaveLength(1)
+    }
+    expect(inspect(lines)).not.toMatch(/marked/)
+  })
 })
 
 describe("layerConfigWith", () => {
-  it.scopedLive("accepts a connection and a channel of the program", () =>
-    Effect.gen(function* () {
-      const { publish, redis, variables } = yield* world
-      const { MULTI_TENANT_REDIS_HOST: _, ...others } = variables
-      const channel = `elsewhere-${randomUUID()}`
-      let made = 0
-      const layer = NodeTenantDiscovery.layerConfigWith({
-        redis: () => {
-          made++
-          return new Redis({
-            host: redis.host,
-            port: redis.port,
-            password: PASSWORD,
-            lazyConnect: true,
-            autoResubscribe: false,
-            retryStrategy: () => null
-          })
-        },
-        channel: { _tag: "Exact", channel },
-        discovery: { environment: undefined }
-      })
-      const lines: Array<Line> = []
-      const { discovery } = yield* build(layer, others, lines)
-      yield* eventually(discovery.status.get, ({ mode }) => mode === "Live")
-      expect(made).toBeGreaterThan(0)
-      yield* publish("initech", channel)
-      yield* eventually(discovery.activeTenantIds, (ids) => ids.length === 3)
-      expect(warningsIn(lines)).toEqual([])
+  live("accepts a connection and a channel of the program", function* () {
+    const { receives, redis, variables } = yield* world
+    const channel = `elsewhere-${randomUUID()}`
+    let made = 0
+    const layer = NodeTenantDiscovery.layerConfigWith({
+      redis: () => {
+        made++
+        return new Redis({
+          host: redis.host,
+          port: redis.port,
+          password: PASSWORD,
+          lazyConnect: true,
+          autoResubscribe: false,
+          retryStrategy: () => null
+        })
+      },
+      channel: { _tag: "Exact", channel },
+      discovery: { environment: undefined }
     })
-  )
+    const lines: Array<Line> = []
+    const { discovery } = yield* build(layer, { ...variables, MULTI_TENANT_REDIS_HOST: "" }, lines)
+    yield* receives(discovery, channel)
+    expect(made).toBeGreaterThan(0)
+    expect(warningsIn(lines)).toEqual([])
+  })
 
-  it.scopedLive("lets an option win over its variable", () =>
-    Effect.gen(function* () {
-      const { manager, variables } = yield* world
-      const layer = NodeTenantDiscovery.layerConfigWith({
-        discovery: { reconcileInterval: "20 millis" }
-      })
-      yield* build(layer, { ...variables, MULTI_TENANT_RECONCILE_INTERVAL_SEC: "0" })
-      yield* eventually(
-        Effect.sync(() => manager.requests.length),
-        (requests) => requests > 3
-      )
+  live("lets an option win over its variable", function* () {
+    const { manager, variables } = yield* world
+    const layer = NodeTenantDiscovery.layerConfigWith({
+      discovery: { reconcileInterval: "20 millis" }
     })
-  )
+    yield* build(layer, { ...variables, MULTI_TENANT_RECONCILE_INTERVAL_SEC: "0" })
+    yield* until(() => manager.requests.length > 3)
+  })
 })
 
 describe("layer", () => {
-  it.scopedLive("works from options, normalised as the variables are", () =>
-    Effect.gen(function* () {
-      const { environment, manager, publish, redis } = yield* world
-      const layer = NodeTenantDiscovery.layer({
-        tenantManager: { service: "ledger", url: manager.url, apiKey: Redacted.make(API_KEY) },
-        redis: { host: redis.host, port: redis.port, password: Redacted.make(PASSWORD) },
-        discovery: { environment: ` ${environment.toUpperCase()} ` }
-      })
-      const { discovery, manager: client } = yield* build(layer, {})
-      expect(client.service).toBe("ledger")
-      yield* eventually(discovery.status.get, ({ mode }) => mode === "Live")
-      yield* publish("initech")
-      yield* eventually(discovery.activeTenantIds, (ids) => ids.length === 3)
+  live("works from options, normalised as the variables are", function* () {
+    const { environment, manager, receives, redis } = yield* world
+    const layer = NodeTenantDiscovery.layer({
+      tenantManager: {
+        service: " ledger\n",
+        url: ` ${manager.url} `,
+        apiKey: Redacted.make(API_KEY)
+      },
+      redis: { host: redis.host, port: redis.port, password: Redacted.make(PASSWORD) },
+      discovery: { environment: ` ${environment.toUpperCase()} ` }
     })
-  )
-
-  const options = {
-    tenantManager: { service: "ledger", url: "http://localhost:1", apiKey: Redacted.make(API_KEY) },
-    redis: { host: "localhost", port: 1 }
-  }
-
-  it("throws without an environment, a channel, or the wish for all environments", () => {
-    expect(() => NodeTenantDiscovery.layer(options)).toThrow(
-      /^NodeTenantDiscovery: option "discovery\.environment": expected the name/
-    )
-    NodeTenantDiscovery.layer({ ...options, allEnvironments: true })
-    NodeTenantDiscovery.layer({ ...options, channel: { _tag: "Exact", channel: "events" } })
-  })
-
-  it("throws at once for a bad option, and names it, as layerConfigWith does", () => {
-    const both: ReadonlyArray<readonly [string, object]> = [
-      ["discovery.environment", { discovery: { environment: '"test"' } }],
-      ["discovery.environment", { discovery: { environment: " " } }],
-      ["allEnvironments", { allEnvironments: "yes" }],
-      ["massRemovalFraction", { discovery: { environment: "test", massRemovalFraction: 2 } }],
-      ["redis.port", { redis: { ...options.redis, port: 0 } }],
-      ["heartbeatInterval", { events: { heartbeatInterval: 0 } }],
-      ["listBodyLimit", { tenantManager: { ...options.tenantManager, listBodyLimit: 0 } }]
-    ]
-    for (const [name, bad] of both) {
-      const all = { ...options, discovery: { environment: "test" }, ...bad }
-      expect(() => NodeTenantDiscovery.layer(all)).toThrow(`option "${name}"`)
-      expect(() => NodeTenantDiscovery.layerConfigWith(bad)).toThrow(`option "${name}"`)
-    }
-    NodeTenantDiscovery.layerConfigWith({ allEnvironments: false })
+    const { discovery, manager: client } = yield* build(layer, {})
+    expect(client.service).toBe("ledger")
+    yield* receives(discovery)
   })
 })

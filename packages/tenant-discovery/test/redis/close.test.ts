@@ -8,14 +8,13 @@ import {
   channel,
   channelName,
   connection,
-  eventually,
   kind,
   quick,
   Recorder,
   subscribed,
   versions
 } from "./support.js"
-import { live } from "../support/live.js"
+import { eventually, live, until } from "../support/live.js"
 
 /** A subscription in its own scope. */
 const inScope = (redis: RedisTenantEvents.RedisSource) =>
@@ -34,12 +33,8 @@ describe.each(versions)("closing, with %s", (version) => {
     yield* recorder.seen("Alive")
     yield* close
     const received = recorder.signals.length
-    yield* eventually(
-      "nobody is subscribed",
-      server.command("PUBSUB", "NUMSUB", channelName).pipe(
-        Effect.map((reply) => String(reply).endsWith(",0")),
-        Effect.orDie
-      )
+    yield* eventually(server.command("PUBSUB", "NUMSUB", channelName), (reply) =>
+      String(reply).endsWith(",0")
     )
     yield* server.command("PUBLISH", channelName, "too late")
     expect(recorder.signals.length).toBe(received)
@@ -52,10 +47,7 @@ describe.each(versions)("closing, with %s", (version) => {
     yield* recorder.seen("Subscribed")
     yield* server.stop
     yield* close
-    yield* eventually(
-      "its socket is closed",
-      Effect.sync(() => sockets() <= before)
-    )
+    yield* until(() => sockets() <= before)
     expect(recorder.tags).toEqual(["Subscribed"])
     yield* server.continue
   })
@@ -65,7 +57,7 @@ describe.each(versions)("closing, with %s", (version) => {
     const proxy = yield* FaultProxy.make(server)
     yield* proxy.hold()
     const connecting = yield* inScope(connection(version, proxy))
-    yield* eventually("it connects", proxy.accepted.pipe(Effect.map((n) => n === 1)))
+    yield* eventually(proxy.accepted, (n) => n === 1)
     yield* connecting.close
     expect(connecting.recorder.signals).toEqual([])
     yield* proxy.cut
@@ -103,15 +95,9 @@ describe.each(versions)("closing, with %s", (version) => {
       once,
       { concurrency: 10 }
     )
-    yield* eventually(
-      "no socket remains",
-      Effect.sync(() => sockets() <= before.sockets)
-    )
-    yield* eventually(
-      "no timer remains",
-      // This wait has up to two.
-      Effect.sync(() => activeResources("Timeout") <= before.timers + 2)
-    )
+    yield* until(() => sockets() <= before.sockets)
+    // This wait has up to two.
+    yield* until(() => activeResources("Timeout") <= before.timers + 2)
   })
 })
 

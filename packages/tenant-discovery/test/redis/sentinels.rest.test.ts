@@ -6,33 +6,23 @@ import { Redis } from "ioredis"
 import { Redis as Redis6 } from "ioredis6"
 import { spawn } from "node:child_process"
 import * as fs from "node:fs"
-import * as net from "node:net"
 import * as os from "node:os"
 import * as path from "node:path"
 import type { RedisSource } from "tenant-discovery/RedisTenantEvents"
 import {
   activeResources,
   channelName,
-  eventually,
   fakeServer,
   hasNative,
   kind,
   quick,
   subscribed
 } from "./support.js"
-import { live } from "../support/live.js"
+import { freePort } from "../support/listen.js"
+import { eventually, live, until } from "../support/live.js"
 
 const NAME = "events"
 const SECRET = "sentinel-horse"
-
-const freePort = Effect.async<number>((resume) => {
-  const server = net.createServer()
-  server.listen(0, "127.0.0.1", () => {
-    const address = server.address()
-    const port = address !== null && typeof address === "object" ? address.port : 0
-    server.close(() => resume(Effect.succeed(port)))
-  })
-})
 
 interface Sentinel {
   readonly host: string
@@ -76,12 +66,9 @@ const makeSentinel = (master: RedisServer.RedisServer) =>
       }),
       (client) => Effect.sync(() => client.disconnect())
     )
-    yield* eventually(
-      "the sentinel answers",
-      Effect.promise(() =>
-        client.call("SENTINEL", "SENTINELS", NAME).then(Array.isArray, () => false)
-      )
-    )
+    const answers = () =>
+      client.call("SENTINEL", "SENTINELS", NAME).then(Array.isArray, () => false)
+    yield* eventually(Effect.promise(answers), (isList) => isList)
     const sentinel: Sentinel = {
       host: "127.0.0.1",
       port,
@@ -130,19 +117,16 @@ describe.runIf(hasNative)("real sentinels", () => {
       ])
       const [dead, silent, well] = all
       for (const sentinel of all) {
+        const known = Effect.all([
+          sentinel.command("SENTINEL", "SENTINELS", NAME),
+          sentinel.command("SENTINEL", "REPLICAS", NAME)
+        ])
         yield* eventually(
-          "each sentinel knows the others and the replica",
-          Effect.all([
-            sentinel.command("SENTINEL", "SENTINELS", NAME),
-            sentinel.command("SENTINEL", "REPLICAS", NAME)
-          ]).pipe(
-            Effect.map(
-              ([others, replicas]) =>
-                Array.isArray(others) &&
-                others.length === 2 &&
-                JSON.stringify(replicas).includes(`"${replica.port}"`)
-            )
-          )
+          known,
+          ([others, replicas]) =>
+            Array.isArray(others) &&
+            others.length === 2 &&
+            JSON.stringify(replicas).includes(`"${replica.port}"`)
         )
       }
       yield* dead.signal("SIGKILL")
@@ -160,10 +144,8 @@ describe.runIf(hasNative)("real sentinels", () => {
       yield* dead.start
       yield* master.kill
       yield* eventually(
-        "the replica is promoted",
-        Effect.map(well.command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME), (address) =>
-          String(address).endsWith(`,${replica.port}`)
-        ),
+        well.command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME),
+        (address) => String(address).endsWith(`,${replica.port}`),
         "40 seconds"
       )
       for (const recorder of recorders) yield* recorder.seen("Subscribed", 2)
@@ -190,16 +172,10 @@ describe("sentinels that do not answer", () => {
     for (const source of sources([silent, silent])) {
       const asking = sockets()
       yield* subscribed(source).pipe(Scope.extend(scope))
-      yield* eventually(
-        "the sentinel is asked",
-        Effect.sync(() => sockets() > asking)
-      )
+      yield* until(() => sockets() > asking)
     }
     yield* Scope.close(scope, Exit.void).pipe(Effect.timeout("500 millis"))
-    yield* eventually(
-      "no socket remains",
-      Effect.sync(() => sockets() <= before)
-    ).pipe(Effect.timeout("2600 millis"))
+    yield* until(() => sockets() <= before).pipe(Effect.timeout("2600 millis"))
   })
 
   live("are reported, and each attempt starts at the next one", function* () {
@@ -211,10 +187,7 @@ describe("sentinels that do not answer", () => {
       })
     const sentinels = [yield* sentinel("a"), yield* sentinel("b"), yield* sentinel("c")]
     const recorder = yield* subscribed({ sentinels, name: NAME }, { backoff: quick.backoff })
-    yield* eventually(
-      "three attempts",
-      Effect.sync(() => asked.length >= 9)
-    )
+    yield* until(() => asked.length >= 9)
     expect(asked.slice(0, 9).join("")).toBe("abcbcacab")
     expect(recorder.causes[0]?._tag).toBe("ConnectFailed")
     expect(recorder.causes[0]?.message).toMatch(

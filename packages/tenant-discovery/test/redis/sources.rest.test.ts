@@ -12,8 +12,8 @@ import type {
   RedisSource,
   SubscriberConnection
 } from "tenant-discovery/RedisTenantEvents"
-import { channelName, eventually, fakeServer, hasNative, kind, subscribed } from "./support.js"
-import { live, liveEach } from "../support/live.js"
+import { channelName, fakeServer, hasNative, kind, subscribed } from "./support.js"
+import { eventually, live, liveEach, until } from "../support/live.js"
 
 interface ClientOptions {
   readonly host: string
@@ -215,10 +215,7 @@ describe("a list of cluster nodes", () => {
       })
     const cluster = [yield* node("a"), yield* node("b"), yield* node("c")]
     const recorder = yield* subscribed({ cluster })
-    yield* eventually(
-      "six attempts",
-      Effect.sync(() => asked.length >= 6)
-    )
+    yield* until(() => asked.length >= 6)
     expect(asked.slice(0, 6).join("")).toBe("abcabc")
     // The reason names the node, so each is reported.
     expect(recorder.causes[1]?.message).toContain(`127.0.0.1:${cluster[1]?.port}`)
@@ -248,12 +245,8 @@ const makeCluster = Effect.gen(function* () {
     for (const other of nodes) yield* node.command("CLUSTER", "MEET", other.host, other.port)
   }
   for (const node of nodes) {
-    yield* eventually(
-      "the node knows the others",
-      node.command("CLUSTER", "INFO").pipe(
-        Effect.map((info) => /state:ok[^]*known_nodes:3/.test(String(info))),
-        Effect.orDie
-      )
+    yield* eventually(node.command("CLUSTER", "INFO"), (info) =>
+      /state:ok[^]*known_nodes:3/.test(String(info))
     )
   }
   return nodes

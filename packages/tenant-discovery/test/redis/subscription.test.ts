@@ -13,6 +13,7 @@ import {
   subscribed,
   versions
 } from "./support.js"
+import type { LostCause } from "../../src/TenantEvents.js"
 import { live, liveEach } from "../support/live.js"
 
 describe("channelFor", () => {
@@ -80,46 +81,42 @@ describe.each(matrix)("a subscription on a $kind server with $version", ({ kind,
     expect(recorder.tags).toEqual(["Lost", "Subscribed"])
   })
 
-  live("resubscribes after the server was killed and started again", function* () {
+  interface Servers {
+    readonly server: RedisServer.RedisServer
+    readonly proxy: FaultProxy.FaultProxy
+  }
+  type Step = (servers: Servers) => Effect.Effect<unknown, unknown>
+  const nothing: Step = () => Effect.void
+
+  liveEach<readonly [fault: string, LostCause["_tag"], inject: Step, repair: Step]>([
+    ["a restart", "ConnectionLost", ({ server }) => server.kill, ({ server }) => server.start],
+    [
+      "a CLIENT KILL",
+      "ConnectionLost",
+      ({ server }) => server.command("CLIENT", "KILL", "TYPE", "pubsub"),
+      nothing
+    ],
+    ["a hang", "HeartbeatTimedOut", ({ server }) => server.stop, ({ server }) => server.continue],
+    [
+      "a link that drops everything",
+      "HeartbeatTimedOut",
+      ({ proxy }) => proxy.blackhole(),
+      ({ proxy }) => proxy.resume
+    ],
+    ["a reset", "ConnectionLost", ({ proxy }) => proxy.reset, nothing]
+  ])("resubscribes after %s", function* ([, tag, inject, repair]) {
     const server = yield* RedisServer.make({ kind })
-    const recorder = yield* subscribed(connection(version, server))
+    const proxy = yield* FaultProxy.make(server)
+    const recorder = yield* subscribed(connection(version, proxy))
     yield* recorder.seen("Subscribed")
-    yield* server.kill
-    // The loss, then each new reason that prevents a subscription.
-    yield* recorder.seen("Lost", 2)
-    yield* server.start
+    yield* inject({ server, proxy })
+    yield* recorder.seen("Lost")
+    expect(recorder.causes[0]?._tag).toBe(tag)
+    yield* repair({ server, proxy })
     yield* recorder.seen("Subscribed", 2)
     yield* server.command("PUBLISH", channelName, "again")
     yield* recorder.seen("Messages")
     expect(recorder.tags).toEqual(["Subscribed", "Lost", "Subscribed", "Messages"])
-    const [first, second] = recorder.causes
-    expect([first?._tag, second?._tag]).toEqual(["ConnectionLost", "ConnectFailed"])
-  })
-
-  live("resubscribes after each CLIENT KILL", function* () {
-    const server = yield* RedisServer.make({ kind })
-    const recorder = yield* subscribed(connection(version, server))
-    for (const n of [1, 2, 3]) {
-      yield* recorder.seen("Subscribed", n)
-      yield* server.command("CLIENT", "KILL", "TYPE", "pubsub")
-      yield* recorder.seen("Lost", n)
-    }
-    yield* recorder.seen("Subscribed", 4)
-    expect(recorder.causes.map((cause) => cause._tag)).toEqual(
-      Array.from({ length: 3 }, () => "ConnectionLost")
-    )
-  })
-
-  live("detects a server that hangs by its heartbeat, and resubscribes", function* () {
-    const server = yield* RedisServer.make({ kind })
-    const recorder = yield* subscribed(connection(version, server))
-    yield* recorder.seen("Subscribed")
-    yield* server.stop
-    yield* recorder.seen("Lost")
-    expect(recorder.causes[0]?._tag).toBe("HeartbeatTimedOut")
-    yield* server.continue
-    yield* recorder.seen("Subscribed", 2)
-    expect(recorder.tags).toEqual(["Subscribed", "Lost", "Subscribed"])
   })
 
   live("abandons a connection that is accepted and never answered", function* () {
@@ -133,21 +130,6 @@ describe.each(matrix)("a subscription on a $kind server with $version", ({ kind,
     expect(recorder.causes[0]?.message).toContain("within 300ms")
     yield* server.continue
     yield* recorder.seen("Subscribed")
-  })
-
-  live("detects a link that drops everything, and one that is reset", function* () {
-    const server = yield* RedisServer.make({ kind })
-    const proxy = yield* FaultProxy.make(server)
-    const recorder = yield* subscribed(connection(version, proxy))
-    yield* recorder.seen("Subscribed")
-    yield* proxy.blackhole()
-    yield* recorder.seen("Lost")
-    expect(recorder.causes[0]?._tag).toBe("HeartbeatTimedOut")
-    yield* proxy.resume
-    yield* recorder.seen("Subscribed", 2)
-    yield* proxy.reset
-    yield* recorder.seen("Subscribed", 3)
-    expect(recorder.causes.at(-1)?._tag).toBe("ConnectionLost")
   })
 })
 
@@ -197,7 +179,7 @@ describe.each(versions)("a heartbeat with %s", (version) => {
       for (const _ of data.toString("latin1").matchAll(/\*\d+\r\n/g)) socket.write(loading)
     })
     const recorder = yield* subscribed(connection(version, server))
-    yield* recorder.lostWith(/LOADING.*still loading/)
+    yield* recorder.lostWith(/LOADING/)
     expect(recorder.causes[0]?._tag).toBe("ConnectFailed")
     expect(recorder.tags).toEqual(["Lost"])
   })
@@ -214,7 +196,7 @@ describe.runIf(hasNative)("on a native server", () => {
       const recorder = yield* subscribed(connection(version, server))
       yield* recorder.seen("Alive")
       yield* server.command("REPLICAOF", "127.0.0.1", 1)
-      yield* recorder.lostWith(/cannot connect.*MASTERDOWN.*lost its master/)
+      yield* recorder.lostWith(/cannot connect.*MASTERDOWN/)
       expect(recorder.causes.map(({ _tag }) => _tag)).toEqual(["ConnectionLost", "ConnectFailed"])
       expect(recorder.causes[0]?.message).toContain("MASTERDOWN")
       yield* server.command("REPLICAOF", "NO", "ONE")

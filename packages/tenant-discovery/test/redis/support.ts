@@ -1,9 +1,11 @@
 import { RedisServer } from "@tenant-discovery/simulator"
-import { type Duration, Effect, Redacted, Schedule, type Scope } from "effect"
+import { Effect, Redacted, type Scope } from "effect"
 import { Redis as Redis6 } from "ioredis6"
 import * as net from "node:net"
 import * as RedisTenantEvents from "tenant-discovery/RedisTenantEvents"
 import type { LostCause, SignalSink } from "../../src/TenantEvents.js"
+import { listen } from "../support/listen.js"
+import { until } from "../support/live.js"
 
 const available = await Effect.runPromise(RedisServer.available)
 
@@ -55,10 +57,9 @@ type Signal =
   | { readonly _tag: "Alive"; readonly sentAt: bigint }
   | { readonly _tag: "Lost"; readonly cause: LostCause }
 
-/** A sink that records its signals, and wakes whoever waits for one. */
+/** A sink that records its signals. */
 export class Recorder implements SignalSink {
   readonly signals: Array<Signal> = []
-  readonly #waiting = new Set<() => void>()
 
   readonly subscribed = () => this.#record({ _tag: "Subscribed" })
   readonly message = (raw: string) => this.#record({ _tag: "Messages", messages: [raw] })
@@ -86,24 +87,10 @@ export class Recorder implements SignalSink {
     return this.signals.filter((signal) => signal._tag === tag).length
   }
 
-  /** Waits for the condition; fails with all signals when it does not hold in time. */
+  /** Waits for the condition; dies with all signals when it does not hold in time. */
   until(condition: () => boolean): Effect.Effect<void> {
-    return Effect.async<void>((resume) => {
-      const check = () => {
-        if (!condition()) return
-        this.#waiting.delete(check)
-        resume(Effect.void)
-      }
-      this.#waiting.add(check)
-      check()
-      return Effect.sync(() => this.#waiting.delete(check))
-    }).pipe(
-      Effect.timeoutFail({
-        duration: "10 seconds",
-        onTimeout: () =>
-          new Error(`not in time; so far: ${String(this.tags)} ${JSON.stringify(this.causes)}`)
-      }),
-      Effect.orDie
+    return Effect.catchAllDefect(until(condition), () =>
+      Effect.dieMessage(`not in time; so far: ${String(this.tags)} ${JSON.stringify(this.causes)}`)
     )
   }
 
@@ -116,7 +103,6 @@ export class Recorder implements SignalSink {
 
   #record(signal: Signal): void {
     this.signals.push(signal)
-    for (const check of this.#waiting) check()
   }
 }
 
@@ -151,22 +137,6 @@ export const subscribed = (
     .pipe(Effect.as(recorder))
 }
 
-/** Waits for a condition. */
-export const eventually = (
-  what: string,
-  condition: Effect.Effect<boolean>,
-  within: Duration.DurationInput = "10 seconds"
-): Effect.Effect<void> =>
-  condition.pipe(
-    Effect.repeat({ until: (holds) => holds, schedule: Schedule.spaced("10 millis") }),
-    Effect.timeoutFail({
-      duration: within,
-      onTimeout: () => new Error(`did not happen: ${what}`)
-    }),
-    Effect.orDie,
-    Effect.asVoid
-  )
-
 /** The number of resources of one type that keep this process alive. */
 export const activeResources = (type: string) =>
   process.getActiveResourcesInfo().filter((name) => name === type).length
@@ -175,21 +145,6 @@ export const activeResources = (type: string) =>
 export const fakeServer = (
   onData: (socket: net.Socket, data: Buffer) => void
 ): Effect.Effect<Target, never, Scope.Scope> =>
-  Effect.acquireRelease(
-    Effect.async<net.Server>((resume) => {
-      const server = net.createServer((socket) => {
-        socket.on("error", () => {})
-        socket.on("data", (data) => onData(socket, data))
-      })
-      server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
-    }),
-    (server) => Effect.sync(() => server.close())
-  ).pipe(
-    Effect.map((server) => {
-      const address = server.address()
-      return {
-        host: "127.0.0.1",
-        port: address !== null && typeof address === "object" ? address.port : 0
-      }
-    })
+  listen(net.createServer((socket) => socket.on("data", (data) => onData(socket, data)))).pipe(
+    Effect.map((port) => ({ host: "127.0.0.1", port }))
   )

@@ -1,18 +1,10 @@
 import { Either, Encoding } from "effect"
 import { type Parse } from "./parse.js"
 
-const BEGIN = "-----BEGIN CERTIFICATE-----"
-const END = "-----END CERTIFICATE-----"
+const BLOCK = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
 
 /** The certificates of a PEM text, one string a block. Takes linear time. */
-export const certificates = (pem: string): ReadonlyArray<string> =>
-  pem
-    .split(END)
-    .slice(0, -1)
-    .map((part) =>
-      part.lastIndexOf(BEGIN) === -1 ? "" : `${part.slice(part.lastIndexOf(BEGIN))}${END}`
-    )
-    .filter((block) => block !== "")
+export const certificates = (pem: string): ReadonlyArray<string> => pem.match(BLOCK) ?? []
 
 /**
  * PEM, or base64 of PEM, wrapped or not. `\n` in the text counts as a line break. Only the

@@ -5,8 +5,7 @@ import { type Parse, port } from "./parse.js"
 export interface HostAndPort {
   /** A name or an address; IPv6 without brackets. */
   readonly host: string
-  /** Given only where the text had one. */
-  readonly port: number | undefined
+  readonly port: number
 }
 
 const IPV4_LOOPBACK = /^127\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/
@@ -38,36 +37,30 @@ export const hostsOf = (address: Address): ReadonlyArray<string> => {
   return ("cluster" in address ? address.cluster : address.sentinels).map(({ host }) => host)
 }
 
-const EXPECTED = "a host name or an address, alone or as host:port ([address]:port for IPv6)"
+const EXPECTED =
+  "a host name or an address, alone or as host:port ([address]:port for IPv6), the port from 1 to 65535"
 
 // Loose, since the resolver decides. Refused are characters of a URL that is no host.
-const NAME = /^[^\s/\\@?#[\]:%"'<>,;]+$/
-const BRACKETED = /^\[([^\]]*)\](?::(.*))?$/
-const URL_LIKE = /^[a-z][a-z0-9+.-]*:\/\//i
+const SHAPE = /^(?:\[(?<address>[^\]]*)\]|(?<name>[^\s/\\@?#[\]:%"'<>,;]+))(?::(?<portText>\d+))?$/
 
-/** The host, if it is valid, and the text of the port. */
-const split = (text: string): readonly [host: string | undefined, port: string | undefined] => {
-  const bracketed = BRACKETED.exec(text)
-  if (bracketed !== null) return [ipv6(bracketed[1] ?? ""), bracketed[2]]
-  const [host = "", port, ...rest] = text.split(":")
-  return rest.length === 0 && NAME.test(host) ? [host, port] : [ipv6(text), undefined]
-}
-
-/** `host`, `host:port`, `::1`, `[::1]`, `[::1]:port`. */
-export const hostAndPort: Parse<HostAndPort> = (text) => {
-  const [host, portText] = split(text.trim())
-  if (URL_LIKE.test(text.trim())) return Either.left(`${EXPECTED}, not a URL`)
+/** `host`, `host:port`, `::1`, `[::1]`, `[::1]:port`. Without a port it is `undefined`. */
+export const hostAndPort: Parse<{ readonly host: string; readonly port: number | undefined }> = (
+  text
+) => {
+  const whole = text.trim()
+  const { address = whole, name, portText } = SHAPE.exec(whole)?.groups ?? {}
+  const host = name ?? ipv6(address)
   if (host === undefined) return Either.left(EXPECTED)
   if (portText === undefined) return Either.right({ host, port: undefined })
   return Either.mapBoth(port(portText), {
-    onLeft: () => `${EXPECTED}, the port from 1 to 65535`,
+    onLeft: () => EXPECTED,
     onRight: (port) => ({ host, port })
   })
 }
 
 /** `host:port,...`; a port that is left out is `defaultPort`. */
 export const hostList =
-  (defaultPort: number): Parse<ReadonlyArray<{ readonly host: string; readonly port: number }>> =>
+  (defaultPort: number): Parse<ReadonlyArray<HostAndPort>> =>
   (text) =>
     Either.mapBoth(Either.all(text.split(",").map(hostAndPort)), {
       onLeft: () => "hosts as host:port,host:port ([address]:port for IPv6)",

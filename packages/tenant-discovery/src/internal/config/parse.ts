@@ -10,13 +10,12 @@ export type Parse<A> = (text: string) => Either.Either<A, string>
 const check = <A>(isValid: boolean, value: A, expected: string): Either.Either<A, string> =>
   isValid ? Either.right(value) : Either.left(expected)
 
-const TRUE = new Set(["true", "t", "1", "yes", "on"])
-const FALSE = new Set(["false", "f", "0", "no", "off"])
+const BOOL = /^(?:(true|t|1|yes|on)|false|f|0|no|off)$/i
 
 export const bool: Parse<boolean> = (text) => {
-  const word = text.trim().toLowerCase()
+  const word = BOOL.exec(text.trim())
   const expected = "one of true, false, t, f, 1, 0, yes, no, on, off (in any case)"
-  return check(TRUE.has(word) || FALSE.has(word), TRUE.has(word), expected)
+  return check(word !== null, word?.[1] !== undefined, expected)
 }
 
 /** Some env files pass quotes on as part of the value. */
@@ -26,15 +25,13 @@ export const isQuoted = (text: string): boolean => {
   return trimmed.length > 1 && (first === '"' || first === "'") && trimmed.endsWith(first)
 }
 
-const NOT_IN_NAME = /[\s\p{C}]/u
+const NAME = /^[^\s\p{C}]+$/u
 
-/** A name on the wire: trimmed, without quotes, white space or control characters. */
+/** A name on the wire, trimmed. */
 export const name: Parse<string> = (text) => {
   const trimmed = text.trim()
-  if (trimmed === "") return Either.left("a name that is not empty")
-  if (isQuoted(trimmed)) return Either.left("a name without quotes around it")
-  const expected = "a name without white space or control characters in it"
-  return check(!NOT_IN_NAME.test(trimmed), trimmed, expected)
+  const expected = "a name without white space or control characters in it, or quotes around it"
+  return check(NAME.test(trimmed) && !isQuoted(trimmed), trimmed, expected)
 }
 
 /** Publishers write the environment in lower case. */

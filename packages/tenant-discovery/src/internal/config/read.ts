@@ -1,10 +1,10 @@
 /** From the texts of the environment to values, with all errors and not only the first. */
-import { Config, ConfigError, Either, Option, type Redacted } from "effect"
+import { Config, ConfigError, Either, Option, Record, type Redacted } from "effect"
 import { isQuoted } from "./parse.js"
-import { all, type Name, table, type Values, type Variable } from "./variables.js"
+import { type Name, type Values, type Variable, variables } from "./variables.js"
 
 /** The texts of the variables that are set, by name. */
-export type Texts = ReadonlyMap<string, string>
+export type Texts = ReadonlyMap<Name, string>
 
 /** `expected` completes the sentence "expected ...". */
 export interface Problem {
@@ -23,7 +23,7 @@ export const invalid = (name: Name, expected: string): Result<never> =>
 
 /** The value of a variable. */
 export const read = <N extends Name>(texts: Texts, name: N): Result<Values[N]> => {
-  const { isSecret, parse, unset }: Variable<Values[N]> = table[name]
+  const { isSecret, parse, unset }: Variable<Values[N]> = variables[name]
   const text = texts.get(name)
   if (text !== undefined && isSecret !== true && isQuoted(text)) {
     return invalid(name, "a value without quotes around it: remove them")
@@ -42,83 +42,78 @@ export const readSecret = <
   name: N
 ): Result<Values[N] | { readonly file: string }> => {
   const fileName: `${typeof name}_FILE` = `${name}_FILE`
+  if (texts.has(fileName) && texts.has(name)) {
+    return invalid(fileName, `that only one of it and ${name} is set`)
+  }
   const given: Result<string | undefined> = read(texts, fileName)
-  return Either.flatMap(given, (file): Result<Values[N] | { readonly file: string }> => {
-    if (file === undefined) return read(texts, name)
-    return texts.has(name)
-      ? invalid(fileName, `that only one of it and ${name} is set`)
-      : Either.right({ file })
-  })
+  return firstOf(
+    Either.map(given, (file) => (file === undefined ? file : { file })),
+    () => read(texts, name)
+  )
 }
 
 /** The first result, or the second where the first is unset. */
-export const firstOf = <A>(first: Result<A | undefined>, second: () => Result<A>): Result<A> =>
-  Either.flatMap(first, (value) => (value === undefined ? second() : Either.right(value)))
+export const firstOf = <A, B>(
+  first: Result<A | undefined>,
+  second: () => Result<B>
+): Result<A | B> =>
+  Either.flatMap(first, (value): Result<A | B> =>
+    value === undefined ? second() : Either.right(value)
+  )
 
-/** All the fields, or all problems, each once. */
+/** All the fields, or all their problems. */
 export const collect = <const R extends Readonly<Record<string, Result<unknown>>>>(fields: R) => {
-  const found = new Map<string, Problem>()
-  for (const field of Object.values(fields)) {
-    for (const problem of Either.isLeft(field) ? field.left : []) {
-      found.set(`${problem.name} ${problem.expected}`, problem)
-    }
-  }
+  const problems = Object.values(fields).flatMap((field) =>
+    Either.isLeft(field) ? field.left : []
+  )
   // Without a problem, `Either.all` only takes the values out.
-  return found.size === 0 ? Either.all(fields) : Either.left([...found.values()])
+  return problems.length === 0 ? Either.all(fields) : Either.left(problems)
 }
 
 /** What is accepted in a secret but is probably a mistake. */
 export const secretWarnings = (texts: Texts): ReadonlyArray<string> =>
-  all
-    .filter(({ isSecret }) => isSecret === true)
-    .flatMap(({ name }) => {
-      const text = texts.get(name) ?? ""
-      return [
-        ...(isQuoted(text) ? [`${name} has quotes around it: they are used as part of it`] : []),
-        ...(text.endsWith("\n") ? [`${name} ends in a line feed: it is removed`] : [])
-      ]
-    })
+  [...texts].flatMap(([name, text]) => {
+    if (variables[name].isSecret !== true) return []
+    const warnings = [
+      isQuoted(text) && `${name} has quotes around it: they are used as part of it`,
+      text.endsWith("\n") && `${name} ends in a line feed: it is removed`
+    ]
+    return warnings.filter((warning) => warning !== false)
+  })
 
-/** One problem as the error of its variable; several as one error with a line for each. */
+/** One error for all problems, with a line for each. */
 export const configError = (problems: ReadonlyArray<Problem>): ConfigError.ConfigError => {
-  const [first, ...others] = problems
   const make = problems.every(({ isMissing }) => isMissing)
     ? ConfigError.MissingData
     : ConfigError.InvalidData
-  const hint = problems.some(({ isMissing }) => isMissing)
-    ? "\nMULTI_TENANT_ENABLED=false is the way to single-tenant mode"
-    : ""
-  if (first !== undefined && others.length === 0) {
-    return make([first.name], `expected ${first.expected}${hint}`)
-  }
   const lines = problems.map(
     ({ expected, isMissing, name }) =>
       `\n${name} is ${isMissing ? "missing" : "invalid"}: expected ${expected}`
   )
-  return make(["environment variables"], `${lines.join("")}${hint}`)
+  const hint = problems.some(({ isMissing }) => isMissing)
+    ? "\nMULTI_TENANT_ENABLED=false is the way to single-tenant mode"
+    : ""
+  return make([problems.map(({ name }) => name).join(", ")], `${lines.join("")}${hint}`)
 }
 
 /** Blank counts as unset: an orchestrator writes an empty value where a template has none. */
-const textOf = ({ emptyIsValue, meaning, name, type, ...variable }: (typeof all)[number]) =>
-  Config.string(name).pipe(
-    Config.withDescription(`${type}; default: ${variable.default}; ${meaning}`),
-    Config.option,
-    Config.map(Option.filter((text) => emptyIsValue === true || text.trim() !== "")),
+const textOf = (name: Name) =>
+  Config.option(Config.string(name)).pipe(
+    Config.map(
+      Option.filter((text) => variables[name].emptyIsValue === true || text.trim() !== "")
+    ),
     Config.map(Option.map((text) => [name, text] as const))
   )
 
-/** What `decode` makes of the texts of these variables. */
+/** What `decode` makes of the texts of these variables; by default of all. */
 export const decoded = <A>(
-  variables: typeof all,
-  decode: (texts: Texts) => Result<A>
+  decode: (texts: Texts) => Result<A>,
+  names: ReadonlyArray<Name> = Record.keys(variables)
 ): Config.Config<A> =>
-  Config.mapOrFail(Config.all(variables.map(textOf)), (found) =>
+  Config.mapOrFail(Config.all(names.map(textOf)), (found) =>
     Either.mapLeft(decode(new Map(found.flatMap(Option.toArray))), configError)
   )
 
 /** One variable as a `Config` of its own. */
 export const single = <N extends Name>(name: N): Config.Config<Values[N]> =>
-  decoded(
-    all.filter((variable) => variable.name === name),
-    (texts) => read(texts, name)
-  )
+  decoded((texts) => read(texts, name), [name])

@@ -99,7 +99,7 @@ export const makeConnections = (
     kind: ConnectionKind,
     module: string | undefined,
     reason: string | undefined,
-    known: ReadonlyArray<string> = []
+    known: ReadonlyArray<string | undefined> = []
   ) => {
     const where = module === undefined ? "any module" : `module ${JSON.stringify(module)}`
     const modules = known.length === 0 ? "no module has it" : `modules: ${known.join(", ")}`
@@ -120,21 +120,19 @@ export const makeConnections = (
   ): Found<InModule<NonNullable<Module[Field]>>> => {
     const faulty = unreadable.flatMap(({ part }) => (part[0] === root ? part.slice(1, 2) : []))
     const names = [...new Set([...Object.keys(modules), ...faulty])].sort()
-    const candidates = names.flatMap((name) => {
-      const found = fields.flatMap(
-        (field): ReadonlyArray<Found<InModule<NonNullable<Module[Field]>>>> => {
-          const reason = faultAt(root, name, field)
-          if (reason !== undefined) return [Either.left(notConfigured(kind, name, reason))]
-          const value = Object.hasOwn(modules, name) ? modules[name]?.[field] : undefined
-          return Predicate.isNotNullable(value) ? [Either.right({ ...value, module: name })] : []
-        }
-      )
-      return found.slice(0, 1).map((first) => ({ name, first }))
+    const candidates = names.flatMap((name): Array<Found<InModule<NonNullable<Module[Field]>>>> => {
+      for (const field of fields) {
+        const reason = faultAt(root, name, field)
+        if (reason !== undefined) return [Either.left(notConfigured(kind, name, reason))]
+        const value = Object.hasOwn(modules, name) ? modules[name]?.[field] : undefined
+        if (Predicate.isNotNullable(value)) return [Either.right({ ...value, module: name })]
+      }
+      return []
     })
-    const known = candidates.map(({ name }) => name)
+    const nameOf = (found: (typeof candidates)[number]) => Either.merge(found).module
     return (
-      candidates.find(({ name }) => module === undefined || module === name)?.first ??
-      Either.left(notConfigured(kind, module, undefined, known))
+      candidates.find((found) => module === undefined || module === nameOf(found)) ??
+      Either.left(notConfigured(kind, module, undefined, candidates.map(nameOf)))
     )
   }
 

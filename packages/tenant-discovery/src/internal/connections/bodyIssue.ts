@@ -1,7 +1,7 @@
 /**
  * What is wrong with a body, without a value from it: bodies are full of passwords.
  */
-import { Option, type ParseResult, SchemaAST } from "effect"
+import { Array as Arr, Option, type ParseResult, SchemaAST } from "effect"
 
 type Path = ReadonlyArray<PropertyKey>
 
@@ -48,22 +48,17 @@ export const bodyIssues = (
   switch (issue._tag) {
     case "Pointer":
       return bodyIssues(issue.issue, path.concat(issue.path))
-    case "Composite": {
-      const inner = "_tag" in issue.issues ? [issue.issues] : issue.issues
-      return inner.flatMap((each) => bodyIssues(each, path))
-    }
+    case "Composite":
+      return Arr.ensure(issue.issues).flatMap((each) => bodyIssues(each, path))
     case "Refinement":
-      return issue.kind === "Predicate"
-        ? issueAt(path, `expected ${describe(issue.ast)}`)
-        : bodyIssues(issue.issue, path)
     case "Transformation":
       return bodyIssues(issue.issue, path)
     case "Missing":
       return issueAt(path, "missing")
+    case "Type":
+      return issueAt(path, `expected ${describe(issue.ast)}`)
     case "Unexpected":
     case "Forbidden":
       return issueAt(path, "not expected here")
-    case "Type":
-      return issueAt(path, `expected ${describe(issue.ast)}`)
   }
 }

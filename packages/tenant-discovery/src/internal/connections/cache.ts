@@ -4,7 +4,6 @@
  */
 import { type Deferred, Either } from "effect"
 import type { TenantId } from "../../Tenant.js"
-import type { TenantChange } from "../../TenantChange.js"
 import type { TenantManagerError } from "../../TenantManagerError.js"
 import type { Moment } from "../moment.js"
 import { type Connections, makeConnections } from "./accessors.js"
@@ -55,14 +54,18 @@ export class SettingsCache {
 
   constructor(private readonly settings: ConnectionOptions) {}
 
+  get ids(): ReadonlyArray<TenantId> {
+    return [...this.entries.keys()]
+  }
+
   entry(id: TenantId): Entry {
     const entry = this.entries.get(id) ?? new Entry()
     this.entries.set(id, entry)
     return entry
   }
 
-  private isFresh(last: Last, now: Moment): boolean {
-    return last.validity === "Current" && now.mono - last.at < this.settings.ttl
+  private isFresh({ at, validity }: Last, now: Moment): boolean {
+    return validity === "Current" && now.mono - at < this.settings.ttl
   }
 
   /** What can be answered without a request; `undefined` where one is needed. */
@@ -71,19 +74,18 @@ export class SettingsCache {
     entry.lastRead = now.mono
     const { failure, last } = entry
     if (last !== undefined && this.isFresh(last, now)) return Either.right(last.connections)
-    return failure === undefined || now.mono >= failure.until
-      ? undefined
-      : this.afterFailure(id, failure.error, now)
+    return failure !== undefined && now.mono < failure.until
+      ? this.afterFailure(id, failure.error, now)
+      : undefined
   }
 
   /** The answer after a failed request: the last settings, marked as stale, or the failure. */
   afterFailure(id: TenantId, error: TenantManagerError, now: Moment): Answer {
     const last = this.entries.get(id)?.last
-    const { staleFor, staleWhileError, ttl } = this.settings
+    const { staleFor, ttl } = this.settings
     return last === undefined ||
       last.validity === "Outdated" ||
       isRefusal(error) ||
-      !staleWhileError ||
       now.mono - last.at >= ttl + staleFor
       ? Either.left(error)
       : Either.right({ ...last.connections, stale: true })
@@ -116,7 +118,7 @@ export class SettingsCache {
     entry.loading = undefined
     entry.failure = undefined
     entry.last = { connections, at: now.mono, validity: active ? "Current" : "Outdated" }
-    if (!active) this.drop(id, entry)
+    if (!active) this.drop(id)
     return { connections, differs, reloaded }
   }
 
@@ -129,50 +131,19 @@ export class SettingsCache {
     }
     const until = now.mono + this.settings.failureTtl
     entry.failure = active && !saysInactive(error) ? { error, until } : undefined
-    if (!active) this.drop(id, entry)
+    if (!active) this.drop(id)
   }
 
   release(id: TenantId): void {
     const entry = this.entry(id)
     entry.holders--
-    if (entry.last === undefined || entry.last.validity === "Outdated") this.drop(id, entry)
-  }
-
-  /** Applies changes. Returns the tenants to reload: those in use. */
-  changed(changes: ReadonlyArray<TenantChange>, now: Moment): ReadonlyArray<TenantId> {
-    return changes.flatMap(({ _tag, tenant: { id } }) => {
-      const entry = this.entries.get(id)
-      if (entry === undefined) return []
-      const isReloaded = this.invalidate(entry, _tag === "Updated" ? "Suspect" : "Outdated", now)
-      // Settings with a holder stay: a tenant that comes back with the same ones keeps its revision.
-      if (_tag !== "Removed") return isReloaded ? [id] : []
-      this.drop(id, entry)
-      return []
-    })
-  }
-
-  /** Events may have been missed: suspects what is in use and drops the rest. Returns the former. */
-  suspectAll(now: Moment): ReadonlyArray<TenantId> {
-    return [...this.entries].flatMap(([id, entry]) => {
-      if (this.invalidate(entry, "Suspect", now)) return [id]
-      if (entry.last !== undefined) this.drop(id, entry)
-      return []
-    })
-  }
-
-  /** The tenants in use whose settings are older than half of `interval`. */
-  due(interval: number, now: Moment): ReadonlyArray<TenantId> {
-    return [...this.entries].flatMap(([id, entry]) =>
-      entry.last !== undefined &&
-      now.mono - entry.last.at >= interval / 2 &&
-      this.isInUse(entry, now)
-        ? [id]
-        : []
-    )
+    if (entry.last === undefined || entry.last.validity === "Outdated") this.drop(id)
   }
 
   /** Makes the settings, and a load in flight, out of date. Answers whether there are some, in use. */
-  private invalidate(entry: Entry, validity: "Suspect" | "Outdated", now: Moment): boolean {
+  invalidate(id: TenantId, validity: "Suspect" | "Outdated", now: Moment): boolean {
+    const entry = this.entries.get(id)
+    if (entry === undefined) return false
     entry.generation++
     entry.failure = undefined
     const { last } = entry
@@ -181,14 +152,24 @@ export class SettingsCache {
     return this.isInUse(entry, now)
   }
 
-  private isInUse(entry: Entry, now: Moment): boolean {
-    return entry.holders > 0 || now.mono - entry.lastRead < this.settings.inUseFor
+  /** The tenants in use whose settings are older than half of `interval`. */
+  due(interval: number, now: Moment): ReadonlyArray<TenantId> {
+    const isDue = (entry: Entry): boolean =>
+      entry.last !== undefined &&
+      now.mono - entry.last.at >= interval / 2 &&
+      this.isInUse(entry, now)
+    return this.ids.filter((id) => isDue(this.entry(id)))
   }
 
-  /** Forgets settings without a holder. */
-  private drop(id: TenantId, entry: Entry): void {
-    if (entry.holders > 0) return
+  /** Forgets settings without a holder: a tenant that comes back with the same ones keeps its revision. */
+  drop(id: TenantId): void {
+    const entry = this.entries.get(id)
+    if (entry === undefined || entry.holders > 0) return
     entry.last = undefined
     if (entry.loading === undefined) this.entries.delete(id)
+  }
+
+  private isInUse(entry: Entry, now: Moment): boolean {
+    return entry.holders > 0 || now.mono - entry.lastRead < this.settings.inUseFor
   }
 }

@@ -1,18 +1,7 @@
 /**
  * Loads the settings of tenants, follows the discovery, and reports what became of settings.
  */
-import {
-  Chunk,
-  Deferred,
-  Effect,
-  Exit,
-  FiberId,
-  FiberMap,
-  Metric,
-  Option,
-  Random,
-  Stream
-} from "effect"
+import { Chunk, Deferred, Effect, Exit, FiberId, FiberMap, Metric, Random, Stream } from "effect"
 import type { DiscoveryStatus } from "../../DiscoveryStatus.js"
 import type { Tenant, TenantId } from "../../Tenant.js"
 import { TenantDiscovery } from "../../TenantDiscovery.js"
@@ -69,13 +58,12 @@ const unavailable = (message: string): TenantManagerError =>
     cause: undefined
   })
 
-/** Whether `status` is the first with a subscription after a time without one, of which the reader may have seen nothing. */
-const closesGap = (last: DiscoveryStatus, status: DiscoveryStatus): boolean => {
-  if (status === last || (status.mode !== "Live" && status.mode !== "Resyncing")) return false
-  const lost = status.lastError?._tag === "SubscriptionLost" && status.lastError !== last.lastError
-  const began = status.mode === last.mode && status.since !== last.since
-  const relapsed = last.mode === "Live" && status.mode === "Resyncing"
-  return last.mode === "BootstrapOnly" || lost || began || relapsed
+/** Whether a time without a subscription, of which the reader may have seen nothing, has ended since `last`. */
+const closesGap = (last: DiscoveryStatus, { lastError, mode, since }: DiscoveryStatus): boolean => {
+  if (mode === "BootstrapOnly") return false
+  const lost = lastError !== last.lastError && lastError?._tag === "SubscriptionLost"
+  const reconciled = last.mode === "Resyncing" && mode === "Live"
+  return lost || (!reconciled && (mode !== last.mode || since !== last.since))
 }
 
 /** From `from` to `to`, in milliseconds. */
@@ -95,24 +83,26 @@ export const make = (settings: ConnectionOptions) =>
     const readers = new Set<Reader>()
     let seen = yield* discovery.view.get
     let lastStatus = yield* discovery.status.get
-    let closed = false
     const closedError = unavailable("the tenant connections are closed")
-
-    yield* Effect.addFinalizer(() =>
-      Effect.sync(() => {
-        closed = true
-        for (const { wake } of readers) wake.unsafeOpen()
-      })
-    )
+    const closed = yield* Deferred.make<void>()
+    yield* Effect.addFinalizer(() => Deferred.succeed(closed, undefined))
     const background = yield* FiberMap.make<TenantId | typeof RELIST>()
-    // Background work runs in the context of this layer, never in that of a caller.
-    const runInBackground = yield* FiberMap.runtime(background)()
-
+    const run = yield* FiberMap.runtime(background)()
     const annotated = <A, E>(id: TenantId, effect: Effect.Effect<A, E>) =>
       effect.pipe(
         Effect.annotateLogs({ tenant_id: id, service: manager.service }),
         Effect.interruptible
       )
+    /** After a random wait, in the context of this layer and never in that of a caller; once at a time for each key. */
+    const runSoon = (
+      key: TenantId | typeof RELIST,
+      id: TenantId,
+      wait: number,
+      effect: Effect.Effect<void>
+    ) =>
+      run(key, annotated(id, Effect.zipRight(randomSleep(0, wait), effect)), {
+        onlyIfMissing: true
+      })
 
     const emit = (change: ConnectionsChange): void => {
       for (const { pending, wake } of readers) {
@@ -122,43 +112,65 @@ export const make = (settings: ConnectionOptions) =>
       }
     }
 
-    /** Takes over the discovery's present state. Returns the tenants to reload. */
-    const observe = (status: DiscoveryStatus, view: TenantView): ReadonlyArray<TenantId> => {
-      const changes = view.revision > seen.revision ? TenantView.diff(seen, view) : []
-      if (changes.length > 0) seen = view
-      const reload = changes.length === 0 ? [] : cache.changed(changes, now())
-      for (const { _tag, tenant } of changes) {
-        if (_tag === "Removed") emit({ _tag, tenant })
-        else if (_tag === "ConnectionsChanged") emit({ _tag: "Invalidated", tenant })
-      }
-      const gap = closesGap(lastStatus, status)
-      lastStatus = status
-      return gap ? reload.concat(cache.suspectAll(now())) : reload
-    }
-
     /** The random wait spreads the requests of many replicas; a caller of `get` does not wait for it. */
     const reloadSoon = (id: TenantId): void => {
-      const reload = Effect.suspend(() => {
-        const validity = cache.entry(id).last?.validity ?? "Current"
-        return validity === "Current" ? Effect.void : ask(id)
-      })
+      const reload = Effect.suspend(() =>
+        (cache.entry(id).last?.validity ?? "Current") === "Current" ? Effect.void : ask(id)
+      )
       const reported = Effect.catchAllCause(reload, (cause) =>
         Effect.logWarning(
           "reload of connection settings failed; retrying at the next check or use",
           cause
         )
       )
-      const spread = Effect.zipRight(randomSleep(0, settings.rotationJitter), reported)
-      runInBackground(id, annotated(id, spread), { onlyIfMissing: true })
+      runSoon(id, id, settings.rotationJitter, Effect.asVoid(reported))
+    }
+
+    /** Takes over the discovery's present state. */
+    const observe = (status: DiscoveryStatus, view: TenantView): void => {
+      const invalidate = (id: TenantId, validity: "Suspect" | "Outdated"): void => {
+        if (cache.invalidate(id, validity, now()) && seen.has(id)) reloadSoon(id)
+      }
+      const changes = view.revision > seen.revision ? TenantView.diff(seen, view) : []
+      if (changes.length > 0) seen = view
+      for (const { _tag, tenant } of changes) {
+        invalidate(tenant.id, _tag === "Updated" ? "Suspect" : "Outdated")
+        if (_tag === "Removed") {
+          cache.drop(tenant.id)
+          emit({ _tag, tenant })
+        } else if (_tag === "ConnectionsChanged") emit({ _tag: "Invalidated", tenant })
+      }
+      if (closesGap(lastStatus, status)) for (const id of cache.ids) invalidate(id, "Suspect")
+      lastStatus = status
     }
 
     /** Also run before each answer: what the discovery knows holds at once, whether its stream has reported it or not. */
-    const sync: Effect.Effect<void> = Effect.suspend(() =>
-      Effect.zipWith(discovery.status.get, discovery.view.get, (status, view) => {
-        const reload = observe(status, view)
-        if (!closed) for (const id of reload) reloadSoon(id)
-      })
+    const sync: Effect.Effect<void> = Effect.zipWith(
+      discovery.status.get,
+      discovery.view.get,
+      observe
     )
+
+    const loaded = (id: TenantId, answer: TenantSettings): Effect.Effect<Connections> => {
+      Metrics.loads.unsafeUpdate(1, labels)
+      const { connections, differs, reloaded } = cache.loaded(id, answer, seen.has(id), now())
+      const tenant = seen.get(id)
+      if (reloaded && tenant !== undefined) emit({ _tag: "Reloaded", tenant, connections })
+      const bad = (answer.unreadable ?? []).map(({ message }) => message)
+      const warning = `connection settings: ${bad.length} unreadable, such as ${bad.slice(0, SHOWN_PARTS).join("; ")}; using the others`
+      return Effect.as(
+        differs && bad.length > 0 ? Effect.logWarning(warning) : Effect.void,
+        connections
+      )
+    }
+
+    const failed = (id: TenantId, error: TenantManagerError) => {
+      Metric.tagged(Metrics.failures, "error", error._tag).unsafeUpdate(1, labels)
+      const active = seen.has(id)
+      cache.loadFailed(id, error, active, now())
+      if (active && saysInactive(error)) relist(id)
+      return Effect.fail(error)
+    }
 
     /** Repeats the request while changes overtake it, with a backoff and a bound. */
     const load = (id: TenantId, attempt = 1): Effect.Effect<Connections, TenantManagerError> =>
@@ -166,6 +178,7 @@ export const make = (settings: ConnectionOptions) =>
         const { generation } = cache.entry(id)
         const answer = yield* Effect.either(manager.getConnections(id))
         yield* sync
+        // Compares and takes over before the next yield: no change comes between.
         if (cache.entry(id).generation === generation) {
           return yield* answer._tag === "Right" ? loaded(id, answer.right) : failed(id, answer.left)
         }
@@ -178,50 +191,22 @@ export const make = (settings: ConnectionOptions) =>
         return yield* load(id, attempt + 1)
       })
 
-    const loaded = (id: TenantId, answer: TenantSettings) =>
-      Effect.gen(function* () {
-        Metrics.loads.unsafeUpdate(1, labels)
-        const { connections, differs, reloaded } = cache.loaded(id, answer, seen.has(id), now())
-        const tenant = seen.get(id)
-        if (reloaded && tenant !== undefined) emit({ _tag: "Reloaded", tenant, connections })
-        const bad = (answer.unreadable ?? []).map(({ message }) => message)
-        if (differs && bad.length > 0) {
-          yield* Effect.logWarning(
-            `connection settings: ${bad.length} unreadable, such as ${bad.slice(0, SHOWN_PARTS).join("; ")}; using the others`
-          )
-        }
-        return connections
-      })
-
-    const failed = (id: TenantId, error: TenantManagerError) =>
-      Effect.suspend(() => {
-        Metric.tagged(Metrics.failures, "error", error._tag).unsafeUpdate(1, labels)
-        const active = seen.has(id)
-        cache.loadFailed(id, error, active, now())
-        if (active && saysInactive(error)) relist(id)
-        return Effect.fail(error)
-      })
-
     /** The view has a tenant that the tenant manager refuses: the view may be wrong. Once a tenant and revision. */
     const relist = (id: TenantId): void => {
       const entry = cache.entry(id)
       if (entry.relistedAt === seen.revision || FiberMap.unsafeHas(background, RELIST)) return
       entry.relistedAt = seen.revision
-      const refresh = Effect.zipRight(
-        randomSleep(0, RELIST_DELAY),
-        Effect.ignore(discovery.refresh)
-      )
       const warning = Effect.logWarning(
         "connection settings of an active tenant refused; relisting"
       )
-      runInBackground(RELIST, annotated(id, Effect.zipRight(warning, refresh)))
+      runSoon(RELIST, id, RELIST_DELAY, Effect.zipRight(warning, Effect.ignore(discovery.refresh)))
     }
 
     /** Joins the load in flight or starts one, which goes on when its caller is interrupted. */
     const ask = (id: TenantId): Effect.Effect<Connections, TenantManagerError> =>
-      Effect.suspend(() => {
+      Effect.uninterruptibleMask((restore) => {
         const entry = cache.entry(id)
-        if (entry.loading !== undefined) return Deferred.await(entry.loading)
+        if (entry.loading !== undefined) return restore(Deferred.await(entry.loading))
         const started = Deferred.unsafeMake<Connections, TenantManagerError>(FiberId.none)
         entry.loading = started
         return annotated(id, load(id)).pipe(
@@ -230,17 +215,17 @@ export const make = (settings: ConnectionOptions) =>
             return Deferred.done(started, Exit.isInterrupted(exit) ? Exit.fail(closedError) : exit)
           }),
           Effect.forkIn(scope),
-          Effect.zipRight(Deferred.await(started))
+          Effect.zipRight(restore(Deferred.await(started)))
         )
       })
 
     const get = (id: TenantId): Effect.Effect<Connections, TenantManagerError> =>
-      Effect.flatMap(sync, () => {
-        if (closed) return Effect.fail(closedError)
-        return (
-          cache.peek(id, now()) ??
-          Effect.catchAll(ask(id), (error) => cache.afterFailure(id, error, now()))
-        )
+      Effect.gen(function* () {
+        if (yield* Deferred.isDone(closed)) return yield* closedError
+        yield* sync
+        const answer = cache.peek(id, now())
+        if (answer !== undefined) return yield* answer
+        return yield* Effect.catchAll(ask(id), (error) => cache.afterFailure(id, error, now()))
       })
 
     /** Finds the rotations of which no event came. A failure leaves the settings as they are. */
@@ -260,31 +245,27 @@ export const make = (settings: ConnectionOptions) =>
       )
     }
 
-    yield* Stream.merge(
-      Stream.as(discovery.view.changes, undefined),
-      Stream.as(discovery.status.changes, undefined)
-    ).pipe(
+    // A new view comes with a new status.
+    yield* discovery.status.changes.pipe(
       Stream.runForEach(() => sync),
       Effect.interruptible,
       Effect.forkScoped
     )
 
-    const register = Effect.acquireRelease(
-      Effect.sync((): Reader => {
-        const reader: Reader = { pending: new Map(), wake: Effect.unsafeMakeLatch(closed) }
-        readers.add(reader)
-        return reader
-      }),
-      (reader) => Effect.sync(() => readers.delete(reader))
-    )
-    const read = ({ pending, wake }: Reader) =>
-      Effect.flatMap(wake.await, () => {
-        const changes = Chunk.fromIterable([...pending.values()])
-        pending.clear()
-        if (closed && Chunk.isEmpty(changes)) return Effect.fail(Option.none())
-        if (!closed) wake.unsafeClose()
-        return Effect.succeed(changes)
+    const changes = Effect.gen(function* () {
+      const reader: Reader = { pending: new Map(), wake: Effect.unsafeMakeLatch() }
+      yield* Effect.acquireRelease(
+        Effect.sync(() => readers.add(reader)),
+        () => Effect.sync(() => readers.delete(reader))
+      )
+      const read = Effect.map(reader.wake.await, () => {
+        const unread = Chunk.fromIterable([...reader.pending.values()])
+        reader.pending.clear()
+        reader.wake.unsafeClose()
+        return unread
       })
+      return Stream.interruptWhenDeferred(Stream.repeatEffectChunk(read), closed)
+    })
 
     return {
       get,
@@ -295,8 +276,6 @@ export const make = (settings: ConnectionOptions) =>
         ),
       isCurrent: (id: TenantId, revision: number) =>
         Effect.map(sync, () => cache.isCurrent(id, revision)),
-      changes: Stream.unwrapScoped(
-        Effect.map(register, (reader) => Stream.repeatEffectChunkOption(read(reader)))
-      )
+      changes: Stream.unwrapScoped(changes)
     }
   })

@@ -6,21 +6,21 @@ import type * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as HttpTraceContext from "@effect/platform/HttpTraceContext"
-import { Duration, Effect, Either, Redacted, type Tracer } from "effect"
+import { Clock, Duration, Effect, Either, Redacted, type Scope, Stream, type Tracer } from "effect"
 import {
   TenantManagerBodyTooLarge,
-  TenantManagerCircuitOpen,
   TenantManagerMalformedBody,
   type TenantManagerError,
   TenantManagerTimedOut,
   TenantManagerUnavailable
 } from "../../TenantManagerError.js"
 import { headerSecret } from "../config/parse.js"
-import { contentCoding, readText } from "./body.js"
 import { makeCircuitBreaker } from "./circuitBreaker.js"
 import type { ClientSettings } from "./defaults.js"
 import { excerptOf, transportCause } from "./sanitize.js"
-import { errorOfAnswer } from "./statusError.js"
+import { parseRetryAfter, statusError } from "./statusError.js"
+
+type Response = HttpClientResponse.HttpClientResponse
 
 export interface Endpoint<A> {
   /** Its name in errors, spans and logs: the method and the path's template. */
@@ -34,23 +34,75 @@ export interface Endpoint<A> {
   readonly decode: (body: unknown) => Effect.Effect<A, string>
 }
 
-const TRACE_ID = /^[0-9a-f]{32}$/i
-const SPAN_ID = /^[0-9a-f]{16}$/i
+/** Enough for every error body of the contract; of a longer one only the status counts. */
+const ERROR_BODY_LIMIT = 64 * 1024
+/** The limit for reading a body that changes nothing, so that the connection can be reused. */
+const DRAIN_TIMEOUT = "1 second"
+
+const TRACE_PARENT = /^00-[0-9a-f]{32}-[0-9a-f]{16}-/i
 
 /** The span of a disabled tracer has no IDs to send. */
-const traceHeaders = (span: Tracer.Span): Readonly<Record<string, string>> =>
-  TRACE_ID.test(span.traceId) && SPAN_ID.test(span.spanId) ? HttpTraceContext.toHeaders(span) : {}
+const traceHeaders = (span: Tracer.Span): Readonly<Record<string, string>> => {
+  const headers = HttpTraceContext.toHeaders(span)
+  return TRACE_PARENT.test(headers["traceparent"] ?? "") ? headers : {}
+}
+
+/** The content coding, when it is another than `identity`. */
+const contentCoding = ({ headers }: Response): string | undefined => {
+  const coding = headers["content-encoding"]?.trim().toLowerCase() ?? ""
+  return coding === "" || coding === "identity" ? undefined : coding
+}
+
+/** Of a body with a content coding, the length of the decoded text is unknown. */
+const announcedLength = (response: Response): number | undefined => {
+  const length = response.headers["content-length"] ?? ""
+  return /^\d+$/.test(length) && contentCoding(response) === undefined ? Number(length) : undefined
+}
+
+/** `broken`: the connection was lost before the body was complete. */
+interface BodyErrors<E> {
+  readonly tooLarge: () => E
+  readonly broken: (error: unknown) => E
+}
+
+/**
+ * The body as text (UTF-8, without a byte order mark), read to its end but never past `limit`
+ * bytes. The caller closes the connection.
+ */
+const readText = <E>(
+  response: Response,
+  limit: number,
+  { broken, tooLarge }: BodyErrors<E>
+): Effect.Effect<string, E> =>
+  Effect.suspend(() => {
+    const announced = announcedLength(response) ?? 0
+    if (announced > limit) return Effect.failSync(tooLarge)
+    const decoder = new TextDecoder()
+    let length = 0
+    let text = ""
+    return response.stream.pipe(
+      Stream.mapError(broken),
+      Stream.runForEach((bytes) => {
+        length += bytes.length
+        if (length > limit) return Effect.failSync(tooLarge)
+        text += decoder.decode(bytes, { stream: true })
+        return Effect.void
+      }),
+      Effect.filterOrFail(
+        // A stream whose connection was lost before it was read may end without an error.
+        () => length >= announced,
+        () => broken({ name: "IncompleteBody" })
+      ),
+      Effect.map(() => text + decoder.decode())
+    )
+  })
 
 /** V8's own message quotes the body. */
-const parseJson = (
-  text: string,
-  response: HttpClientResponse.HttpClientResponse
-): Either.Either<unknown, string> =>
+const parseJson = (text: string, coding: string | undefined): Either.Either<unknown, string> =>
   Either.try({
     try: (): unknown => JSON.parse(text),
     catch: () => {
       const what = text.trim() === "" ? "the body is empty" : "the body is not valid JSON"
-      const coding = contentCoding(response)
       return coding === undefined
         ? what
         : `${what}; its content-encoding is ${coding}, though identity was asked for`
@@ -72,7 +124,7 @@ export const makeCaller = <A>(
   settings: ClientSettings,
   endpoint: Endpoint<A>
 ): ((path: string) => Effect.Effect<A, TenantManagerError>) => {
-  const { apiKey, service, url: base } = settings
+  const { apiKey, maxRetryAfter, service, url: base } = settings
   const { limit, operation } = endpoint
   const timeout = Duration.millis(settings.timeout)
   const prefix = `${base.href.replace(/\/$/, "")}${settings.apiPrefix}`
@@ -98,34 +150,49 @@ export const makeCaller = <A>(
     })
   }
 
-  const noAnswer = (error: unknown) =>
+  const broken = (error: unknown): TenantManagerError =>
     unavailable(
       `no complete answer from ${base.host}`,
       error,
       "; is the tenant manager running and reachable from here?"
     )
 
-  const malformed = (what: string, excerpt: string | undefined) =>
+  const malformed = (what: string, excerpt?: string) =>
     new TenantManagerMalformedBody({ ...common(what), excerpt })
 
-  const currentKey: Effect.Effect<string, TenantManagerUnavailable> = Redacted.isRedacted(apiKey)
-    ? Effect.succeed(Redacted.value(apiKey).trim())
+  const usable = (key: Redacted.Redacted) =>
+    Either.mapBoth(headerSecret(Redacted.value(key)), {
+      onLeft: (expected) =>
+        unavailable(`the API key cannot be used: expected ${expected}`, { name: "InvalidKey" }),
+      onRight: Redacted.value
+    })
+
+  const currentKey: Effect.Effect<string, TenantManagerError> = Redacted.isRedacted(apiKey)
+    ? usable(apiKey)
     : apiKey.pipe(
         Effect.mapError((error) => unavailable("the API key cannot be read", error)),
-        Effect.flatMap((key) =>
-          Either.mapBoth(headerSecret(Redacted.value(key)), {
-            onLeft: (expected) =>
-              unavailable(`the API key cannot be used: expected ${expected}`, {
-                name: "InvalidKey"
-              }),
-            onRight: Redacted.value
-          })
-        )
+        Effect.flatMap(usable)
       )
 
-  /** Sends the request, and reads and decodes the body of a 200. */
-  const exchange = (path: string, span: Tracer.Span) =>
+  /** Fails with what the status means. */
+  const refused = (response: Response) =>
     Effect.gen(function* () {
+      const { headers, status } = response
+      const now = yield* Clock.currentTimeMillis
+      const retryAfter = parseRetryAfter(headers["retry-after"], now)
+      const errorFor = (text: string) =>
+        statusError(operation, { status, text, retryAfter }, maxRetryAfter)
+      const tooLarge = () => errorFor("")
+      const body = readText(response, ERROR_BODY_LIMIT, { tooLarge, broken })
+      if (status === 403) return yield* Effect.fail(errorFor(yield* body))
+      yield* Effect.ignore(Effect.timeoutOption(body, DRAIN_TIMEOUT))
+      return yield* Effect.fail(errorFor(""))
+    })
+
+  /** Sends the request, and reads and decodes the body of a 200. */
+  const exchange = (path: string): Effect.Effect<A, TenantManagerError, Scope.Scope> =>
+    Effect.gen(function* () {
+      const span = yield* Effect.orDie(Effect.currentSpan)
       const url = new URL(`${prefix}${path}`)
       span.attribute("url.path", url.pathname)
       const key = yield* currentKey
@@ -139,27 +206,21 @@ export const makeCaller = <A>(
       })
       const response = yield* withoutRedirects(scoped.execute(request)).pipe(
         Effect.catchAll(answered),
-        Effect.mapError(noAnswer)
+        Effect.mapError(broken)
       )
       const { status } = response
       span.attribute("http.response.status_code", status)
-      if (status < 200 || status > 299) {
-        return yield* errorOfAnswer(operation, response, settings.maxRetryAfter)
-      }
+      if (status < 200 || status > 299) return yield* refused(response)
       if (status !== 200) {
-        return yield* malformed(`expected status 200 with a JSON body, got ${status}`, undefined)
+        return yield* malformed(`expected status 200 with a JSON body, got ${status}`)
       }
-      const text = yield* readText(response, limit).pipe(
-        Effect.catchTags({
-          TooLarge: () =>
-            new TenantManagerBodyTooLarge({
-              ...common(`the body is longer than the ${limit} bytes allowed`),
-              limit
-            }),
-          Broken: ({ error }) => noAnswer(error)
+      const tooLarge = () =>
+        new TenantManagerBodyTooLarge({
+          ...common(`the body is longer than the ${limit} bytes allowed`),
+          limit
         })
-      )
-      return yield* parseJson(text, response).pipe(
+      const text = yield* readText(response, limit, { tooLarge, broken })
+      return yield* parseJson(text, contentCoding(response)).pipe(
         Effect.flatMap(endpoint.decode),
         Effect.mapError((what) =>
           malformed(what, endpoint.showBody ? excerptOf(text, key) : undefined)
@@ -173,27 +234,13 @@ export const makeCaller = <A>(
       timeout
     })
 
-  const protect = makeCircuitBreaker(settings.circuitBreaker, (retryAfter) => {
-    const next =
-      retryAfter === undefined
-        ? "a probe is in flight"
-        : `the next probe is due in ${Duration.format(retryAfter)}`
-    return new TenantManagerCircuitOpen({
-      ...common(`not sent, after too many outages in a row; ${next}`),
-      retryAfter
-    })
-  })
+  const protect = makeCircuitBreaker(operation, settings.circuitBreaker)
 
   return (path) =>
-    Effect.useSpan(
-      endpoint.spanName,
-      { kind: "client", attributes, captureStackTrace: false },
-      (span) =>
-        Effect.scoped(exchange(path, span)).pipe(
-          Effect.timeoutFail({ duration: timeout, onTimeout: timedOut }),
-          protect,
-          Effect.withParentSpan(span),
-          Effect.annotateLogs({ service, operation })
-        )
+    Effect.scoped(exchange(path)).pipe(
+      Effect.timeoutFail({ duration: timeout, onTimeout: timedOut }),
+      protect,
+      Effect.annotateLogs({ service, operation }),
+      Effect.withSpan(endpoint.spanName, { kind: "client", attributes, captureStackTrace: false })
     )
 }

@@ -1,76 +1,78 @@
-import { Cause, Clock, Duration, Effect, type Exit, Option } from "effect"
-import { isOutage, type TenantManagerError } from "../../TenantManagerError.js"
+import { Cause, Clock, Duration, Effect, Exit, Option } from "effect"
+import {
+  isOutage,
+  TenantManagerCircuitOpen,
+  type TenantManagerError
+} from "../../TenantManagerError.js"
 
-/** Fails a call with `CircuitOpen` when the breaker does not admit it. */
+/** Fails a call with `TenantManagerCircuitOpen` when the breaker does not admit it. */
 export type CircuitBreaker = <A>(
   call: Effect.Effect<A, TenantManagerError>
 ) => Effect.Effect<A, TenantManagerError>
 
-type Outcome = "Answer" | "Outage" | "Abandoned"
-
-/** An interrupted call does not count. */
-const outcomeOf = (exit: Exit.Exit<unknown, TenantManagerError>): Outcome => {
-  if (exit._tag === "Success") return "Answer"
-  return Option.match(Cause.failureOption(exit.cause), {
-    onNone: () => "Abandoned",
-    onSome: (error) => (isOutage(error) ? "Outage" : "Answer")
+/** `undefined` for a call without an outcome: interrupted, or a defect. */
+const isAnswered = (exit: Exit.Exit<unknown, TenantManagerError>): boolean | undefined =>
+  Exit.match(exit, {
+    onSuccess: () => true,
+    onFailure: (cause) =>
+      Option.getOrUndefined(Option.map(Cause.failureOption(cause), (error) => !isOutage(error)))
   })
-}
 
 /**
  * A breaker that is closed: it stops the calls of one operation after `threshold` outages in a row
  * (0: never), and `resetAfter` milliseconds of the monotonic clock later admits one probe at a
- * time until an answer arrives. `refused` gets the time until the next probe, none during one.
+ * time until an answer arrives. While it is open, only probes count.
  */
 export const makeCircuitBreaker = (
-  settings: { readonly threshold: number; readonly resetAfter: number },
-  refused: (retryAfter: Duration.Duration | undefined) => TenantManagerError
+  operation: string,
+  settings: { readonly threshold: number; readonly resetAfter: number }
 ): CircuitBreaker => {
   const { resetAfter, threshold } = settings
   if (threshold === 0) return (call) => call
   let outages = 0
   let openUntil: bigint | undefined
   let isProbing = false
-  /** Grows when the breaker opens or closes. A call admitted before that no longer counts. */
-  let generation = 0
 
-  const settle = (outcome: Outcome, isProbe: boolean, now: bigint): Effect.Effect<void> => {
-    if (isProbe) isProbing = false
-    if (outcome === "Abandoned") return Effect.void
-    if (outcome === "Answer") {
-      outages = 0
-      if (!isProbe) return Effect.void
-      openUntil = undefined
-      generation++
-      return Effect.logInfo("circuit breaker closed: the tenant manager answers again")
+  const refused = (next: string, retryAfter?: Duration.Duration) =>
+    new TenantManagerCircuitOpen({
+      operation,
+      message: `${operation}: not sent, after too many outages in a row; ${next}`,
+      retryAfter
+    })
+
+  /** Whether the admitted call is a probe. */
+  const admit = Effect.flatMap(Clock.currentTimeNanos, (now) => {
+    if (isProbing) return refused("a probe is in flight")
+    if (openUntil !== undefined && now < openUntil) {
+      // Rounded up, so that a caller that waits for it is not early.
+      const wait = Duration.millis(Math.ceil(Number(openUntil - now) / 1_000_000))
+      return refused(`the next probe is due in ${Duration.format(wait)}`, wait)
     }
-    outages++
-    if (!isProbe && outages < threshold) return Effect.void
-    openUntil = now + BigInt(Math.ceil(resetAfter * 1_000_000))
-    if (isProbe) return Effect.logDebug("circuit breaker stays open: the probe got no answer")
-    generation++
-    return Effect.logWarning(
-      `circuit breaker opened: ${outages} outages of the tenant manager in a row; probing in ${Duration.format(resetAfter)}`
-    )
-  }
+    isProbing = openUntil !== undefined
+    return Effect.succeed(isProbing)
+  })
 
-  return (call) =>
-    Effect.uninterruptibleMask((restore) =>
-      Effect.gen(function* () {
-        const now = yield* Clock.currentTimeNanos
-        if (isProbing) return yield* Effect.fail(refused(undefined))
-        if (openUntil !== undefined && now < openUntil) {
-          // Rounded up, so that a caller that waits for it is not early.
-          const millis = Math.ceil(Number(openUntil - now) / 1_000_000)
-          return yield* Effect.fail(refused(Duration.millis(millis)))
-        }
-        const isProbe = openUntil !== undefined
-        isProbing = isProbe
-        const admitted = generation
-        const exit = yield* Effect.exit(restore(call))
-        const end = yield* Clock.currentTimeNanos
-        if (admitted === generation) yield* settle(outcomeOf(exit), isProbe, end)
-        return yield* exit
-      })
-    )
+  const settle = (isProbe: boolean, exit: Exit.Exit<unknown, TenantManagerError>) =>
+    Effect.flatMap(Clock.currentTimeNanos, (now) => {
+      if (isProbe) isProbing = false
+      const answered = isAnswered(exit)
+      if (answered === undefined || (openUntil !== undefined && !isProbe)) return Effect.void
+      if (answered) {
+        outages = 0
+        openUntil = undefined
+        return isProbe
+          ? Effect.logInfo("circuit breaker closed: the tenant manager answers again")
+          : Effect.void
+      }
+      outages++
+      if (!isProbe && outages < threshold) return Effect.void
+      openUntil = now + BigInt(Math.ceil(resetAfter * 1_000_000))
+      return isProbe
+        ? Effect.logDebug("circuit breaker stays open: the probe got no answer")
+        : Effect.logWarning(
+            `circuit breaker opened: ${outages} outages of the tenant manager in a row; probing in ${Duration.format(resetAfter)}`
+          )
+    })
+
+  return (call) => Effect.acquireUseRelease(admit, () => call, settle)
 }

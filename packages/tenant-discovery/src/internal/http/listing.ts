@@ -48,21 +48,22 @@ const countStatus = (counts: Map<string, number>, status: unknown): void => {
   counts.set(key, (counts.get(key) ?? 0) + 1)
 }
 
-const describe = (value: unknown): string =>
-  value === null ? "null" : Array.isArray(value) ? "an array" : typeof value
-
-const skipReason = (element: unknown): string => {
-  if (typeof element !== "object" || element === null || Array.isArray(element)) {
-    return `expected an object, got ${describe(element)}`
-  }
-  const id: unknown = Reflect.get(element, "id")
-  return typeof id === "string"
-    ? "id: expected 1 to 256 letters, digits, - and _, or a UUID"
-    : `id: expected a string, got ${id === undefined ? "nothing" : describe(id)}`
+const describe = (value: unknown): string => {
+  if (value === null) return "null"
+  return Array.isArray(value) ? "an array" : value === undefined ? "nothing" : typeof value
 }
 
 /** Parsed JSON of which nothing is known yet. */
 type Raw = { readonly id?: unknown; readonly name?: unknown; readonly status?: unknown } | null
+
+const skipReason = (element: Raw): string => {
+  if (typeof element?.id === "string") {
+    return "id: expected 1 to 256 letters, digits, - and _, or a UUID"
+  }
+  return typeof element === "object" && element !== null
+    ? `id: expected a string, got ${describe(element.id)}`
+    : `expected an object, got ${describe(element)}`
+}
 
 /**
  * The list in a parsed body: an array, or `null` for the empty list. Fails with what was expected

@@ -1,6 +1,5 @@
 /** The error that an answer with a status other than 2xx stands for: the contract's table. */
-import type { HttpClientResponse } from "@effect/platform"
-import { Clock, Duration, Effect, Option, Schema } from "effect"
+import { Duration, Option, Schema } from "effect"
 import {
   TenantManagerAccessDenied,
   TenantManagerNotFound,
@@ -10,22 +9,19 @@ import {
   TenantManagerUnauthorized,
   TenantManagerUnavailable
 } from "../../TenantManagerError.js"
-import { readText } from "./body.js"
-import { transportCause } from "./sanitize.js"
 
-/** Enough for every error body of the contract; of a longer one only the status counts. */
-const ERROR_BODY_LIMIT = 64 * 1024
-/** The limit for reading a body that changes nothing, so that the connection can be reused. */
-const DRAIN_TIMEOUT = "1 second"
+const Body = Schema.Struct({
+  status: Schema.optional(Schema.Unknown),
+  code: Schema.optional(Schema.Unknown)
+})
+const decodeBody = Schema.decodeOption(Schema.parseJson(Body))
 
-const Status = Schema.Struct({ status: Schema.Literal("suspended", "purged") })
-const Code = Schema.Struct({ code: Schema.Literal("TS-SUSPENDED") })
-const decodeStatus = Schema.decodeOption(Schema.parseJson(Status))
-const decodeCode = Schema.decodeOption(Schema.parseJson(Code))
-
-/** What a 403 says of an association that is not active. */
-const decodeSuspended = (text: string): Option.Option<typeof Status.Type> =>
-  Option.orElse(decodeStatus(text), () => Option.as(decodeCode(text), { status: "suspended" }))
+/** What the body of a 403 says of an association that is not active. */
+const suspendedStatus = (text: string): "suspended" | "purged" | undefined => {
+  const { code, status } = Option.getOrElse(decodeBody(text), (): typeof Body.Type => ({}))
+  if (status === "suspended" || status === "purged") return status
+  return code === "TS-SUSPENDED" ? "suspended" : undefined
+}
 
 /** A date begins with the name of a day; `Date.parse` alone accepts far more. */
 const HTTP_DATE = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? /
@@ -41,70 +37,53 @@ export const parseRetryAfter = (header: string | undefined, now: number): number
   return Number.isNaN(at) ? undefined : Math.max(0, at - now)
 }
 
-/**
- * 403: the body distinguishes a suspended association from a denied call. Other bodies are only
- * drained, up to a small limit. `maxRetryAfter`: the longest believed `Retry-After`, in
- * milliseconds.
- */
-export const errorOfAnswer = (
+export interface Answer {
+  readonly status: number
+  /** The body; it matters for 403 alone, where it tells a suspended association from a denied call. */
+  readonly text: string
+  /** The wait that it asks for, in milliseconds; it matters for 429 and 503 alone. */
+  readonly retryAfter: number | undefined
+}
+
+/** `maxRetryAfter`: the longest believed wait, in milliseconds. */
+export const statusError = (
   operation: string,
-  response: HttpClientResponse.HttpClientResponse,
+  { retryAfter: asked, status, text }: Answer,
   maxRetryAfter: number
-): Effect.Effect<never, TenantManagerError> =>
-  Effect.gen(function* () {
-    const { status } = response
-    const body = readText(response, ERROR_BODY_LIMIT)
-    const common = (what: string) => ({ operation, message: `${operation}: ${what}` })
-    if (status === 403) {
-      const text = yield* body.pipe(
-        Effect.catchTags({
-          TooLarge: () => Effect.succeed(""),
-          Broken: ({ error }) =>
-            new TenantManagerUnavailable({
-              ...common("the connection broke in the middle of a 403"),
-              status,
-              retryAfter: undefined,
-              cause: transportCause(error)
-            })
-        })
-      )
-      const suspended = decodeSuspended(text)
-      if (Option.isNone(suspended)) {
-        return yield* new TenantManagerAccessDenied(
+): TenantManagerError => {
+  const common = (what: string) => ({ operation, message: `${operation}: ${what}` })
+  if (status === 401) {
+    return new TenantManagerUnauthorized(
+      common("401, the tenant manager does not accept the API key")
+    )
+  }
+  if (status === 403) {
+    const suspended = suspendedStatus(text)
+    return suspended === undefined
+      ? new TenantManagerAccessDenied(
           common("403, the API key may not do this; ask for access to this service")
         )
-      }
-      const what = `the association with this service is ${suspended.value.status}`
-      return yield* new TenantManagerSuspended({ ...common(what), ...suspended.value })
-    }
-    yield* Effect.ignore(Effect.timeoutOption(body, DRAIN_TIMEOUT))
-    if (status === 401) {
-      return yield* new TenantManagerUnauthorized(
-        common("401, the tenant manager does not accept the API key")
-      )
-    }
-    if (status === 404) {
-      return yield* new TenantManagerNotFound(
-        common(
-          "404, no such tenant, no association with this service, or a wrong base URL or prefix"
-        )
-      )
-    }
-    const asked =
-      status === 429 || status === 503
-        ? parseRetryAfter(response.headers["retry-after"], yield* Clock.currentTimeMillis)
-        : undefined
-    const retryAfter = asked === undefined ? asked : Duration.millis(Math.min(asked, maxRetryAfter))
-    const what = [
-      `the tenant manager answered ${status}`,
-      status >= 300 && status < 400 && ", and redirects are not followed",
-      asked !== undefined && `; it asks to wait ${Duration.format(asked)}`,
-      asked !== undefined &&
-        asked > maxRetryAfter &&
-        `, capped at ${Duration.format(maxRetryAfter)}`
-    ].filter((part) => part !== false)
-    const fields = { ...common(what.join("")), status, retryAfter }
-    return yield* status >= 500
-      ? new TenantManagerUnavailable({ ...fields, cause: undefined })
-      : new TenantManagerRejected(fields)
-  })
+      : new TenantManagerSuspended({
+          ...common(`the association with this service is ${suspended}`),
+          status: suspended
+        })
+  }
+  if (status === 404) {
+    return new TenantManagerNotFound(
+      common("404, no such tenant, no association with this service, or a wrong base URL or prefix")
+    )
+  }
+  const isAsked = asked !== undefined && (status === 429 || status === 503)
+  const redirect = status >= 300 && status < 400 ? ", and redirects are not followed" : ""
+  const wait = isAsked ? `; it asks to wait ${Duration.format(asked)}` : ""
+  const cap =
+    isAsked && asked > maxRetryAfter ? `, capped at ${Duration.format(maxRetryAfter)}` : ""
+  const fields = {
+    ...common(`the tenant manager answered ${status}${redirect}${wait}${cap}`),
+    status,
+    retryAfter: isAsked ? Duration.millis(Math.min(asked, maxRetryAfter)) : undefined
+  }
+  return status >= 500
+    ? new TenantManagerUnavailable({ ...fields, cause: undefined })
+    : new TenantManagerRejected(fields)
+}

@@ -35,8 +35,8 @@ const isUnanswered = (error: HttpClientError.HttpClientError): boolean =>
   error._tag === "RequestError" && LOST.has(transportCause(error).code ?? "")
 
 /**
- * A server may close a kept connection at the moment of a request. A GET that got no answer at all
- * is sent once more, on a connection of its own (`pipelining: 0` keeps none).
+ * A server may close a kept connection at the moment of a request. A call that got no answer at all
+ * is sent once more, on a connection of its own (`pipelining: 0` keeps none): all calls are GETs.
  */
 export const layerUndiciClient = (options: TransportOptions): Layer.Layer<HttpClient.HttpClient> =>
   Layer.scoped(
@@ -45,9 +45,7 @@ export const layerUndiciClient = (options: TransportOptions): Layer.Layer<HttpCl
       Effect.all([makeClient(options, {}), makeClient(options, { pipelining: 0 })]),
       ([kept, fresh]) =>
         HttpClient.transform(kept, (response, request) =>
-          request.method === "GET"
-            ? Effect.catchIf(response, isUnanswered, () => fresh.execute(request))
-            : response
+          Effect.catchIf(response, isUnanswered, () => fresh.execute(request))
         )
     )
   )

@@ -1,13 +1,14 @@
 /**
- * The resources of all tenants, each shared by its users.
+ * The resources of all tenants, each shared by its users, and which tenants have a place.
  *
  * Not built on `RcMap`, which builds twice under concurrent first calls, caches failures,
  * shows the first caller's context to the build, and closes in sequence without a bound.
  */
-import { type Context, Deferred, Duration, Effect, Exit, Scope, Stream } from "effect"
+import { Cause, type Context, Deferred, Duration, Effect, Exit, Scope, Stream } from "effect"
 import type { TenantId } from "../../Tenant.js"
 import { TenantConnections } from "../../TenantConnections.js"
 import { TenantDiscovery } from "../../TenantDiscovery.js"
+import { boundedWait } from "../boundedWait.js"
 import {
   type TenantLayerError,
   TenantLayersClosed,
@@ -15,8 +16,13 @@ import {
   TenantPoolsExhausted
 } from "./poolErrors.js"
 import type { PoolSettings } from "./poolOptions.js"
-import { makeResourceLife, type PoolFunctions } from "./resourceLife.js"
-import { Resource, type Revoke, TenantEntries, type TenantEntry } from "./tenantEntries.js"
+import {
+  makeResources,
+  type PoolFunctions,
+  Resource,
+  type Revoke,
+  TenantEntry
+} from "./resource.js"
 
 /** What a caller holds. Two holds of the same resource have the same `resource`. */
 export interface Acquired<A> {
@@ -25,7 +31,7 @@ export interface Acquired<A> {
 }
 
 export interface Pool<A, E> {
-  /** The tenant's resource, held until the scope closes. */
+  /** The tenant's resource, held until the scope closes. Each call has a `holder` of its own. */
   readonly acquire: (
     id: TenantId,
     holder: Revoke
@@ -34,108 +40,157 @@ export interface Pool<A, E> {
   readonly invalidate: (id: TenantId) => Effect.Effect<void>
 }
 
+/** What the close waits for at most, besides the drain and the close timeout. */
+const LAST_WAIT = 1000
+
 export const make = <A, E, R>(settings: PoolSettings, functions: PoolFunctions<A, E, R>) =>
   Effect.gen(function* () {
+    type Entry = TenantEntry<A, E>
     const discovery = yield* TenantDiscovery
     const connections = yield* TenantConnections
-    const entries = new TenantEntries<A, E>(settings.maxTenants || Infinity)
-    const life = yield* makeResourceLife(settings, functions, entries)
-    yield* Effect.addFinalizer(() => life.closeAll)
+    const capacity = settings.maxTenants || Infinity
     const closedError = new TenantLayersClosed({ pool: settings.name })
+    const entries = new Map<TenantId, Entry>()
+    /** The tenants that asked for a place, in order: as many as the capacity have one, with all their resources. */
+    const places = new Set<Entry>()
+    let closed = false
 
-    /** Waits for the next change of the entry, until `deadline`. */
-    const awaitChange = (entry: TenantEntry<A, E>, deadline: number) =>
-      Effect.timeoutFail(Deferred.await(entry.changed), {
-        duration: Math.max(deadline - life.now(), 0),
-        onTimeout: () => {
-          const { acquireTimeout, maxTenants, maxTenantsName, name } = settings
-          const waited = Duration.millis(acquireTimeout)
-          const within = `within ${Duration.format(waited)}`
-          return new TenantPoolsExhausted({
-            tenantId: entry.id,
-            maxTenants,
-            waited,
-            message: entry.hasPlace
-              ? `${name}: a former resource of tenant ${entry.id} was not closed ${within}`
-              : `${name}: ${maxTenants} tenants hold resources and none became free ${within}; raise ${maxTenantsName} or use fewer tenants at once`
-          })
-        }
+    /** Wakes who waits for a change of the entry; frees its place and forgets it where nothing is left. */
+    const settle = (entry: Entry): void => {
+      entry.wake()
+      if (entry.callers > 0 || entry.resources.size > 0) return
+      if (entry.failure === undefined) entries.delete(entry.id)
+      if (places.delete(entry)) [...places][capacity - 1]?.wake()
+    }
+    const life = yield* makeResources(settings, functions, settle)
+
+    const withPlace = (): ReadonlyArray<Entry> => [...places].slice(0, capacity)
+
+    /** How many tenants wait for a place that nothing frees yet. */
+    const unserved = (): number =>
+      places.size - capacity - withPlace().filter(({ isFreeing }) => isFreeing).length
+
+    /** Closes the least recently used idle resources for the tenants that wait. */
+    const makeRoom = (): void => {
+      if (places.size <= capacity) return
+      const idle = withPlace().flatMap(({ idle }) => (idle === undefined ? [] : [idle]))
+      idle.sort((a, b) => (a.idleSince ?? 0) - (b.idleSince ?? 0))
+      for (const resource of idle.slice(0, Math.max(0, unserved()))) life.close(resource)
+    }
+
+    const exhausted = (entry: Entry): TenantPoolsExhausted => {
+      const { acquireTimeout, maxTenants, maxTenantsName, name } = settings
+      const waited = Duration.millis(acquireTimeout)
+      const within = `within ${Duration.format(waited)}`
+      const message = withPlace().includes(entry)
+        ? `${name}: a former resource of tenant ${entry.id} was not closed ${within}`
+        : `${name}: ${maxTenants} tenants hold resources and none became free ${within}; raise ${maxTenantsName} or use fewer tenants at once`
+      return new TenantPoolsExhausted({ tenantId: entry.id, maxTenants, waited, message })
+    }
+
+    const acquire = (id: TenantId, holder: Revoke) => {
+      const deadline = life.now() + settings.acquireTimeout
+
+      const join = (resource: Resource<A, E>): Resource<A, E> => {
+        resource.holders.add(holder)
+        resource.idleSince = undefined
+        return resource
+      }
+
+      const leave = Effect.sync(() => {
+        for (const resource of entries.get(id)?.resources ?? []) life.leave(resource, holder)
+        makeRoom()
       })
 
-    const acquireUntil = (
-      id: TenantId,
-      holder: Revoke,
-      deadline: number
-    ): Effect.Effect<Acquired<A>, E | TenantLayerError, Scope.Scope> =>
-      Effect.uninterruptibleMask((restore) => {
-        const entry = entries.getOrMake(id)
-        const notActive = () => new TenantNotActive({ tenantId: id })
-        entry.callers++
-
-        const join = (resource: Resource<A, E>): Resource<A, E> => {
-          resource.holders.add(holder)
-          resource.idleSince = undefined
-          return resource
-        }
-
-        const attempt: Effect.Effect<Resource<A, E>, E | TenantLayerError> = Effect.gen(
-          function* () {
-            if (life.isClosed()) return yield* closedError
-            if (!(yield* discovery.isActive(id))) return yield* notActive()
-            const settled = yield* restore(connections.get(id))
-            const tenant = (yield* discovery.view.get).get(id)
-            const scope = yield* Scope.make()
-            // Looks and acts before the next yield: no other fiber runs between.
-            if (life.isClosed()) return yield* closedError
-            if (tenant === undefined) return yield* notActive()
-            life.adopt(entry, settled)
-            const { current, failure } = entry
-            // Settings that were overtaken since they were read are read again.
-            if (current !== undefined) {
-              return current.connections.revision === settled.revision
-                ? join(current)
-                : yield* attempt
-            }
-            if (failure !== undefined && life.now() < failure.until) {
-              return yield* Effect.failCause(failure.cause)
-            }
-            entries.requestPlace(entry)
-            life.makeRoom()
-            if (entry.hasPlace && entry.canBuild) {
-              const resource = join(new Resource(entry, tenant, scope, settled))
-              yield* life.start(resource)
-              return resource
-            }
-            yield* restore(awaitChange(entry, deadline))
-            return yield* attempt
+      /** Joins the tenant's resource, or starts to build it when the tenant has a place. */
+      const find = (entry: Entry): Effect.Effect<Resource<A, E>, E | TenantLayerError> =>
+        Effect.gen(function* () {
+          if (closed) return yield* closedError
+          const tenant = (yield* discovery.view.get).get(id)
+          if (tenant === undefined) return yield* new TenantNotActive({ tenantId: id })
+          const settled = yield* connections.get(id)
+          const scope = yield* Scope.make()
+          // Looks and acts before the next yield: no other fiber runs between.
+          if (closed) return yield* closedError
+          life.adopt(entry, settled)
+          const { current, failure, resources } = entry
+          if (current?.connections.revision === settled.revision) return join(current)
+          // Settings that were overtaken since they were read are read again.
+          if (current !== undefined) return yield* find(entry)
+          if (failure !== undefined && life.now() < failure.until) {
+            return yield* Effect.failCause(failure.cause)
           }
-        )
-
-        const use = (resource: Resource<A, E>) =>
-          Effect.gen(function* () {
-            yield* Effect.addFinalizer(() => Effect.sync(() => life.leave(resource, holder)))
-            const { revision } = resource.connections
-            const exit = yield* restore(Effect.exit(Deferred.await(resource.built)))
-            if (Exit.isSuccess(exit)) return { resource, context: exit.value }
-            if (life.isClosed()) return yield* closedError
-            if (resource.retired === "Removed") return yield* notActive()
-            const isOutdated =
-              resource.retired === "Replaced" || !(yield* connections.isCurrent(id, revision))
-            if (!isOutdated || life.now() >= deadline) return yield* Effect.failCause(exit.cause)
-            life.leave(resource, holder)
-            return yield* acquireUntil(id, holder, deadline)
+          places.add(entry)
+          makeRoom()
+          // One resource closes at a time, and one retired one may be in use beside the current one.
+          const isFree =
+            resources.size <= 1 && [...resources].every(({ state }) => state !== "Closing")
+          if (isFree && withPlace().includes(entry)) {
+            const resource = join(new Resource(entry, tenant, scope, settled))
+            life.start(resource)
+            return resource
+          }
+          yield* Effect.timeoutFail(Deferred.await(entry.changed), {
+            duration: Math.max(deadline - life.now(), 0),
+            onTimeout: () => exhausted(entry)
           })
+          return yield* find(entry)
+        })
 
-        return attempt.pipe(
-          Effect.onExit(() =>
-            Effect.sync(() => {
-              entry.callers--
-              entries.settle(entry)
-            })
-          ),
-          Effect.flatMap(use)
-        )
+      const enter = Effect.sync(() => {
+        const entry = entries.get(id) ?? new TenantEntry<A, E>(id)
+        entries.set(id, entry)
+        entry.callers++
+        return entry
       })
+      const exit = (entry: Entry) =>
+        Effect.sync(() => {
+          entry.callers--
+          settle(entry)
+        })
+
+      const use: Effect.Effect<Acquired<A>, E | TenantLayerError> = Effect.gen(function* () {
+        const resource = yield* Effect.acquireUseRelease(enter, find, exit)
+        const { revision } = resource.connections
+        const built = yield* Effect.exit(Deferred.await(resource.built))
+        if (Exit.isSuccess(built)) return { resource, context: built.value }
+        // A build that was ended, or that a rotation may have made fail, is done again.
+        const isOutdated =
+          Cause.isInterruptedOnly(built.cause) ||
+          (life.now() < deadline && !(yield* connections.isCurrent(id, revision)))
+        if (!isOutdated) return yield* Effect.failCause(built.cause)
+        yield* leave
+        return yield* use
+      })
+      return Effect.zipRight(
+        Effect.addFinalizer(() => leave),
+        use
+      )
+    }
+
+    /** Work in progress has the drain to end and is then revoked; all is released, within a bound. */
+    const closeAll = Effect.gen(function* () {
+      closed = true
+      for (const entry of entries.values()) {
+        for (const resource of entry.resources) life.retire(resource, closedError)
+        entry.wake()
+      }
+      const left = () => [...entries.values()].filter(({ resources }) => resources.size > 0)
+      const released: Effect.Effect<void> = Effect.suspend(() => {
+        const [first] = left()
+        return first === undefined
+          ? Effect.void
+          : Effect.zipRight(Deferred.await(first.changed), released)
+      })
+      const limit = settings.drain + settings.closeTimeout + LAST_WAIT
+      if ((yield* boundedWait(released, limit))._tag === "Some") return
+      const tenants = left().map(({ id }) => id)
+      for (const { resources } of left()) for (const { next } of resources) life.stop(next)
+      yield* Effect.logWarning(
+        `${settings.name}: closed before the resources of these tenants were released: ${tenants.join(", ")}`
+      )
+    })
+    yield* Effect.addFinalizer(() => closeAll)
 
     yield* connections.changes.pipe(
       Stream.runForEach((change) =>
@@ -143,14 +198,9 @@ export const make = <A, E, R>(settings: PoolSettings, functions: PoolFunctions<A
           const entry = entries.get(change.tenant.id)
           if (entry === undefined) return
           if (change._tag === "Reloaded") life.adopt(entry, change.connections)
-          else {
-            entry.failure = undefined
-            entry.failures = 0
-          }
-          if (change._tag === "Removed") {
-            for (const resource of entry.resources) life.retire(resource, "Removed")
-          }
-          entries.settle(entry)
+          else entry.failure = undefined
+          if (change._tag === "Removed") entry.resources.forEach(life.remove)
+          settle(entry)
         })
       ),
       Effect.interruptible,
@@ -160,14 +210,13 @@ export const make = <A, E, R>(settings: PoolSettings, functions: PoolFunctions<A
     yield* Effect.yieldNow()
 
     return {
-      acquire: (id, holder) =>
-        Effect.suspend(() => acquireUntil(id, holder, life.now() + settings.acquireTimeout)),
+      acquire: (id, holder) => Effect.suspend(() => acquire(id, holder)),
       invalidate: (id) =>
         Effect.sync(() => {
           const entry = entries.get(id)
           if (entry === undefined) return
           entry.failure = undefined
-          if (entry.current !== undefined) life.retire(entry.current, "Replaced")
+          if (entry.current !== undefined) life.replace(entry.current)
         })
     } satisfies Pool<A, E>
   })

@@ -7,9 +7,7 @@ import type { TenantManagerError } from "../../TenantManagerError.js"
 export class TenantNotActive extends Data.TaggedError("TenantNotActive")<{
   readonly tenantId: TenantId
 }> {
-  override get message(): string {
-    return `tenant ${this.tenantId} is not active`
-  }
+  override readonly message = `tenant ${this.tenantId} is not active`
 }
 
 /**
@@ -19,9 +17,7 @@ export class TenantNotActive extends Data.TaggedError("TenantNotActive")<{
 export class TenantResourceReplaced extends Data.TaggedError("TenantResourceReplaced")<{
   readonly tenantId: TenantId
 }> {
-  override get message(): string {
-    return `the resource of tenant ${this.tenantId} was replaced; run the work again`
-  }
+  override readonly message = `the resource of tenant ${this.tenantId} was replaced; run the work again`
 }
 
 /** As many tenants as allowed hold resources, and none became free in time. */
@@ -37,9 +33,7 @@ export class TenantBuildTimedOut extends Data.TaggedError("TenantBuildTimedOut")
   readonly tenantId: TenantId
   readonly timeout: Duration.Duration
 }> {
-  override get message(): string {
-    return `the resource of tenant ${this.tenantId} was not built within ${Duration.format(this.timeout)}`
-  }
+  override readonly message = `the resource of tenant ${this.tenantId} was not built within ${Duration.format(this.timeout)}`
 }
 
 /**
@@ -61,9 +55,7 @@ export class TenantLayersClosed extends Data.TaggedError("TenantLayersClosed")<{
   /** The pool's name. */
   readonly pool: string
 }> {
-  override get message(): string {
-    return `${this.pool}: closed`
-  }
+  override readonly message = `${this.pool}: closed`
 }
 
 /** Why a tenant's layer is not given out, besides the errors of its build. */

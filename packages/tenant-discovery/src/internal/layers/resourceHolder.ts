@@ -26,9 +26,5 @@ export interface ResourceHolderShape {
  */
 export class IsolatedResource extends Context.Reference<IsolatedResource>()(
   "tenant-discovery/IsolatedResource",
-  { defaultValue: (): IsolatedResourceShape => ({ resource: undefined }) }
+  { defaultValue: (): object | undefined => undefined }
 ) {}
-
-export interface IsolatedResourceShape {
-  readonly resource: object | undefined
-}

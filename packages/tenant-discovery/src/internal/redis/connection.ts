@@ -2,7 +2,7 @@
  * The part of ioredis that a subscription uses, and how each attempt gets a connection.
  */
 import { Array as Arr, Cause, Effect, Redacted, Schema } from "effect"
-import { Redis } from "ioredis"
+import { Redis, type RedisOptions } from "ioredis"
 import { isIP } from "node:net"
 import { count, decodeOptions, name } from "../options.js"
 
@@ -188,41 +188,44 @@ const fromAddresses = (
 ): Endpoint => ({
   attempt: (turn) => {
     const [{ host, port }] = rotate(addresses, turn)
-    const { username } = login
-    const tls = tlsOptions(login, host)
-    return {
-      server: `Redis at ${textOf({ host, port })}`,
-      tls: tls !== undefined,
-      secrets: Effect.map(read(login.password), (password) => [password]),
-      make: ([password]) => new Redis({ ...subscriberOptions, host, port, username, password, tls })
-    }
+    return attemptAt(`Redis at ${textOf({ host, port })}`, login, { host, port })
   }
 })
 
-const fromSentinels = (settings: typeof Sentinels.Type): Endpoint => ({
-  attempt: (turn) => {
-    const { name, sentinels, sentinelUsername, username } = settings
-    const tls = tlsOptions(settings)
-    return {
-      server: `Redis master "${name}" (sentinels ${sentinels.map(textOf).join(", ")})`,
-      tls: tls !== undefined,
-      secrets: Effect.all([read(settings.password), read(settings.sentinelPassword)]),
-      make: ([password, sentinelPassword]) =>
-        new Redis({
-          ...subscriberOptions,
-          sentinels: [...rotate(sentinels, turn)],
-          name,
-          username,
-          password,
-          sentinelUsername,
-          sentinelPassword,
-          tls,
-          sentinelTLS: tls,
-          enableTLSForSentinelMode: tls !== undefined
-        })
-    }
-  }
+const fromSentinels = ({ name, sentinels, ...login }: typeof Sentinels.Type): Endpoint => ({
+  attempt: (turn) =>
+    attemptAt(`Redis master "${name}" (sentinels ${sentinels.map(textOf).join(", ")})`, login, {
+      name,
+      sentinels: [...rotate(sentinels, turn)]
+    })
 })
+
+/** What is undefined or about sentinels is ignored by ioredis where it connects to one server. */
+const attemptAt = (
+  server: string,
+  login: RedisLogin & Pick<RedisSentinels, "sentinelUsername" | "sentinelPassword">,
+  target: Pick<RedisOptions, "host" | "port" | "name" | "sentinels">
+): Attempt => {
+  const { sentinelUsername, username } = login
+  const tls = tlsOptions(login, target.host)
+  return {
+    server,
+    tls: tls !== undefined,
+    secrets: Effect.all([read(login.password), read(login.sentinelPassword)]),
+    make: ([password, sentinelPassword]) =>
+      new Redis({
+        ...subscriberOptions,
+        ...target,
+        username,
+        password,
+        sentinelUsername,
+        sentinelPassword,
+        tls,
+        sentinelTLS: tls,
+        enableTLSForSentinelMode: tls !== undefined
+      })
+  }
+}
 
 /** What a client of the program's own connects to is its own affair. */
 const foreign = (make: () => SubscriberConnection): Attempt => ({
@@ -246,18 +249,18 @@ const fromClients = (clients: () => ReadonlyArray<RedisClient>): Endpoint => ({
 /** Connections that the program makes. Using one that is in use would break its other user. */
 const fromFactory = (owner: string, make: () => SubscriberConnection): Endpoint => ({
   // A shared client is often still connecting at the start: two calls tell it from a new one.
-  check: Effect.suspend(() => {
-    try {
-      const first = make()
-      const message = first === make() ? SHARED : misuse(first)
-      return message === undefined
-        ? Effect.void
-        : Effect.die(new TypeError(`${owner}: option "redis": ${message}`))
-    } catch {
-      // The attempt reports it.
-      return Effect.void
-    }
-  }),
+  check: Effect.try(() => {
+    const first = make()
+    return first === make() ? SHARED : misuse(first)
+  }).pipe(
+    // The attempt reports what the function throws.
+    Effect.orElseSucceed(() => undefined),
+    Effect.filterOrDie(
+      (message) => message === undefined,
+      (message) => new TypeError(`${owner}: option "redis": ${message}`)
+    ),
+    Effect.asVoid
+  ),
   attempt: () =>
     foreign(() => {
       const connection = make()
@@ -276,17 +279,15 @@ const misuse = ({ status }: SubscriberConnection): string | undefined =>
     : `the function must return a new connection made with lazyConnect: true each time, and it returned one whose status is "${status}"`
 
 /** An empty secret counts as none. */
-const read = (
-  credential: RedisCredential | undefined
-): Effect.Effect<string | undefined, unknown> => {
-  if (credential === undefined) return Effect.succeed(undefined)
-  const secret = Effect.isEffect(credential) ? credential : Effect.succeed(credential)
+const read = (credential?: RedisCredential): Effect.Effect<string | undefined, unknown> => {
+  if (credential === undefined) return Effect.succeed(credential)
+  const secret = Redacted.isRedacted(credential) ? Effect.succeed(credential) : credential
   return secret.pipe(
     Effect.map((redacted) => Redacted.value(redacted) || undefined),
-    Effect.catchAllCause((cause) => {
-      const error = Cause.squash(cause)
-      const reason = error instanceof Error ? error.message : String(error)
-      return Effect.fail(new Error(`the password could not be read: ${reason}`, { cause: error }))
+    Effect.sandbox,
+    Effect.mapError((cause) => {
+      const [error] = Cause.prettyErrors(cause)
+      return new Error(`the password could not be read: ${error?.message}`, { cause: error })
     }),
     // One that ignores interruption must not hold up the close.
     Effect.disconnect

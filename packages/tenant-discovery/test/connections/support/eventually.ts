@@ -7,3 +7,13 @@ export const eventually = (condition: () => boolean): Effect.Effect<void> =>
     Effect.retry(Schedule.recurs(10_000)),
     Effect.orDieWith(() => new Error(`never became true: ${condition.toString()}`))
   )
+
+/** Runs the effect so many times at once. */
+export const atOnce = <A, E, R>(
+  times: number,
+  effect: Effect.Effect<A, E, R>
+): Effect.Effect<ReadonlyArray<A>, E, R> =>
+  Effect.all(
+    Array.from({ length: times }, () => effect),
+    { concurrency: "unbounded" }
+  )

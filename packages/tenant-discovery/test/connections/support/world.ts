@@ -1,5 +1,6 @@
 /** A real discovery over events and a tenant manager that the test plays, under the test clock. */
-import { Deferred, Effect, Layer, Stream, type Utils } from "effect"
+import { Deferred, Effect, Layer, Redacted, Stream, type Utils } from "effect"
+import { randomUUID } from "node:crypto"
 import { decodeSettings } from "../../../src/internal/connections/connectionSchema.js"
 import { TenantId } from "../../../src/Tenant.js"
 import { TenantDiscovery } from "../../../src/TenantDiscovery.js"
@@ -34,6 +35,14 @@ export const suspended = (): TenantManagerError =>
 export const notFound = (): TenantManagerError =>
   new TenantManagerNotFound({ operation: "test", message: "not found" })
 
+/** The text of a password; empty where there is none. */
+export const textOf = (password: Redacted.Redacted | undefined): string =>
+  password === undefined ? "" : Redacted.value(password)
+
+/** The rotation that a password of {@link bodyOf} is of. */
+export const rotationOf = (password: Redacted.Redacted | undefined): number =>
+  Number(textOf(password).split("#")[1])
+
 /** The body of `/connections` after so many rotations. */
 export const bodyOf = (id: TenantId, rotation: number, limits: object = {}): unknown => ({
   id: `cfg-${id}`,
@@ -54,9 +63,10 @@ export const bodyOf = (id: TenantId, rotation: number, limits: object = {}): unk
 export class World {
   readonly ids = new Set<TenantId>()
   readonly rotations = new Map<TenantId, number>()
+  /** Of each tenant the last rotation of which an event came. */
+  readonly reported = new Map<TenantId, number>()
   /** Every request for connections, in order. */
   readonly calls: Array<TenantId> = []
-  underWay = 0
   mostUnderWayPerTenant = 0
   /** The limits of the pools in every answer. */
   limits: object = {}
@@ -68,10 +78,14 @@ export class World {
   onCall: (() => Effect.Effect<void>) | undefined
   lists = 0
   /** A request waits here after it has read its answer. */
-  gate: ((id: TenantId) => Deferred.Deferred<void> | undefined) | undefined
-  readonly sinks: Array<SignalSink> = []
+  private gate: Effect.Effect<void> = Effect.void
+  /** Holds the answers from now on. Answers how to let them go. */
+  readonly hold = Effect.map(Deferred.make<void>(), (gate) => {
+    this.gate = Deferred.await(gate)
+    return Effect.asVoid(Deferred.succeed(gate, undefined))
+  })
+  private sink: SignalSink | undefined
   private readonly busy = new Map<TenantId, number>()
-  private events = 0
 
   constructor(ids: ReadonlyArray<string>) {
     for (const id of ids) this.ids.add(TenantId.make(id))
@@ -95,27 +109,22 @@ export class World {
         this.mostUnderWayPerTenant = Math.max(this.mostUnderWayPerTenant, busy)
         const failure = this.failure?.(id)
         const body = this.body ?? bodyOf(id, this.rotations.get(id) ?? 0, this.limits)
-        const gate = this.gate?.(id)
-        return Effect.zipRight(
-          Effect.all([
-            this.onCall?.() ?? Effect.void,
-            gate === undefined ? Effect.void : Deferred.await(gate)
-          ]),
-          failure === undefined
-            ? Effect.mapError(
-                decodeSettings(body),
-                (message) =>
-                  new TenantManagerMalformedBody({ operation: "test", message, excerpt: undefined })
-              )
-            : Effect.fail(failure)
-        ).pipe(Effect.ensuring(Effect.sync(() => this.busy.set(id, (this.busy.get(id) ?? 1) - 1))))
+        const answer = Effect.mapError(
+          decodeSettings(body),
+          (message) =>
+            new TenantManagerMalformedBody({ operation: "test", message, excerpt: undefined })
+        )
+        return Effect.zipRight(this.onCall?.() ?? Effect.void, this.gate).pipe(
+          Effect.zipRight(failure === undefined ? answer : Effect.fail(failure)),
+          Effect.ensuring(Effect.sync(() => this.busy.set(id, (this.busy.get(id) ?? 1) - 1)))
+        )
       })
   })
 
   private readonly tenantEvents = Layer.succeed(TenantEvents, {
     subscribe: (sink) =>
       Effect.sync(() => {
-        this.sinks.push(sink)
+        this.sink = sink
         sink.subscribed()
       })
   })
@@ -127,38 +136,38 @@ export class World {
 
   /** Publishes an event and waits until the discovery has applied it. */
   publish(type: string, id: TenantId): Effect.Effect<void, never, TenantDiscovery> {
-    return this.awaitRevision(() => {
-      this.events++
-      for (const sink of this.sinks) {
-        sink.message(
-          JSON.stringify({
-            event_id: `evt-${this.events}`,
-            event_type: type,
-            tenant_id: id,
-            payload: { service_name: "ledger" }
-          })
-        )
-      }
+    return Effect.gen(this, function* () {
+      const { view } = yield* TenantDiscovery
+      const { revision } = yield* view.get
+      const payload = { service_name: "ledger" }
+      const event = { event_id: randomUUID(), event_type: type, tenant_id: id, payload }
+      this.sink?.message(JSON.stringify(event))
+      yield* Stream.runDrain(Stream.takeUntil(view.changes, (now) => now.revision > revision))
     })
   }
 
-  /** New credentials, and the event of it. */
+  /** New credentials of an active tenant, and the event of it. */
   rotate(id: TenantId): Effect.Effect<void, never, TenantDiscovery> {
     return Effect.suspend(() => {
-      this.rotations.set(id, (this.rotations.get(id) ?? 0) + 1)
-      return this.publish("tenant.credentials.rotated", id)
+      if (!this.ids.has(id)) return Effect.void
+      const rotation = (this.rotations.get(id) ?? 0) + 1
+      this.rotations.set(id, rotation)
+      const reported = Effect.sync(() => this.reported.set(id, rotation))
+      return Effect.zipLeft(this.publish("tenant.credentials.rotated", id), reported)
     })
   }
 
+  /** Removes the tenant, if it is active. */
   remove(id: TenantId): Effect.Effect<void, never, TenantDiscovery> {
-    return Effect.suspend(() => {
-      this.ids.delete(id)
-      return this.publish("tenant.service.disassociated", id)
-    })
+    return Effect.suspend(() =>
+      this.ids.delete(id) ? this.publish("tenant.service.disassociated", id) : Effect.void
+    )
   }
 
+  /** Adds the tenant, if it is not active. */
   add(id: TenantId): Effect.Effect<void, never, TenantDiscovery> {
     return Effect.suspend(() => {
+      if (this.ids.has(id)) return Effect.void
       this.ids.add(id)
       return this.publish("tenant.service.associated", id)
     })
@@ -169,29 +178,14 @@ export class World {
     return Effect.gen(this, function* () {
       const { status } = yield* TenantDiscovery
       const before = yield* status.get
-      for (const sink of this.sinks) {
-        sink.lost({ _tag: "ConnectionLost", message: "cut by the test" })
-      }
+      this.sink?.lost({ _tag: "ConnectionLost", message: "cut by the test" })
       meanwhile()
-      for (const sink of this.sinks) sink.subscribed()
-      yield* status.changes.pipe(
-        Stream.takeUntil(
-          (now) => now.mode !== "BootstrapOnly" && now.lastError !== before.lastError
-        ),
-        Stream.runDrain
+      this.sink?.subscribed()
+      const isBack = Stream.takeUntil(
+        status.changes,
+        (now) => now.mode !== "BootstrapOnly" && now.lastError !== before.lastError
       )
-    })
-  }
-
-  private awaitRevision(act: () => void): Effect.Effect<void, never, TenantDiscovery> {
-    return Effect.gen(function* () {
-      const { view } = yield* TenantDiscovery
-      const { revision } = yield* view.get
-      act()
-      yield* view.changes.pipe(
-        Stream.takeUntil((now) => now.revision > revision),
-        Stream.runDrain
-      )
+      yield* Stream.runDrain(isBack)
     })
   }
 }

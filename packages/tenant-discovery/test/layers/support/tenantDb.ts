@@ -8,7 +8,7 @@ import {
   Fiber,
   Layer,
   Logger,
-  Redacted,
+  Predicate,
   Scope,
   TestClock
 } from "effect"
@@ -16,7 +16,7 @@ import { TenantId } from "../../../src/Tenant.js"
 import { TenantConnections } from "../../../src/TenantConnections.js"
 import type { TenantDiscovery } from "../../../src/TenantDiscovery.js"
 import * as TenantLayers from "../../../src/TenantLayers.js"
-import { type Steps, World } from "../../connections/support/world.js"
+import { type Steps, textOf, World } from "../../connections/support/world.js"
 
 export const acme = TenantId.make("acme")
 export const globex = TenantId.make("globex")
@@ -28,29 +28,23 @@ export class Db extends Context.Tag("test/Db")<
   { readonly tenantId: TenantId; readonly password: string; maxOpenConns: number; closed: boolean }
 >() {}
 
-export class Factory extends Context.Tag("test/Factory")<
-  Factory,
-  {
-    readonly built: Array<Db["Type"]>
-    readonly released: Array<Db["Type"]>
-    alive: number
-    mostAlive: number
-    /** Runs in each build, after the resource is acquired. */
-    build: (id: TenantId) => Effect.Effect<void, string>
-    release: (id: TenantId) => Effect.Effect<void>
-    apply: Effect.Effect<void, string>
-  }
->() {
-  static readonly live = Layer.sync(Factory, () => ({
-    built: [],
-    released: [],
+const building: (id: TenantId) => Effect.Effect<void, string> = () => Effect.void
+const releasing: (id: TenantId) => Effect.Effect<void> = () => Effect.void
+
+export class Factory extends Effect.Service<Factory>()("test/Factory", {
+  sync: () => ({
+    built: new Array<Db["Type"]>(),
+    released: new Array<Db["Type"]>(),
     alive: 0,
     mostAlive: 0,
-    build: () => Effect.void,
-    release: () => Effect.void,
-    apply: Effect.void
-  }))
-}
+    /** Runs in each build, after the resource is acquired. */
+    build: building,
+    /** Runs in each release. */
+    release: releasing,
+    /** Runs in each change of the limits. */
+    apply: Effect.asVoid<void, string, never>(Effect.void)
+  })
+}) {}
 
 const lookup: TenantLayers.ServiceOptions<Db, unknown, Factory>["lookup"] = (connections, tenant) =>
   Layer.scoped(
@@ -62,7 +56,7 @@ const lookup: TenantLayers.ServiceOptions<Db, unknown, Factory>["lookup"] = (con
       factory.mostAlive = Math.max(factory.mostAlive, factory.alive)
       const db: Db["Type"] = {
         tenantId: tenant.id,
-        password: settings.password === undefined ? "" : Redacted.value(settings.password),
+        password: textOf(settings.password),
         maxOpenConns: settings.connectionSettings.maxOpenConns ?? 0,
         closed: false
       }
@@ -113,7 +107,7 @@ export type All =
 
 export interface Subject {
   readonly world: World
-  readonly factory: Factory["Type"]
+  readonly factory: Factory
   readonly logs: Array<string>
   /** Closes the layer of the pools. */
   readonly close: Effect.Effect<void>
@@ -138,7 +132,7 @@ export const scenario = (
         AdjustableDb.layer(options),
         IsolatedDb.layer()
       ).pipe(
-        Layer.provideMerge(Factory.live),
+        Layer.provideMerge(Factory.Default),
         Layer.provideMerge(TenantConnections.layer({ checkInterval: 0 })),
         Layer.provideMerge(world.discovery),
         Layer.provideMerge(Logger.replace(Logger.defaultLogger, logger))
@@ -157,10 +151,7 @@ export const scenario = (
     })
   )
 
-/** A use of a tenant's resource that lasts until it is released; built by a fiber that ends, as a merged layer is. */
-export const use = (id: TenantId) => useOf(TenantDb.get(id))
-
-/** The same of any layer. */
+/** A use of a resource that lasts until it is released; built by a fiber that ends, as a merged layer is. */
 export const useOf = <R>(pool: Layer.Layer<Db, unknown, R>) =>
   Effect.gen(function* () {
     const scope = yield* Scope.make()
@@ -168,8 +159,17 @@ export const useOf = <R>(pool: Layer.Layer<Db, unknown, R>) =>
     return { db: Context.get(context, Db), release: Scope.close(scope, Exit.void) }
   })
 
+export const use = (id: TenantId) => useOf(TenantDb.get(id))
+
 export const once = (id: TenantId) =>
   Effect.tap(use(id), ({ release }) => release).pipe(Effect.map(({ db }) => db))
+
+/** Forks an effect and lets it run until it waits. */
+export const begin = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.zipLeft(Effect.fork(effect), Effect.repeatN(Effect.yieldNow(), 50))
+
+/** Forks a use that is expected to fail, and lets it run until it waits. */
+export const beginFailing = (id: TenantId) => begin(Effect.flip(use(id)))
 
 /** Forks work under `provide`; ends when it has its resource. */
 export const start = <A, E, R>(id: TenantId, work: Effect.Effect<A, E, R>) =>
@@ -180,3 +180,17 @@ export const start = <A, E, R>(id: TenantId, work: Effect.Effect<A, E, R>) =>
     yield* Deferred.await(started)
     return fiber
   })
+
+/** The tag of the error that the work ended with. */
+export const failureOf = (fiber: Fiber.Fiber<unknown, unknown>) =>
+  Effect.map(Effect.flip(Fiber.join(fiber)), (error) =>
+    Predicate.hasProperty(error, "_tag") ? error._tag : error
+  )
+
+/** Work without end. It and the release of its resource are recorded in order. */
+export const recorded = (factory: Factory) => {
+  const order: Array<string> = []
+  factory.release = () => Effect.sync(() => void order.push("released"))
+  const work = Effect.onInterrupt(Effect.never, () => Effect.sync(() => order.push("interrupted")))
+  return { order, work }
+}

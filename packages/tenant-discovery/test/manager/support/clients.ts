@@ -1,19 +1,33 @@
 /** The HTTP clients that every test over a real server runs on. */
 import { FetchHttpClient, type HttpClient } from "@effect/platform"
 import { NodeHttpClient } from "@effect/platform-node"
-import { Duration, Effect, type Layer, Redacted, Schedule } from "effect"
+import { it } from "@effect/vitest"
+import { Effect, Redacted, type Scope } from "effect"
+import type { YieldWrap } from "effect/Utils"
 import { TenantManager, type TenantManagerOptions } from "../../../src/TenantManager.js"
 
 /** Marked, so that a leak of it is found. */
 export const API_KEY = "s3cr3t/api+key=MARKED"
 
-export const clients: ReadonlyArray<
-  readonly [name: string, layer: Layer.Layer<HttpClient.HttpClient>]
-> = [
-  ["undici", NodeHttpClient.layerUndici],
-  ["node:http", NodeHttpClient.layer],
-  ["fetch", FetchHttpClient.layer]
-]
+type Body = () => Generator<
+  YieldWrap<Effect.Effect<unknown, unknown, HttpClient.HttpClient | Scope.Scope>>,
+  void,
+  never
+>
+
+/** Each client, and how to declare a test that runs over it in real time. */
+export const clients = Object.entries({
+  undici: NodeHttpClient.layerUndici,
+  "node:http": NodeHttpClient.layer,
+  fetch: FetchHttpClient.layer
+}).map(
+  ([client, layer]) =>
+    [
+      client,
+      (name: string, body: Body) =>
+        it.scopedLive(name, () => Effect.provide(Effect.gen(body), layer))
+    ] as const
+)
 
 export const optionsFor = (
   url: string | URL,
@@ -38,13 +52,3 @@ export const thrownBy = (run: () => unknown): unknown => {
 /** One listing from a manager of its own. */
 export const list = (url: string | URL, options: Partial<TenantManagerOptions> = {}) =>
   Effect.flatMap(TenantManager.make(optionsFor(url, options)), (it) => it.listActiveTenants)
-
-/** Waits until the condition holds, looking every few milliseconds; fails after five seconds. */
-export const eventually = (condition: () => boolean): Effect.Effect<void, string> =>
-  Effect.suspend(() => (condition() ? Effect.void : Effect.fail("not yet"))).pipe(
-    Effect.retry(Schedule.spaced("5 millis")),
-    Effect.timeoutFail({
-      duration: Duration.seconds(5),
-      onTimeout: () => `never became true: ${condition.toString()}`
-    })
-  )

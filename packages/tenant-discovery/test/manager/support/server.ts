@@ -1,9 +1,9 @@
 /**
  * A real HTTP server for one test, on a free port of the loopback interface.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
-import type { Socket } from "node:net"
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import { Effect, type Scope } from "effect"
+import { freePort, listen } from "../../support/listen.js"
 
 export interface TestServer {
   readonly url: string
@@ -15,44 +15,26 @@ export interface TestServer {
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void
 
-const listen = (server: Server): Effect.Effect<number> =>
-  Effect.async((resume) => {
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address()
-      resume(
-        typeof address === "object" && address !== null
-          ? Effect.succeed(address.port)
-          : Effect.dieMessage("a server that listens on a port has an address")
-      )
-    })
-  })
-
 /** Serves until the scope closes, which cuts every connection. */
 export const serve = (handler: Handler): Effect.Effect<TestServer, never, Scope.Scope> =>
   Effect.gen(function* () {
     const requests: Array<IncomingMessage> = []
-    const sockets = new Set<Socket>()
     let opened = 0
+    let open = 0
     const server = createServer((request, response) => {
       requests.push(request)
       handler(request, response)
     })
     server.on("connection", (socket) => {
       opened++
-      sockets.add(socket)
-      socket.on("close", () => sockets.delete(socket))
+      open++
+      socket.on("close", () => open--)
     })
-    yield* Effect.addFinalizer(() =>
-      Effect.async<void>((resume) => {
-        server.close(() => resume(Effect.void))
-        for (const socket of sockets) socket.destroy()
-      })
-    )
     const port = yield* listen(server)
     return {
       url: `http://127.0.0.1:${port}`,
       requests,
-      connections: () => ({ opened, open: sockets.size })
+      connections: () => ({ opened, open })
     }
   })
 
@@ -64,7 +46,8 @@ export const answer =
     response.end(body)
   }
 
-/** A URL at which nothing listens: its port was free a moment ago. */
-export const refusedUrl: Effect.Effect<string> = Effect.scoped(
-  Effect.map(serve(answer(200)), (server) => server.url)
+/** A URL at which nothing listens. */
+export const refusedUrl: Effect.Effect<string> = Effect.map(
+  freePort,
+  (port) => `http://127.0.0.1:${port}`
 )

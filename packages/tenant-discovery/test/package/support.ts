@@ -1,0 +1,89 @@
+/** Packs what is published, and runs programs in projects of their own. */
+import { Effect, type Scope } from "effect"
+import { execFile } from "node:child_process"
+import { cpSync, readFileSync } from "node:fs"
+import { mkdir, mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { dirname, join, resolve } from "node:path"
+import { fileURLToPath } from "node:url"
+
+export const workspace = resolve(dirname(fileURLToPath(import.meta.url)), "../../../..")
+
+export const programs = join(workspace, "packages/tenant-discovery/test/package/programs")
+
+/** A folder, ignored by git, below which the packages of the workspace resolve. */
+export const resolvable = join(workspace, "packages/tenant-discovery/dist")
+
+/** Runs a command to its end and gives its output; dies with all that it printed. */
+export const run = (
+  command: string,
+  args: ReadonlyArray<string>,
+  cwd: string,
+  env: Readonly<Record<string, string>> = {}
+): Effect.Effect<string> =>
+  Effect.async((resume) => {
+    const options = { cwd, env: { ...process.env, ...env } }
+    const child = execFile(command, args, options, (cause, stdout, stderr) => {
+      const text = `${command} ${args.join(" ")} failed:\n${stdout}\n${stderr}`
+      resume(cause === null ? Effect.succeed(stdout) : Effect.die(new Error(text, { cause })))
+    })
+    return Effect.sync(() => child.kill())
+  })
+
+/** An empty folder until the scope closes. */
+export const temporaryFolder = (parent: string): Effect.Effect<string, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      await mkdir(parent, { recursive: true })
+      return mkdtemp(join(parent, ".package-"))
+    }),
+    (folder) => Effect.promise(() => rm(folder, { recursive: true, force: true }))
+  )
+
+/** Builds and packs a package as the release does, into `target`. Gives the path of the tarball. */
+export const pack = (
+  name: "tenant-discovery" | "simulator",
+  target: string
+): Effect.Effect<string> =>
+  Effect.gen(function* () {
+    const folder = yield* temporaryFolder(tmpdir())
+    const source = join(workspace, "packages", name)
+    const dist = join(folder, "dist")
+    for (const part of ["package.json", "README.md", "LICENSE", "src"]) {
+      cpSync(join(source, part), join(folder, part), { recursive: true })
+    }
+    const tsc = join(workspace, "node_modules/typescript/bin/tsc")
+    const project = join(source, "tsconfig.build.json")
+    const to = ["--outDir", dist, "--tsBuildInfoFile", join(dist, ".tsbuildinfo")]
+    yield* run(process.execPath, [tsc, "-p", project, ...to], workspace)
+    if (name === "tenant-discovery") {
+      yield* run("npm", ["run", "bundle", "--", `--outdir=${dist}`], source)
+    }
+    const printed = yield* run("npm", ["pack", "--silent", "--pack-destination", target], folder)
+    return join(target, printed.trim())
+  }).pipe(Effect.scoped)
+
+/** Whether npm reaches the registry that it is configured for. */
+export const reachesRegistry: Effect.Effect<boolean> = run(
+  "npm",
+  ["view", "effect", "version", "--fetch-retries=0", "--fetch-timeout=10000"],
+  workspace
+).pipe(
+  Effect.as(true),
+  Effect.catchAllDefect(() => Effect.succeed(false))
+)
+
+/** What is left out where the registry cannot be reached. */
+export const LEFT_OUT = "the README's install lines; npm does not reach its registry"
+
+/** The commands in the section about installation of the workspace's README, one a line. */
+export const installCommands = (): ReadonlyArray<string> => {
+  const readme = readFileSync(join(workspace, "README.md"), "utf8")
+  const [section = ""] = /^## Install\n.*?(?=^## )/ms.exec(readme) ?? []
+  return [...section.matchAll(/^```sh\n(.*?)^```/gms)].flatMap(([, block = ""]) =>
+    block
+      .replaceAll("\\\n", "")
+      .split("\n")
+      .filter((line) => line !== "")
+  )
+}
