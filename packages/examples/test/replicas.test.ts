@@ -1,9 +1,13 @@
 /** The example as a user runs it, and its output on a terminal. */
 import { Command } from "@effect/platform"
 import { NodeContext } from "@effect/platform-node"
+import { SqlClient } from "@effect/sql"
+import { PgClient } from "@effect/sql-pg"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import { fileURLToPath } from "node:url"
+import { embedded, urlOf } from "../src/balance-sync/server.js"
+import { createRuns, endRunsOf, violations } from "../src/replicas/runs.js"
 import { fit, makeScreen } from "../src/replicas/screen.js"
 
 const MAIN = new URL("../src/replicas/main.ts", import.meta.url)
@@ -32,6 +36,42 @@ describe("example:replicas", () => {
         expect(Math.max(...output.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80)
       }).pipe(Effect.provide(NodeContext.layer)),
     90_000
+  )
+})
+
+describe("the record of runs", () => {
+  it.scopedLive(
+    "finds a begin before an end, and a fence that is lower than one before",
+    () =>
+      Effect.gen(function* () {
+        const url = urlOf(yield* embedded())
+        yield* Effect.gen(function* () {
+          const sql = yield* SqlClient.SqlClient
+          yield* createRuns
+          const run = (tenant: string, fence: number, began: number, ended: number | null) =>
+            sql`INSERT INTO runs (tenant, replica, fence, began, ended) VALUES
+              (${tenant}, 'a', ${fence}, to_timestamp(${began}), to_timestamp(${ended}))`
+          yield* run("sound", 1, 0, 10)
+          yield* run("sound", 1, 10, 20)
+          yield* run("sound", 2, 30, null)
+          expect(yield* violations).toEqual([])
+          yield* run("overlap", 1, 0, 10)
+          yield* run("overlap", 2, 9, 20)
+          yield* run("no end", 1, 0, null)
+          yield* run("no end", 2, 10, null)
+          yield* run("fence", 2, 0, 10)
+          yield* run("fence", 1, 10, 20)
+          expect((yield* violations).toSorted()).toEqual([
+            "a began fence after a, out of order",
+            "a began no end after a, out of order",
+            "a began overlap after a, out of order"
+          ])
+          // A killed replica's runs count as ended when it was killed.
+          yield* endRunsOf("a", 10_000)
+          expect(yield* violations).toHaveLength(2)
+        }).pipe(Effect.provide(PgClient.layer({ url })))
+      }),
+    60_000
   )
 })
 

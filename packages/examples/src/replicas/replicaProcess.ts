@@ -34,8 +34,8 @@ export const bundle = (program: URL) =>
 const MAX_OUTPUT = 4_000
 
 /**
- * Starts a bundled program with these environment variables besides those of this process. The scope stops
- * it with SIGTERM and waits for its end.
+ * Starts a bundled program with these environment variables, besides those of this process. The
+ * scope stops it with SIGTERM and waits for its end.
  */
 export const startReplica = (
   program: string,

@@ -72,13 +72,16 @@ export const lastBeginAfter = (at: Time) =>
     )
   )
 
-/** The begins of a run before the end of an earlier one, or with a lower fence: there must be none. */
+/** The begins of a run before the end of an earlier one, or with a lower fence. */
 export const violations = Effect.flatMap(SqlClient.SqlClient, (sql) =>
   Effect.map(
     sql<{ tenant: string; first: string; second: string }>`
       SELECT a.tenant, a.replica AS first, b.replica AS second
       FROM runs a JOIN runs b ON a.tenant = b.tenant AND a.id < b.id
       WHERE a.ended IS NULL OR a.ended > b.began OR a.fence > b.fence`,
-    (rows) => rows.map(({ first, second, tenant }) => `${second} began ${tenant} beside ${first}`)
+    (rows) =>
+      rows.map(
+        ({ first, second, tenant }) => `${second} began ${tenant} after ${first}, out of order`
+      )
   )
 )

@@ -1,7 +1,7 @@
 /** Three replicas share the tenants; one is killed and comes back. */
 import { PgClient } from "@effect/sql-pg"
 import { Simulator } from "@tenant-discovery/simulator"
-import { Effect, Redacted, Ref, Schedule, Stream } from "effect"
+import { Console, Effect, Redacted, Ref, Schedule, Stream } from "effect"
 import { embedded, urlOf } from "../balance-sync/server.js"
 import { bundle, type Replica, startReplica } from "./replicaProcess.js"
 import {
@@ -65,7 +65,7 @@ const playOn = (screen: Screen, program: string, env: Readonly<Record<string, st
       Effect.timeout(START_LIMIT),
       Effect.tapError(() =>
         Effect.forEach(running.values(), ({ name, output }) =>
-          Effect.flatMap(output, (text) => screen.say(`replica ${name} wrote:\n${text}`))
+          Effect.flatMap(output, (text) => Console.error(`replica ${name} wrote:\n${text}`))
         )
       )
     )
@@ -74,6 +74,7 @@ const playOn = (screen: Screen, program: string, env: Readonly<Record<string, st
     yield* Stream.repeatEffectWithSchedule(Effect.flatMap(Ref.get(states), table), REDRAW).pipe(
       Stream.changesWith((before, after) => before.join("\n") === after.join("\n")),
       Stream.runForEach(screen.show),
+      Effect.catchAllCause((cause) => Effect.logError("the table cannot be read", cause)),
       Effect.forkScoped
     )
 
