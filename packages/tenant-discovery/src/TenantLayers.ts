@@ -23,7 +23,9 @@ export interface TenantLayersOptions {
   /**
    * How many tenants hold resources at once, those that are built or released included; 0 is
    * no limit. Protects the process and its databases. The least recently used idle resource
-   * makes room; tenants wait in order. During a rotation a tenant has two. Default 100.
+   * makes room; tenants wait in order. The first wait without an idle resource is logged, the gauge
+   * `tenant_layers_waiting` counts the callers that wait, and `TenantWorker.status` shows the runs.
+   * During a rotation a tenant has two. Default 100.
    */
   readonly maxTenants?: number | undefined
   /** How long a caller waits for a place, or for a former resource to close. Longer than `rotationGrace`. Default 1 min. */

@@ -1,4 +1,4 @@
-/** The faults that the soak injects, one at a time. */
+/** The faults of the servers and the machine that the soak injects, one at a time. */
 import type { FaultProxy, RedisServer, Simulator, Trouble } from "@tenant-discovery/simulator"
 import { Effect } from "effect"
 
@@ -8,6 +8,8 @@ export interface Servers {
   /** The proxies of the program's connections to Redis and to the tenant manager. */
   readonly proxy: FaultProxy.FaultProxy
   readonly api: FaultProxy.FaultProxy
+  /** Moves the program's wall clock. */
+  readonly jumpWallClock: (millis: number) => void
 }
 
 export interface Fault {
@@ -15,6 +17,8 @@ export interface Fault {
   /** Injects the fault and ends it; interruptible in between. */
   readonly run: (servers: Servers) => Effect.Effect<unknown, unknown>
 }
+
+const HOUR = 3_600_000
 
 const during = (
   strike: Effect.Effect<unknown, unknown>,
@@ -67,6 +71,10 @@ export const faults: readonly [Fault, ...ReadonlyArray<Fault>] = [
   trouble("list empty once", { _tag: "EmptyList", times: 1 }),
   trouble("list without 60 % once", { _tag: "PartialList", drop: 0.6, times: 1 }),
   trouble("list with garbage", { _tag: "MalformedElements" }, { _tag: "InactiveElements" }),
+  trouble("connections 503", { _tag: "Status", on: "connections", status: 503 }),
+  trouble("connections hang", { _tag: "Hang", on: "connections" }),
+  trouble("connections refused", { _tag: "Suspended", on: "connections", status: "suspended" }),
+  trouble("connections truncated", { _tag: "TruncatedBody", on: "connections" }),
   trouble("events lost", { _tag: "Withhold", times: 5 }),
   trouble("events twice", { _tag: "Duplicate" }),
   trouble("events out of order", { _tag: "Reorder" }),
@@ -77,6 +85,14 @@ export const faults: readonly [Fault, ...ReadonlyArray<Fault>] = [
     environment: "elsewhere",
     times: 5
   }),
+  {
+    name: "wall clock set back",
+    run: ({ jumpWallClock }) => Effect.sync(() => jumpWallClock(-HOUR * Math.random()))
+  },
+  {
+    name: "wall clock set forward",
+    run: ({ jumpWallClock }) => Effect.sync(() => jumpWallClock(HOUR * Math.random()))
+  },
   {
     name: "event loop blocked",
     // This also blocks the proxies, which run in this process.

@@ -1,234 +1,181 @@
 /**
- * `npm run soak -- --minutes N`: runs a program while a fault strikes its servers every few seconds,
- * and compares its view with the tenant manager's state. The exit code is 1 where a tenant was wrong
- * for too long, a reader disagrees with the view, or the close leaves anything behind.
+ * `npm run soak -- --minutes N`: runs a program with workers and pools while faults strike its
+ * servers, its own work and its wall clock, and compares it with the tenant manager's state.
+ *
+ * Two quiet points, one after a warm-up and one at the end, are compared: all faults end, the fleet
+ * has its full size, and the program must recover by itself. The exit code is 1 where one of the
+ * checks of `verdict.ts` fails.
  */
 import { NodeRuntime } from "@effect/platform-node"
-import { FaultProxy, RedisServer, Simulator } from "@tenant-discovery/simulator"
-import {
-  ConfigProvider,
-  Console,
-  Context,
-  Effect,
-  Exit,
-  Fiber,
-  Layer,
-  Logger,
-  LogLevel,
-  Metric,
-  MetricState,
-  Scope
-} from "effect"
-import { TenantDiscovery } from "tenant-discovery"
-import { NodeTenantDiscovery } from "tenant-discovery/node"
+import { Console, Duration, Effect, Exit, Fiber, Logger, LogLevel, Scope } from "effect"
 import { parseArgs } from "node:util"
-import { FLEET, steadyChange } from "./change.js"
-import { faults, type Servers } from "./faults.js"
-import { Divergence } from "./watch.js"
-import { makeReader, makeWork } from "./work.js"
+import { makeChange } from "./change.js"
+import { makeJumpingClock } from "./clock.js"
+import { faults } from "./faults.js"
+import { describeWork, makeServers, startProgram } from "./program.js"
+import { type Figures, NEGLECTED, verdict } from "./verdict.js"
+import { Divergence, FiberCount, measure, Neglect } from "./watch.js"
 
-const READERS = 10
-const SLOW_READERS = 2
-const WORKERS = 50
-/** Longer than a fault, the recovery and a reconcile interval together. */
-const LASTING = 30_000
-const SAMPLE = "200 millis"
+const SAMPLE = 500
+/** The part of the time before the first quiet point. */
+const WARM_UP = 0.25
 
 const { values } = parseArgs({ options: { minutes: { type: "string", default: "10" } } })
 const minutes = Number(values.minutes)
 
-const megabytes = (bytes: number) => Math.round(bytes / 1024 / 1024)
-
-interface Measure {
-  readonly heap: number
-  readonly handles: number
-  readonly fibers: number
-}
-
-/** Measures after two garbage collections: the second frees what finalizers released. */
-const measure: Effect.Effect<Measure> = Effect.gen(function* () {
-  for (let round = 0; round < 2; round++) {
-    globalThis.gc?.()
-    yield* Effect.sleep("100 millis")
-  }
-  const fibers = yield* Fiber.roots
-  return {
-    heap: megabytes(process.memoryUsage().heapUsed),
-    handles: process.getActiveResourcesInfo().length,
-    fibers: fibers.length
-  }
-})
-
-/** The sum of a counter over all its tags. */
-const counted = (name: string) =>
-  Effect.map(Metric.snapshot, (pairs) =>
-    pairs.reduce(
-      (sum, { metricKey, metricState }) =>
-        metricKey.name === name && MetricState.isCounterState(metricState)
-          ? sum + Number(metricState.count)
-          : sum,
-      0
-    )
-  )
-
-const makeServers = Effect.gen(function* () {
-  const redis = yield* RedisServer.make()
-  const simulator = yield* Simulator.make({ redis, environment: "soak", tenants: FLEET })
-  const proxy = yield* FaultProxy.make(redis)
-  const api = yield* FaultProxy.make({ host: "127.0.0.1", port: simulator.port })
-  const servers: Servers = { simulator, redis, proxy, api }
-  return servers
-})
-
-const variables = ({ api, proxy, simulator }: Servers) => ({
-  ...simulator.env,
-  MULTI_TENANT_URL: `http://127.0.0.1:${api.port}`,
-  MULTI_TENANT_REDIS_PORT: String(proxy.port),
-  MULTI_TENANT_TIMEOUT: "2",
-  MULTI_TENANT_CIRCUIT_BREAKER_TIMEOUT_SEC: "2",
-  MULTI_TENANT_RECONCILE_INTERVAL_SEC: "5"
-})
-
-const program = NodeTenantDiscovery.layerConfigWith({
-  events: {
-    heartbeatInterval: "500 millis",
-    heartbeatTimeout: "1 second",
-    backoff: { base: "100 millis", cap: "1 second" }
-  },
-  discovery: { relistBackoffCap: "2 seconds" }
-})
+const sum = (counts: ReadonlyMap<string, number>): number =>
+  [...counts.values()].reduce((all, count) => all + count, 0)
 
 const soak = Effect.gen(function* () {
-  const servers = yield* makeServers
+  const jumping = makeJumpingClock()
+  const fibers = new FiberCount()
+  const servers = yield* makeServers(jumping)
   const { simulator } = servers
-  const atRest = yield* measure
+  const change = makeChange(simulator)
+  const atRest = yield* measure(fibers)
 
   const scope = yield* Scope.make()
-  const discovery = Context.get(
-    yield* Layer.buildWithScope(program, scope).pipe(
-      Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(variables(servers)))))
-    ),
-    TenantDiscovery
-  )
-  const began = new Set<string>(yield* discovery.activeTenantIds)
-  const readers = yield* Effect.forEach(Array.from({ length: READERS }), (_, index) =>
-    Scope.extend(makeReader(discovery, began, index < SLOW_READERS), scope)
-  )
-  const work = makeWork(WORKERS)
-  yield* Layer.buildWithScope(work.layer, scope).pipe(
-    Effect.provideService(TenantDiscovery, discovery)
-  )
-  // Workers start a few at a time.
-  yield* Effect.sleep("50 millis").pipe(
-    Effect.repeat({ until: () => work.ids().length === WORKERS }),
-    Effect.timeoutOption("10 seconds")
-  )
-  const atStart = yield* measure
-  yield* Console.log(`at rest ${JSON.stringify(atRest)}, started ${JSON.stringify(atStart)}`)
+  const program = yield* startProgram(servers, jumping, fibers, scope)
+  const { discovery, tally, trouble, work } = program
 
   const divergence = new Divergence()
   /** Runs of tenants that are no longer active. */
   const lateWork = new Divergence()
+  const neglect = { sweep: new Neglect(), relay: new Neglect() }
   const sample = Effect.map(
     Effect.zip(simulator.activeTenantIds(), discovery.activeTenantIds),
     ([truth, view]) => {
       const now = performance.now()
       const active = new Set(truth)
       divergence.sample(truth, view, now)
+      const working = work.all.flatMap((runs) => [...runs.active.keys()])
       lateWork.sample(
         [],
-        work.ids().filter((id) => !active.has(id)),
+        working.filter((id) => !active.has(id)),
         now
       )
+      neglect.sweep.sample(truth, work.sweep.worked, now)
+      neglect.relay.sample(truth, work.relay.worked, now)
     }
   )
+  /** For how long the process had no turn: others used the processor, or it was blocked. */
+  let stalled = 0
+  const sampling = yield* sample.pipe(
+    Effect.zipRight(Effect.timed(Effect.sleep(SAMPLE))),
+    Effect.map(([slept]) => {
+      stalled += Math.max(0, Duration.toMillis(slept) - SAMPLE)
+    }),
+    Effect.forever,
+    Effect.fork
+  )
+
   const struck = new Map<string, number>()
   const strike = Effect.gen(function* () {
     const fault = faults[Math.floor(Math.random() * faults.length)] ?? faults[0]
     struck.set(fault.name, (struck.get(fault.name) ?? 0) + 1)
     yield* Effect.ignoreLogged(fault.run(servers))
-    yield* Effect.sleep(Math.random() * 4_000)
+    yield* Effect.sleep(Math.random() * 8_000)
   })
   const progress = Effect.gen(function* () {
     const { mode } = yield* discovery.status.get
-    const sum = [...struck.values()].reduce((all, count) => all + count, 0)
     yield* Console.log(
-      `${mode}, ${(yield* discovery.activeTenantIds).length} tenants, ${sum} faults, ` +
-        `${divergence.wrong} wrong now, longest ${Math.round(divergence.longest)} ms, ` +
-        `${work.ids().length} workers, ${megabytes(process.memoryUsage().heapUsed)} MB`
+      `${mode}, ${(yield* discovery.activeTenantIds).length} tenants, ${sum(struck)} faults, ` +
+        `${sum(trouble.counts)} of its own, ${divergence.wrong} wrong now, ` +
+        `${work.all.map(({ active }) => active.size).join("+")} runs, ` +
+        `${tally.acquired - tally.released} of ${tally.acquired} resources, ` +
+        `${Math.round(process.memoryUsage().heapUsed / 1024 / 1024)} MB`
     )
   })
+  const storm = (during: number) =>
+    Effect.all(
+      [
+        change.steady,
+        Effect.forever(strike),
+        Effect.forever(Effect.zipRight(Effect.sleep("30 seconds"), progress))
+      ],
+      { concurrency: "unbounded", discard: true }
+    ).pipe(Effect.timeoutOption(during))
 
-  const sampling = yield* Effect.fork(Effect.forever(Effect.zipRight(sample, Effect.sleep(SAMPLE))))
-  yield* Effect.all(
-    [
-      steadyChange(simulator),
-      Effect.forever(strike),
-      Effect.forever(Effect.zipRight(Effect.sleep("30 seconds"), progress))
-    ],
-    { concurrency: "unbounded", discard: true }
-  ).pipe(Effect.timeoutOption(minutes * 60_000))
+  /** Ends all faults; waits until the view is right and every tenant was worked for since then. */
+  const becomeQuiet = Effect.gen(function* () {
+    trouble.isCalm = true
+    yield* simulator.clearTrouble
+    yield* change.restore
+    const from = performance.now()
+    const unserved = Effect.map(simulator.activeTenantIds(), (ids) =>
+      ids.filter((id) =>
+        [work.sweep, work.relay].some(({ worked }) => (worked.get(id) ?? 0) < from)
+      )
+    )
+    const left = Effect.map(unserved, ({ length }) => length + divergence.wrong)
+    yield* left.pipe(
+      Effect.zipLeft(Effect.sleep("100 millis")),
+      Effect.repeat({ until: (count) => count === 0 }),
+      Effect.timeoutOption(NEGLECTED)
+    )
+    const settled = performance.now() - from
+    const unservedTenants = yield* unserved
+    const [example] = unservedTenants
+    if (example !== undefined) yield* Console.log(yield* describeWork(program, example))
+    const measured = yield* measure(fibers)
+    const quiet = {
+      settled: Math.round(settled),
+      unserved: unservedTenants.length,
+      requests: (yield* simulator.requests).length,
+      ...measured
+    }
+    yield* Console.log(`quiet ${JSON.stringify(quiet)}`)
+    return quiet
+  })
 
-  // No more faults: the program must recover by itself.
-  yield* simulator.clearTrouble
-  const calmFrom = performance.now()
-  yield* sample.pipe(
-    Effect.zipRight(Effect.sleep("50 millis")),
-    Effect.repeat({ until: () => divergence.wrong === 0 }),
-    Effect.timeoutOption(LASTING)
-  )
-  const settled = performance.now() - calmFrom
+  yield* storm(minutes * 60_000 * WARM_UP)
+  const atFirst = yield* becomeQuiet
+  trouble.isCalm = false
+  yield* storm(minutes * 60_000 * (1 - WARM_UP))
+  const atEnd = yield* becomeQuiet
   yield* Fiber.interrupt(sampling)
-  yield* Effect.sleep("1 second")
-  const view = (yield* discovery.activeTenantIds).toSorted().join(" ")
-  const wrongReaders = readers.filter(
-    ({ ids, mistakes }) => mistakes() > 0 || [...ids].toSorted().join(" ") !== view
+
+  const view = (yield* discovery.activeTenantIds).toSorted()
+  const truth = (yield* simulator.activeTenantIds()).toSorted()
+  const wrongReaders = program.readers.filter(
+    ({ ids, mistakes }) => mistakes() > 0 || [...ids].toSorted().join(" ") !== view.join(" ")
   ).length
-  const events = yield* counted("tenant_discovery_events_total")
-  const drift = yield* counted("tenant_discovery_drift_total")
-  const workersAtEnd = work.ids()
-  const known = new Set<string>(yield* discovery.activeTenantIds)
-  const atEnd = yield* measure
   const closing = performance.now()
   yield* Scope.close(scope, Exit.void)
-  const closed = performance.now() - closing
-  const afterwards = yield* measure
-
-  const failures = [
-    ...(divergence.wrong > 0 || divergence.longest > LASTING ? ["the view stayed wrong"] : []),
-    ...(wrongReaders > 0 ? [`${wrongReaders} readers disagree with the view`] : []),
-    ...(workersAtEnd.length === WORKERS
-      ? []
-      : [`${workersAtEnd.length} workers instead of ${WORKERS}`]),
-    ...(workersAtEnd.every((id) => known.has(id)) ? [] : ["workers of inactive tenants"]),
-    ...(lateWork.longest > LASTING ? ["work continued for an inactive tenant"] : []),
-    ...(work.twice() > 0 ? ["two workers for one tenant"] : []),
-    ...(work.ids().length === 0 ? [] : [`${work.ids().length} workers remain`]),
-    ...(atEnd.heap > atStart.heap * 1.5 + 30 ? ["the heap grew"] : []),
-    ...(atEnd.fibers > atStart.fibers + 20 ? ["fibers grew"] : []),
-    ...(atEnd.handles > atStart.handles + 10 ? ["handles grew"] : []),
-    ...(afterwards.handles > atRest.handles + 2 ? ["handles remain"] : []),
-    ...(afterwards.fibers > atRest.fibers ? ["fibers remain"] : [])
-  ]
+  const closed = Math.round(performance.now() - closing)
+  const figures: Figures = {
+    minutes,
+    tenants: truth.length,
+    viewIsRight: view.join(" ") === truth.join(" "),
+    wrongReaders,
+    longestDivergence: Math.round(divergence.longest),
+    longestLateWork: Math.round(lateWork.longest),
+    longestNeglect: {
+      sweep: Math.round(neglect.sweep.longest),
+      relay: Math.round(neglect.relay.longest)
+    },
+    runsBesideAnother: work.all.reduce((all, { twice }) => all + twice, 0),
+    runsLeft: work.all.reduce((all, { active }) => all + active.size, 0),
+    heldTenants: work.holder.worked.size,
+    acquired: tally.acquired,
+    released: tally.released,
+    usedAfterRelease: tally.usedAfterRelease,
+    closed,
+    stalled: Math.round(stalled),
+    atRest,
+    atFirst,
+    atEnd,
+    afterwards: yield* measure(fibers)
+  }
+  const failures = verdict(figures)
+  const sorted = (counts: ReadonlyMap<string, number>) =>
+    Object.fromEntries([...counts].toSorted(([a], [b]) => (a < b ? -1 : 1)))
   yield* Console.log(
-    JSON.stringify({
-      minutes,
-      events,
-      faults: Object.fromEntries([...struck].toSorted(([a], [b]) => (a < b ? -1 : 1))),
-      longestDivergenceMillis: Math.round(divergence.longest),
-      longestLateWorkMillis: Math.round(lateWork.longest),
-      settledMillis: Math.round(settled),
-      drift,
-      lists: yield* simulator.listCalls,
-      atRest,
-      atStart,
-      atEnd,
-      closedMillis: Math.round(closed),
-      afterwards,
-      failures
-    })
+    JSON.stringify({ ...figures, faults: sorted(struck), own: sorted(trouble.counts) }, null, 2)
   )
-  if (failures.length > 0) yield* Effect.fail(failures.join("; "))
+  for (const failure of failures) yield* Console.log(`FAILED: ${failure}`)
+  if (failures.length > 0) return yield* Effect.fail(`${failures.length} checks failed`)
+  return yield* Console.log("ok: nothing is left, and every tenant was worked for")
 }).pipe(Effect.scoped, Logger.withMinimumLogLevel(LogLevel.Error))
 
 if (!Number.isFinite(minutes) || minutes <= 0) {

@@ -1,4 +1,4 @@
-import { Effect, MetricLabel } from "effect"
+import { Effect, Metric, MetricKey, MetricLabel } from "effect"
 
 /**
  * The metric labels in force where a layer is built, and `labels`. The array stays the same for
@@ -11,3 +11,9 @@ export const metricLabels = (
     ...inForce,
     ...Object.entries(labels).map(([key, value]) => MetricLabel.make(key, value))
   ])
+
+/** A counter with a label in its own key: `Metric.tagged` looks its series up at each update. */
+export const taggedCounter = (name: string, description: string, label: string, value: string) =>
+  Metric.fromMetricKey(
+    MetricKey.tagged(MetricKey.counter(name, { description, incremental: true }), label, value)
+  )

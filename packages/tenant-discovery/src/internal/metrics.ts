@@ -1,19 +1,15 @@
 /** The metrics of the discovery. Each carries the labels of its discovery besides. */
-import { Metric, MetricKey } from "effect"
+import { Metric } from "effect"
 import type { Outcome } from "./event/eventReader.js"
-
-/** A label of the key itself: `Metric.tagged` looks its series up at each update. */
-const counter = (name: string, description: string, outcome: string) =>
-  Metric.fromMetricKey(
-    MetricKey.tagged(
-      MetricKey.counter(name, { description, incremental: true }),
-      "outcome",
-      outcome
-    )
-  )
+import { taggedCounter } from "./metricLabels.js"
 
 const received = (outcome: Outcome) =>
-  counter("tenant_discovery_events_total", "Messages received, by outcome", outcome)
+  taggedCounter(
+    "tenant_discovery_events_total",
+    "Messages received, by outcome",
+    "outcome",
+    outcome
+  )
 
 export const events = {
   applied: received("applied"),
@@ -25,9 +21,10 @@ export const events = {
 }
 
 const requested = (outcome: string) =>
-  counter(
+  taggedCounter(
     "tenant_discovery_lists_total",
     "Lists requested from the tenant manager, by outcome",
+    "outcome",
     outcome
   )
 

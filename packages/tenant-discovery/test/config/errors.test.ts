@@ -39,7 +39,7 @@ MULTI_TENANT_REDIS_HOST | a host name or an address, alone or as host:port | red
 MULTI_TENANT_REDIS_HOST | a host name or an address, alone or as host:port | h: | h:0 | h:65536 | h:x | [::1 | [h]:1 | [::1]: | 1:2:3
 MULTI_TENANT_REDIS_PORT | a port: a whole number from 1 to 65535 | 0 | 65536 | -1 | 6379.0 | 0x1 | redis | 6379,6380
 MULTI_TENANT_REDIS_SENTINELS | hosts as | a b | a,,b | h:0 | redis://h
-MULTI_TENANT_REDIS_SENTINEL_NAME | a name without white space | my master
+MULTI_TENANT_REDIS_SENTINEL_NAME | a non-empty name without white space | my master
 MULTI_TENANT_REDIS_CLUSTER_NODES | hosts as | a b | , | h:x
 MULTI_TENANT_REDIS_TLS | one of true, false | tls | TLSv1.2 | none
 MULTI_TENANT_REDIS_CA_CERT | PEM, or base64 of PEM | not base64! | /etc/ssl/ca.pem | abc | ${base64("hello")} | ${pem.slice(0, 40)}
@@ -58,7 +58,7 @@ ${[
 ]
   .map(
     (name) =>
-      `${name} | a name without white space or control characters | two words | a\tb | a\u0000b | a\u200bb`
+      `${name} | a non-empty name without white space | two words | a\tb | a\u0000b | a\u200bb`
   )
   .join("\n")}`
 

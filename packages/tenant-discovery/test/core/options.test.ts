@@ -46,10 +46,11 @@ const fractions = (key: keyof TenantDiscoveryOptions): ReadonlyArray<Bad> =>
   ])
 
 const bad: ReadonlyArray<Bad> = [
-  ["environment", "", 'a name that is not empty, got ""'],
-  ["environment", " \t", "a name that is not empty, got"],
-  ["environment", '"production"', "a name without quotes around it, got"],
-  ["environment", "prod uction", "a name without white space or control characters in it, got"],
+  ...["", " \t", '"production"', "prod uction"].map((value): Bad => [
+    "environment",
+    value,
+    `a non-empty name without white space, control characters, or quotes around it, got ${JSON.stringify(value)}`
+  ]),
   ["environment", 7, "a text, got 7"],
   ...durations("reconcileInterval", "zero"),
   ...durations("bootstrapOnlyInterval", "no zero"),

@@ -1,11 +1,10 @@
 import { describe, expect, expectTypeOf, it } from "@effect/vitest"
-import { Effect, Layer, Schedule, Scope, TestClock, Tracer } from "effect"
+import { Effect, type Layer, Schedule, Scope, Tracer } from "effect"
 import { CurrentTenant, InvalidTenantId } from "../../src/CurrentTenant.js"
 import { TenantId } from "../../src/Tenant.js"
 import type { TenantDiscovery } from "../../src/TenantDiscovery.js"
 import * as TenantWorker from "../../src/TenantWorker.js"
-import { TestTenantDiscovery } from "../../src/testing.js"
-import { captureLogs, eventually, settle, test } from "./support.js"
+import { captureLogs, test } from "./support.js"
 
 const work = Effect.gen(function* () {
   const { id } = yield* CurrentTenant
@@ -56,31 +55,5 @@ describe("a worker", () => {
     const needy = Effect.zipRight(work, Scope.Scope)
     const perTenant = TenantWorker.perTenant({ name: "b", maxTenants: 1, run: needy })
     expectTypeOf(perTenant).toEqualTypeOf<Layer.Layer<never, never, TenantDiscovery>>()
-  })
-
-  test("provides the tenant to the work and annotates logs and spans", function* () {
-    const logs = captureLogs()
-    const seen: Array<unknown> = []
-    yield* TenantWorker.scheduled({
-      name: "job",
-      schedule: Schedule.spaced("1 minute"),
-      run: Effect.map(work, (one) => seen.push(one))
-    }).pipe(
-      Layer.provide(TestTenantDiscovery.layer([{ id: "a", name: "Acme" }, "b"])),
-      Layer.provide(logs.layer),
-      Layer.build,
-      Effect.annotateLogs("service", "ledger")
-    )
-    yield* settle
-    yield* TestClock.adjust("1 minute")
-    yield* eventually("both", () => seen.length === 2)
-    expect(seen).toEqual([
-      { id: "a", attributes: { tenant_id: "a", worker: "job" } },
-      { id: "b", attributes: { tenant_id: "b", worker: "job" } }
-    ])
-    expect(logs.lines.map(({ annotations }) => annotations)).toEqual([
-      { tenant_id: "a", worker: "job", service: "ledger" },
-      { tenant_id: "b", worker: "job", service: "ledger" }
-    ])
   })
 })

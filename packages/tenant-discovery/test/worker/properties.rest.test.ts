@@ -93,6 +93,8 @@ const check = (
     }
     yield* settle
     yield* atRest(probe, active)
+    const known = [...(yield* Effect.provide(TenantWorker.status("worker"), context)).keys()]
+    expect(known.filter((id) => !active.has(id) && !probe.active.has(id))).toEqual([])
     const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
     // Long enough for the drain and for runs that end slowly.
     yield* TestClock.adjust("20 seconds")
@@ -138,7 +140,7 @@ describe("for every history of the tenants", () => {
     fc.constantFrom("skip" as const, "wait" as const),
     (overlap) => (probe) =>
       TenantWorker.scheduled({
-        name: "job",
+        name: "worker",
         schedule: Schedule.spaced("5 seconds"),
         concurrency: 2,
         timeout: "4 seconds",
@@ -167,7 +169,7 @@ describe("for every history of the tenants", () => {
     }),
     (options) => (probe) =>
       TenantWorker.perTenant({
-        name: "relay",
+        name: "worker",
         restart: Schedule.spaced("2 seconds"),
         ...options,
         run: probe.run

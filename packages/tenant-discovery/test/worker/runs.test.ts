@@ -18,7 +18,7 @@ import { TenantDiscovery } from "../../src/TenantDiscovery.js"
 import * as TenantWorker from "../../src/TenantWorker.js"
 import {
   advance,
-  type Boom,
+  Boom,
   buildWorker,
   eventually,
   metricValues,
@@ -84,23 +84,26 @@ describe.each(["scheduled", "perTenant"] as const)("a run of %s", (kind) => {
     expect(seen.slice(0, 3)).toEqual([["a"], ["b"], ["c"]])
   })
 
-  test("has a root span with a link to the span under which the layer was built", function* () {
+  test("logs and spans carry tenant and worker; its root span links to that of the builder", function* () {
     const spans: Array<Tracer.Span> = []
     const run = Effect.flatMap(Effect.orDie(Effect.currentSpan), (span) =>
-      Effect.sync(() => spans.push(span))
+      Effect.zipRight(
+        Effect.log("at work"),
+        Effect.sync(() => spans.push(span))
+      )
     )
-    const builder = yield* Effect.gen(function* () {
-      yield* buildWorker(["a"], () => worker(run))
-      return yield* Effect.currentSpan
-    }).pipe(Effect.withSpan("builder"))
+    const { builder, logs } = yield* Effect.gen(function* () {
+      const { logs } = yield* buildWorker(["a"], () => worker(run))
+      return { logs, builder: yield* Effect.currentSpan }
+    }).pipe(Effect.withSpan("builder"), Effect.annotateLogs("service", "ledger"))
     yield* minute
     yield* eventually("a run", () => spans.length > 0)
     expect(spans[0]?.parent).toEqual(Option.none())
     expect(spans[0]?.links.map(({ span }) => span.spanId)).toEqual([builder.spanId])
-    expect(Object.fromEntries(spans[0]?.attributes ?? [])).toEqual({
-      tenant_id: "a",
-      worker: "worker"
-    })
+    const fields = { tenant_id: "a", worker: "worker" }
+    expect(Object.fromEntries(spans[0]?.attributes ?? [])).toEqual(fields)
+    const line = logs.lines.find(({ message }) => message === "at work")
+    expect(line?.annotations).toEqual({ ...fields, service: "ledger" })
   })
 
   test("has a scope of its own, also when it is retried", function* () {
@@ -216,6 +219,18 @@ describe.each(["scheduled", "perTenant"] as const)("a run of %s", (kind) => {
     expect((yield* status(`revoked-${kind}`)).get(TenantId.make("a"))?.lastFailure).toEqual(
       lastFailure
     )
+  })
+
+  test("that fails leaves a bounded text of its error behind, also after it recovered", function* () {
+    const { probe, status } = yield* buildWorker(["a"], (probe) => {
+      probe.otherwise = Effect.fail(new Boom({ message: "x".repeat(100_000) }))
+      return worker(probe.run)
+    })
+    yield* minute
+    probe.otherwise = Effect.never
+    yield* minute
+    const { lastFailure } = (yield* status("worker")).get(TenantId.make("a")) ?? {}
+    expect(lastFailure?.message).toMatch(/^Boom: x{494}$/)
   })
 
   test("is found by its name through a wrapped discovery, and per service", function* () {

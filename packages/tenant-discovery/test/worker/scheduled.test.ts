@@ -1,7 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Cron, Deferred, Effect, Schedule, TestClock } from "effect"
+import { Cron, Deferred, Effect, Layer, Schedule, TestClock } from "effect"
 import { TenantId } from "../../src/index.js"
 import * as TenantWorker from "../../src/TenantWorker.js"
+import { TestTenantDiscovery } from "../../src/testing.js"
 import {
   advance,
   Boom,
@@ -50,15 +51,6 @@ describe("a tick", () => {
     expect(probe.started).toEqual([...ids(3), ...ids(3)])
   })
 
-  test("includes tenants added and excludes tenants removed since the last tick", function* () {
-    const { control, probe } = yield* setUp(["a", "b"])
-    yield* minute
-    yield* control.add("c")
-    yield* control.remove("a")
-    yield* minute
-    expect(probe.started).toEqual(["a", "b", "b", "c"])
-  })
-
   test("keeps to `concurrency` across ticks", function* () {
     const { probe } = yield* setUp(ids(10), { concurrency: 3 })
     probe.otherwise = Effect.sleep("100 seconds")
@@ -70,6 +62,35 @@ describe("a tick", () => {
     expect(probe.started.length).toBeGreaterThan(3)
   })
 })
+
+it.scopedLive("timers have their turn among runs that wait for no I/O", () =>
+  Effect.gen(function* () {
+    const count = 500
+    let started = 0
+    let startedBeforeTimer = count
+    const run = Effect.sync(() => {
+      started++
+      if (started === 1) {
+        setTimeout(() => {
+          startedBeforeTimer = started
+        }, 0)
+      }
+      const end = performance.now() + 1
+      while (performance.now() < end);
+    })
+    yield* TenantWorker.scheduled({
+      name: "job",
+      schedule: Schedule.spaced("10 millis"),
+      concurrency: 4,
+      run: Effect.zipRight(
+        Effect.promise(() => Promise.resolve()),
+        run
+      )
+    }).pipe(Layer.provide(TestTenantDiscovery.layer(ids(count))), Layer.build)
+    yield* eventually("a tick", () => started >= count)
+    expect(startedBeforeTimer).toBeLessThan(count / 2)
+  })
+)
 
 describe("a failure", () => {
   test("or a defect is logged once with its cause and does not affect other tenants", function* () {
@@ -161,27 +182,6 @@ describe("a failure", () => {
 })
 
 describe("a removal", () => {
-  test("between the tick and the turn prevents the run", function* () {
-    const { control, probe } = yield* setUp(["first", "second"], { concurrency: 1 })
-    const gate = yield* Deferred.make<void>()
-    probe.behaviour.set("first", Deferred.await(gate))
-    yield* minute
-    yield* control.remove("second")
-    yield* Deferred.succeed(gate, undefined)
-    yield* settle
-    expect(probe.started).toEqual(["first"])
-  })
-
-  test("during the run interrupts it at once", function* () {
-    const { control, probe } = yield* setUp(["a", "b"])
-    probe.otherwise = Effect.never
-    yield* minute
-    yield* control.remove("a")
-    yield* eventually("the end of a", () => probe.ended.length === 1)
-    expect(probe.endsOf("a")).toEqual(["interrupted"])
-    expect(probe.activeIds).toEqual(["b"])
-  })
-
   test("lets the run continue for `removalGrace`", function* () {
     const { control, probe, status } = yield* setUp(["a", "b"], {
       removalGrace: "5 seconds"
@@ -375,21 +375,6 @@ describe("requireFresh", () => {
     yield* minute
     expect(probe.started).toHaveLength(2)
     expect(logs.lines.map(({ level }) => level)).toEqual(["WARN", "INFO"])
-  })
-})
-
-describe("close", () => {
-  test("lets runs end within `drain` and starts none", function* () {
-    const { close, probe } = yield* setUp(ids(3), { concurrency: 2, drain: "10 seconds" })
-    probe.otherwise = Effect.sleep("5 seconds")
-    yield* minute
-    const closing = yield* Effect.fork(close)
-    yield* settle
-    expect(probe.activeIds).toEqual(["tenant-0", "tenant-1"])
-    yield* TestClock.adjust("5 seconds")
-    yield* closing
-    expect(probe.started).toHaveLength(2)
-    expect(probe.ended.map(({ how }) => how)).toEqual(["done", "done"])
   })
 })
 

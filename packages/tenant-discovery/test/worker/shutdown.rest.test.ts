@@ -1,9 +1,10 @@
 /** The shutdown of real processes: signals, with Redis up and stopped. */
 import { describe, expect, it } from "@effect/vitest"
 import { Simulator } from "@tenant-discovery/simulator"
-import { Effect, type Scope } from "effect"
-import { type ChildProcess, spawn } from "node:child_process"
+import { Effect } from "effect"
+import { spawn } from "node:child_process"
 import { once } from "node:events"
+import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
 import { eventually } from "./support.js"
 
@@ -12,13 +13,6 @@ const TIMEOUT = 60_000
 
 type Arguments = readonly [mode: "main" | "fork", drain: number]
 
-interface Program {
-  readonly lines: () => ReadonlyArray<string>
-  readonly kill: (signal: NodeJS.Signals) => void
-  /** The exit code, or the signal that ended the process. */
-  readonly exit: Effect.Effect<number | NodeJS.Signals>
-}
-
 const path = fileURLToPath(new URL("./programs/shutdown.ts", import.meta.url))
 
 /** Starts the program, and waits until both workers work for all tenants. */
@@ -26,49 +20,42 @@ const start = (
   env: Readonly<Record<string, string>>,
   tenants: ReadonlyArray<string>,
   args: Arguments
-): Effect.Effect<Program, never, Scope.Scope> =>
+) =>
   Effect.gen(function* () {
-    let output = ""
+    const flags = ["--import", "tsx", "--conditions=tenant-discovery-source"]
     const child = yield* Effect.acquireRelease(
-      Effect.sync((): ChildProcess => {
-        const flags = ["--import", "tsx", "--conditions=tenant-discovery-source"]
-        return spawn(process.execPath, [...flags, path, ...args.map(String)], {
+      Effect.sync(() =>
+        spawn(process.execPath, [...flags, path, ...args.map(String)], {
           env: { PATH: process.env["PATH"], NO_COLOR: "1", ...env },
-          stdio: ["ignore", "pipe", "pipe"]
+          stdio: ["ignore", "pipe", "inherit"]
         })
-      }),
+      ),
       (child) => Effect.sync(() => child.kill("SIGKILL"))
     )
     const exited = once(child, "close")
-    const read = (chunk: Buffer) => {
-      output += chunk.toString()
-    }
-    child.stdout?.on("data", read)
-    child.stderr?.on("data", read)
-    const lines = () => output.split("\n").filter((line) => line !== "")
+    const lines: Array<string> = []
+    createInterface(child.stdout).on("line", (line) => lines.push(line))
     yield* eventually(
       "both workers work",
       () => {
-        if (child.exitCode !== null) throw new Error(`the program ended:\n${output}`)
-        return lines().filter((line) => line.endsWith("started")).length === 2 * tenants.length
+        if (child.exitCode !== null) throw new Error(`the program ended:\n${lines.join("\n")}`)
+        return lines.filter((line) => line.endsWith("started")).length === 2 * tenants.length
       },
       TIMEOUT
     )
-    return {
-      lines,
-      kill: (signal) => child.kill(signal),
-      exit: Effect.promise(async () => {
-        await exited
-        return child.exitCode ?? child.signalCode ?? -1
-      })
-    }
+    /** The exit code, or the signal that ended the process. */
+    const exit = Effect.promise(async () => {
+      await exited
+      return child.exitCode ?? child.signalCode
+    })
+    return { lines, exit, kill: (signal: NodeJS.Signals) => child.kill(signal) }
   })
 
 const ofBoth = (what: string) => [`perTenant of ${what}`, `scheduled of ${what}`]
 
 /** Its own lines after the first signal. */
-const saidAfterSignal = (program: Program) => {
-  const lines = program.lines().filter((line) => /^(?:scheduled|perTenant|pool|got) /.test(line))
+const saidAfterSignal = (program: { readonly lines: ReadonlyArray<string> }) => {
+  const lines = program.lines.filter((line) => /^(?:scheduled|perTenant|pool|got) /.test(line))
   return lines.slice(lines.findIndex((line) => line.startsWith("got ")) + 1)
 }
 
@@ -118,7 +105,7 @@ describe("a program that is shut down", () => {
         program.kill("SIGTERM")
         expect(yield* program.exit).toBe(0)
         expect(saidAfterSignal(program)).toEqual(["pool closed"])
-        const warnings = program.lines().filter((line) => line.includes("shutdown timed out"))
+        const warnings = program.lines.filter((line) => line.includes("shutdown timed out"))
         expect(warnings).toHaveLength(2)
         for (const warning of warnings) expect(warning).toContain("runs of stuck did not end")
       }),
@@ -131,7 +118,7 @@ describe("a program that is shut down", () => {
       Effect.gen(function* () {
         const { program } = yield* setUp(["stuck"], ["main", TIMEOUT])
         program.kill("SIGTERM")
-        yield* eventually("the first signal", () => program.lines().includes("got SIGTERM"))
+        yield* eventually("the first signal", () => program.lines.includes("got SIGTERM"))
         program.kill("SIGTERM")
         expect(yield* program.exit).toBe("SIGTERM")
       }),

@@ -30,7 +30,7 @@ const NAME = /^[^\s\p{C}]+$/u
 /** A name on the wire, trimmed. */
 export const name: Parse<string> = (text) => {
   const trimmed = text.trim()
-  const expected = "a name without white space or control characters in it, or quotes around it"
+  const expected = "a non-empty name without white space, control characters, or quotes around it"
   return check(NAME.test(trimmed) && !isQuoted(trimmed), trimmed, expected)
 }
 

@@ -16,6 +16,7 @@ import {
   TenantPoolsExhausted
 } from "./poolErrors.js"
 import type { PoolSettings } from "./poolOptions.js"
+import { makePlaceWaits } from "./placeWaits.js"
 import {
   makeResources,
   type PoolFunctions,
@@ -69,6 +70,8 @@ export const make = <A, E, R>(settings: PoolSettings, functions: PoolFunctions<A
     /** How many tenants wait for a place that nothing frees yet. */
     const unserved = (): number =>
       places.size - capacity - withPlace().filter(({ isFreeing }) => isFreeing).length
+
+    const reportWait = yield* makePlaceWaits(settings, () => unserved() > 0)
 
     /** Closes the least recently used idle resources for the tenants that wait. */
     const makeRoom = (): void => {
@@ -125,15 +128,17 @@ export const make = <A, E, R>(settings: PoolSettings, functions: PoolFunctions<A
           // One resource closes at a time, and one retired one may be in use beside the current one.
           const isFree =
             resources.size <= 1 && [...resources].every(({ state }) => state !== "Closing")
-          if (isFree && withPlace().includes(entry)) {
+          const hasPlace = withPlace().includes(entry)
+          if (isFree && hasPlace) {
             const resource = join(new Resource(entry, tenant, scope, settled))
             life.start(resource)
             return resource
           }
-          yield* Effect.timeoutFail(Deferred.await(entry.changed), {
+          const change = Effect.timeoutFail(Deferred.await(entry.changed), {
             duration: Math.max(deadline - life.now(), 0),
             onTimeout: () => exhausted(entry)
           })
+          yield* hasPlace ? change : reportWait(change)
           return yield* find(entry)
         })
 

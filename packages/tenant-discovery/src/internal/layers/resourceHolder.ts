@@ -18,6 +18,8 @@ export interface ResourceHolderShape {
    * starts the run again if its tenant is still active.
    */
   readonly revoke: Effect.Effect<void> | undefined
+  /** The pools in which the run waits for a place; `undefined` outside of a run. */
+  readonly waits?: Set<{ readonly pool: string }> | undefined
 }
 
 /**

@@ -1,14 +1,12 @@
 import { Clock, Duration, Effect, type Schedule, ScheduleDecision, ScheduleIntervals } from "effect"
 
-/** The delay after `input`, in milliseconds; `undefined` when the schedule has ended. */
-export type NextDelay<In, R> = (input: In) => Effect.Effect<number | undefined, never, R>
-
-/** A schedule as a sequence of delays. */
-export const makeDelays = <In, R>(
-  schedule: Schedule.Schedule<unknown, In, R>
-): NextDelay<In, R> => {
+/**
+ * A schedule as a sequence of delays: the one after an input, in milliseconds; `undefined` when the
+ * schedule has ended.
+ */
+export const makeDelays = <In, R>(schedule: Schedule.Schedule<unknown, In, R>) => {
   let state: unknown = schedule.initial
-  return (input) =>
+  return (input: In): Effect.Effect<number | undefined, never, R> =>
     Effect.gen(function* () {
       const now = yield* Clock.currentTimeMillis
       const [after, , decision] = yield* schedule.step(now, input, state)

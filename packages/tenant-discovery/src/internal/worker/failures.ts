@@ -9,7 +9,7 @@ import { Cause, Effect, Inspectable, type Schedule } from "effect"
 import type { TenantId } from "../../Tenant.js"
 import { beginning } from "../beginning.js"
 import { currentMoment } from "../moment.js"
-import { makeDelays, type NextDelay } from "./delays.js"
+import { makeDelays } from "./delays.js"
 import { quietly } from "./transitions.js"
 import type { TenantWorkFailure } from "./workerStatus.js"
 
@@ -24,7 +24,7 @@ export interface Failing<E, R> {
   readonly exhausted: boolean
   /** Monotonic milliseconds. */
   readonly retryAt: number
-  readonly next: NextDelay<Cause.Cause<E>, R> | undefined
+  readonly next: ReturnType<typeof makeDelays<Cause.Cause<E>, R>> | undefined
 }
 
 const REPORT_INTERVAL = "1 minute"
@@ -54,15 +54,6 @@ export const makeFailures = <E, R>(
   let repeating = new Set<TenantId>()
   let example = ""
 
-  const log = (id: TenantId, cause: Cause.Cause<E>, now: Failing<E, R>, next: string) => {
-    const event = Cause.isEmpty(cause) ? "run ended" : "run failed"
-    if (now.count === 1) return Effect.logWarning(`${event}; ${next}`, cause)
-    repeats += 1
-    repeating.add(id)
-    example = `${id}: ${now.last.message}`
-    return Effect.logDebug(`${event} again; ${next}`, cause)
-  }
-
   /** The tenant succeeded, or ran for long enough. */
   const recovered = (id: TenantId): Effect.Effect<void> =>
     Effect.suspend(() => {
@@ -72,14 +63,6 @@ export const makeFailures = <E, R>(
       const log = Effect.logInfo(`run recovered; failures in a row: ${count}`)
       return quietly(Effect.annotateLogs(log, "tenant_id", id))
     })
-
-  const logSummary = Effect.suspend(() => {
-    if (repeats === 0) return Effect.void
-    const text = `runs keep failing (failures in the last minute: ${repeats}, tenants: ${repeating.size}); for example ${example}`
-    repeats = 0
-    repeating = new Set()
-    return quietly(Effect.logWarning(text))
-  })
 
   return {
     recovered,
@@ -94,7 +77,7 @@ export const makeFailures = <E, R>(
         const { mono, wall } = yield* currentMoment
         const before = failing.get(id)
         const next = before?.next ?? (schedule && makeDelays(schedule))
-        const given = next === undefined ? 0 : yield* next(cause)
+        const given = next === undefined ? 0 : yield* Effect.scoped(next(cause))
         const delay = given ?? before?.delay ?? 0
         const now: Failing<E, R> = {
           count: (before?.count ?? 0) + 1,
@@ -106,7 +89,15 @@ export const makeFailures = <E, R>(
         }
         failing.set(id, now)
         some.unsafeOpen()
-        yield* quietly(log(id, cause, now, what(now)))
+        const event = Cause.isEmpty(cause) ? "run ended" : "run failed"
+        if (before === undefined) {
+          yield* quietly(Effect.logWarning(`${event}; ${what(now)}`, cause))
+          return now
+        }
+        repeats += 1
+        repeating.add(id)
+        example = `${id}: ${now.last.message}`
+        yield* quietly(Effect.logDebug(`${event} again; ${what(now)}`, cause))
         return now
       }),
 
@@ -116,8 +107,12 @@ export const makeFailures = <E, R>(
         yield* some.await
         yield* Effect.sleep(REPORT_INTERVAL)
         yield* Effect.forEach([...failing.keys()].filter(hasRecovered), recovered)
-        yield* logSummary
         if (failing.size === 0) yield* some.close
+        if (repeats === 0) return
+        const summary = `runs keep failing (failures in the last minute: ${repeats}, tenants: ${repeating.size}); for example ${example}`
+        repeats = 0
+        repeating = new Set()
+        yield* quietly(Effect.logWarning(summary))
       })
   }
 }

@@ -19,16 +19,17 @@ import {
 } from "effect"
 import type { TenantId } from "../../Tenant.js"
 import type { TenantChange } from "../../TenantChange.js"
-import { TenantDiscovery } from "../../TenantDiscovery.js"
+import type { TenantDiscovery } from "../../TenantDiscovery.js"
+import type { TenantView } from "../../TenantView.js"
 import { momentOf } from "../moment.js"
 import { decodeOptions } from "../options.js"
 import { longSleep } from "./delays.js"
 import { type Failing, makeFailures } from "./failures.js"
-import { breathe, makeSupervisor, type Run, type RunContext } from "./supervisor.js"
+import { makeSupervisor, type Run, type RunContext, statusOfRun } from "./supervisor.js"
 import { onTransition } from "./transitions.js"
 import { makeWorkerMetrics } from "./workerMetrics.js"
 import { defaults, type PerTenantOptions, perTenantSettings } from "./workerOptions.js"
-import { register, type TenantWorkState, type TenantWorkStatus } from "./workerStatus.js"
+import { noStatus, register, type TenantWorkState, type TenantWorkStatus } from "./workerStatus.js"
 
 const defaultRestart = Schedule.exponential(defaults.restartFrom).pipe(
   Schedule.modifyDelay((_, delay) => Duration.min(delay, defaults.restartTo)),
@@ -120,15 +121,13 @@ export function perTenant<E, R>(
     /** Tenants whose run was interrupted in order to start anew: they keep their place. */
     const restarting = new Set<TenantId>()
     const backoffs = yield* FiberMap.make<TenantId>()
-    /** Open: there may be a run to start, or the number of waiting tenants changed. */
-    const wake = yield* Effect.makeLatch(true)
 
     const become = (
       id: TenantId,
       state: TenantWorkState,
       changed: Partial<TenantWorkStatus> = {}
     ): void => {
-      const before = tenants.get(id) ?? { restarts: 0, lastFailure: undefined, longRunning: false }
+      const before = tenants.get(id) ?? noStatus
       tenants.set(id, { ...before, ...changed, state, since: momentOf(clock).wall })
     }
 
@@ -136,14 +135,14 @@ export function perTenant<E, R>(
       const before = tenants.get(id)
       become(id, "Waiting", before && { restarts: before.restarts + 1 })
       queue.add(id)
-      wake.unsafeOpen()
+      supervisor.wake.unsafeOpen()
     }
 
     const lasted = (run: Run | undefined): boolean =>
       run !== undefined && momentOf(clock).mono - run.startedAt.mono >= settings.restartReset
 
     /** What follows a run that ended by itself. */
-    const rest = (run: Run, exit: Exit.Exit<unknown, E>): Effect.Effect<void, never, R> => {
+    const rest = (run: Run, exit: Exit.Exit<unknown, E>) => {
       const { id } = run.tenant
       const before = tenants.get(id)
       return Effect.gen(function* () {
@@ -172,11 +171,10 @@ export function perTenant<E, R>(
       )
     }
 
-    const onEnd = (run: Run, exit: Exit.Exit<unknown, E>): Effect.Effect<void, never, R> =>
+    const onEnd = (run: Run, exit: Exit.Exit<unknown, E>) =>
       Effect.suspend(() => {
         const { id } = run.tenant
         const reason = run.ending?.reason
-        wake.unsafeOpen()
         if (reason === undefined) return rest(run, exit)
         if (reason === "ConnectionsChanged" || reason === "Revoked") {
           enqueue(id, restarting)
@@ -204,7 +202,7 @@ export function perTenant<E, R>(
         failures.forget(id)
         if (run !== undefined) return supervisor.end(run, _tag)
         for (const all of [tenants, waiting, restarting]) all.delete(id)
-        wake.unsafeOpen()
+        supervisor.wake.unsafeOpen()
         return FiberMap.remove(backoffs, id)
       }
       if (_tag === "Updated" || settings.onConnectionsChanged === "keep") return Effect.void
@@ -216,17 +214,16 @@ export function perTenant<E, R>(
 
     const queued = () => waiting.size + restarting.size
 
-    const startNext = Effect.map(supervisor.view.get, (view) => {
+    const startNext = (view: TenantView): void => {
       const queue = restarting.size > 0 ? restarting : waiting
       const [id] = queue
-      if (id === undefined || running.size >= limit) return
+      if (id === undefined) return
       queue.delete(id)
-      become(id, "Running")
       metrics.waiting(queued())
       if (supervisor.start(view, id)) return
       tenants.delete(id)
       metrics.removed(1)
-    })
+    }
 
     const full = onTransition()
     const reportWaiting = Effect.suspend(() => {
@@ -241,32 +238,24 @@ export function perTenant<E, R>(
       )
     })
 
-    const dispatch = Effect.gen(function* () {
-      yield* wake.await
-      yield* wake.close
-      for (let started = 1; queued() > 0 && running.size < limit; started++) {
-        yield* permit
-        yield* startNext
-        yield* breathe(started)
-      }
-      yield* reportWaiting
-    })
-
     yield* register(
       name,
       Effect.sync(() => {
         const all = new Map(tenants)
-        for (const [id, { ending }] of running) {
-          const status = all.get(id)
-          if (status && ending) all.set(id, { ...status, state: "Draining", since: ending.since })
-        }
+        for (const [id, run] of running) all.set(id, statusOfRun(run, all.get(id)))
         return all
       })
     )
     yield* Effect.addFinalizer(() => Effect.sync(() => metrics.waiting(0)))
     for (const id of supervisor.seen().ids) enqueue(id, waiting)
     yield* supervisor.follow(handle)
-    yield* supervisor.forkLoop(dispatch)
+    yield* supervisor.dispatch({
+      limit,
+      hasQueued: () => queued() > 0,
+      permit,
+      take: startNext,
+      afterwards: reportWaiting
+    })
     yield* supervisor.forkLoop(failures.report((id) => lasted(running.get(id))))
   }).pipe(
     Effect.annotateLogs("worker", name),

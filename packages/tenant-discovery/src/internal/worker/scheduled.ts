@@ -13,10 +13,10 @@ import { decodeOptions } from "../options.js"
 import { momentOf } from "../moment.js"
 import { longSleep, makeDelays } from "./delays.js"
 import { type Failing, makeFailures } from "./failures.js"
-import { breathe, makeSupervisor, type Run, type RunContext } from "./supervisor.js"
+import { makeSupervisor, type Run, type RunContext, statusOfRun } from "./supervisor.js"
 import { makeWorkerMetrics } from "./workerMetrics.js"
 import { defaults, type ScheduledOptions, scheduledSettings } from "./workerOptions.js"
-import { register, type TenantWorkStatus } from "./workerStatus.js"
+import { noStatus, register, type TenantWorkStatus } from "./workerStatus.js"
 import { onTransition, quietly } from "./transitions.js"
 
 const nextAttempt = <E, R>({ delay }: Failing<E, R>): string =>
@@ -70,9 +70,8 @@ export const scheduled = <E, R, RS = never>(
   const { concurrency, name, removalGrace, timeout } = settings
   const { retry, run } = options
 
-  const attempt = Effect.scoped(run)
   const retried: Effect.Effect<unknown, E, R> =
-    retry === undefined ? attempt : Effect.retry(attempt, retry)
+    retry === undefined ? run : Effect.retry(Effect.scoped(run), retry)
   const work = timeout === undefined ? retried : Effect.timeout(retried, timeout)
 
   return Effect.gen(function* () {
@@ -84,8 +83,6 @@ export const scheduled = <E, R, RS = never>(
     let turns: ReadonlyArray<TenantId> = []
     let position = 0
     const left = () => turns.slice(position)
-    /** Open: there may be a run to start. */
-    const wake = yield* Effect.makeLatch(false)
     /** Open: no run is under way, and no turn is left. */
     const idle = yield* Effect.makeLatch(true)
     /** Open: some runs are under way. */
@@ -93,16 +90,7 @@ export const scheduled = <E, R, RS = never>(
     let tickedAt = 0
     let interval = 0
 
-    const settle = (): void => {
-      if (position < turns.length) wake.unsafeOpen()
-      else if (supervisor.running.size === 0) idle.unsafeOpen()
-    }
-
-    const onEnd = (
-      { ending, tenant: { id } }: Run,
-      exit: Exit.Exit<unknown, unknown>
-    ): Effect.Effect<void, never, R> => {
-      settle()
+    const onEnd = ({ ending, tenant: { id } }: Run, exit: Exit.Exit<unknown, unknown>) => {
       if (ending !== undefined) return Effect.void
       return Exit.isSuccess(exit)
         ? failures.recovered(id)
@@ -114,24 +102,15 @@ export const scheduled = <E, R, RS = never>(
     const isBackingOff = (id: TenantId): boolean =>
       (failures.get(id)?.retryAt ?? 0) > momentOf(clock).mono
 
-    const takeTurn = (view: TenantView, id: TenantId): void => {
+    const takeTurn = (view: TenantView): void => {
+      const id = turns[position]
+      if (id === undefined) return
+      position += 1
       if (running.has(id)) metrics.overlap(1)
       else if (isBackingOff(id)) metrics.backoff(1)
       else if (supervisor.start(view, id)) busy.unsafeOpen()
       else metrics.removed(1)
     }
-    const dispatch = Effect.gen(function* () {
-      yield* wake.await
-      yield* wake.close
-      for (let taken = 1; running.size < concurrency; taken++) {
-        const view = yield* supervisor.view.get
-        const id = turns[position]
-        if (id === undefined) return settle()
-        position += 1
-        takeTurn(view, id)
-        yield* breathe(taken)
-      }
-    })
 
     const stale = onTransition()
     const behind = onTransition()
@@ -156,7 +135,7 @@ export const scheduled = <E, R, RS = never>(
       tickedAt = momentOf(clock).wall
       if (turns.length > 0) {
         idle.unsafeClose()
-        wake.unsafeOpen()
+        supervisor.wake.unsafeOpen()
       }
       yield* behind(
         late.length > 0,
@@ -207,23 +186,19 @@ export const scheduled = <E, R, RS = never>(
       Effect.sync(() => {
         const { mono } = momentOf(clock)
         const all = new Map<TenantId, TenantWorkStatus>()
-        const add = (
+        const known = (
           id: TenantId,
-          state: TenantWorkStatus["state"],
-          since: number,
-          longRunning = false
-        ) => {
+          state: TenantWorkStatus["state"] = "Waiting",
+          since = tickedAt
+        ): TenantWorkStatus => {
           const { count: restarts = 0, last: lastFailure } = failures.get(id) ?? {}
-          all.set(id, { state, since, restarts, lastFailure, longRunning })
+          return { ...noStatus, restarts, lastFailure, state, since }
         }
-        for (const id of left()) add(id, "Waiting", tickedAt)
+        for (const id of left()) all.set(id, known(id))
         for (const [id, { last, retryAt }] of failures.entries()) {
-          if (retryAt > mono) add(id, "BackingOff", last.at)
+          if (retryAt > mono) all.set(id, known(id, "BackingOff", last.at))
         }
-        for (const [id, { ending, longRunning, startedAt }] of running) {
-          if (ending === undefined) add(id, "Running", startedAt.wall, longRunning)
-          else add(id, "Draining", ending.since, longRunning)
-        }
+        for (const [id, run] of running) all.set(id, statusOfRun(run, known(id)))
         return all
       })
     )
@@ -233,7 +208,15 @@ export const scheduled = <E, R, RS = never>(
       if (_tag === "Removed") return supervisor.end(run, "Removed", removalGrace)
       return _tag === "Added" ? supervisor.keep(run) : Effect.void
     })
-    yield* supervisor.forkLoop(dispatch)
+    yield* supervisor.dispatch({
+      limit: concurrency,
+      hasQueued: () => position < turns.length,
+      permit: Effect.void,
+      take: takeTurn,
+      afterwards: Effect.suspend(() =>
+        position === turns.length && running.size === 0 ? idle.open : Effect.void
+      )
+    })
     yield* supervisor.forkLoop(watch)
     yield* supervisor.forkLoop(failures.report(() => false))
     yield* supervisor.forkLoop(ticks)

@@ -24,13 +24,14 @@ import type { TenantChange } from "../../TenantChange.js"
 import { TenantDiscovery } from "../../TenantDiscovery.js"
 import { TenantView } from "../../TenantView.js"
 import { makeAssignedView } from "../assignment/assignedView.js"
-import { everyTenant } from "../assignment/everyTenant.js"
 import { follows } from "../assignment/followers.js"
+import { noLease, underLease } from "../assignment/underLease.js"
 import { boundedWait } from "../boundedWait.js"
 import { ResourceHolder } from "../layers/resourceHolder.js"
 import { type Moment, momentOf } from "../moment.js"
 import { quietly } from "./transitions.js"
 import type { WorkerMetrics } from "./workerMetrics.js"
+import { noStatus, type TenantWorkStatus } from "./workerStatus.js"
 
 /** Why a run is to end. */
 export type EndReason = "Removed" | "Unassigned" | "ConnectionsChanged" | "Revoked" | "Closing"
@@ -45,7 +46,10 @@ export interface Run {
   /** Interrupts the run when its grace has passed. */
   grace?: Fiber.Fiber<void> | undefined
   longRunning: boolean
+  /** Set when the work begins. */
   lease: Lease
+  /** The pools in which it waits for a place. */
+  readonly waits: Set<{ readonly pool: string }>
 }
 
 /** What the layer must provide to a run that requires `R`. */
@@ -60,25 +64,37 @@ export interface SupervisorOptions<E, R> {
   readonly metrics: Pick<WorkerMetrics, "runs" | "failed" | "interrupted" | "active">
   readonly run: Effect.Effect<unknown, E, R>
   /** A run ended with its finalizers, or was left behind. It is no longer in `running`. */
-  readonly onEnd: (run: Run, exit: Exit.Exit<unknown, E>) => Effect.Effect<void, never, R>
+  readonly onEnd: (run: Run, exit: Exit.Exit<unknown, E>) => OfRun<R>
 }
 
-/**
- * Lets timers and sockets have their turn after every 128 runs that are started or interrupted.
- * `Effect.yieldNow` would not: it stays among the microtasks for up to 2048 rounds.
- */
-export const breathe = (count: number): Effect.Effect<void> =>
-  count % 128 === 0 ? Effect.sleep(0) : Effect.void
+/** An effect in the context of a run whose scope has closed. */
+type OfRun<R> = Effect.Effect<void, never, Exclude<R, Scope.Scope>>
 
-/** The lease of a run that has none yet. */
-const noLease = (tenantId: TenantId): Lease => ({
-  tenantId,
-  fence: undefined,
-  isValid: Effect.succeed(false),
-  lost: Effect.void
-})
+export interface DispatcherOptions {
+  /** How many runs may be under way at once. */
+  readonly limit: number
+  readonly hasQueued: () => boolean
+  /** Waits until one more run may start. */
+  readonly permit: Effect.Effect<void>
+  /** Takes the next tenant of the queue, where there is one, and starts its run or skips it. */
+  readonly take: (view: TenantView) => void
+  /** Runs when nothing more can start for the present. */
+  readonly afterwards: Effect.Effect<void>
+}
+
+/** How long runs may be started and interrupted before timers and sockets have their turn. */
+const MAX_TURN = 20
 
 const MAX_NAMED = 10
+
+/** The status of a run, over what is known of its tenant. */
+export const statusOfRun = (run: Run, known: TenantWorkStatus | undefined): TenantWorkStatus => ({
+  ...(known ?? noStatus),
+  state: run.ending === undefined ? "Running" : "Draining",
+  since: run.ending?.since ?? run.startedAt.wall,
+  longRunning: run.longRunning,
+  waitsForPool: [...run.waits][0]?.pool
+})
 
 export const makeSupervisor = <E, R>(options: SupervisorOptions<E, R>) =>
   Effect.gen(function* () {
@@ -90,6 +106,18 @@ export const makeSupervisor = <E, R>(options: SupervisorOptions<E, R>) =>
     const runFork = Runtime.runFork(yield* Effect.runtime<RunContext<R>>())
     const clock = yield* Effect.clock
     const builder = yield* Effect.option(Effect.currentParentSpan)
+    /**
+     * Lets timers and sockets have their turn. `Effect.yieldNow` would not: it stays among the
+     * microtasks for up to 2048 rounds, and so do runs that wait for no I/O.
+     */
+    let turnBegan = 0
+    const breathe = Effect.suspend(() => {
+      const { mono } = momentOf(clock)
+      if (mono - turnBegan < MAX_TURN) return Effect.void
+      return Effect.map(Effect.sleep(0), () => {
+        turnBegan = momentOf(clock).mono
+      })
+    })
     const loops = yield* FiberSet.make()
     const fibers = yield* FiberSet.make<void>()
     const running = new Map<TenantId, Run>()
@@ -98,21 +126,14 @@ export const makeSupervisor = <E, R>(options: SupervisorOptions<E, R>) =>
     let closing = false
     const leave = yield* follows(assignment)
     yield* quietly(Effect.logInfo(`worker works for ${assignment.description}`))
+    /** Open: there may be a run to start. */
+    const wake = yield* Effect.makeLatch(true)
 
-    /** Holds a lease until the work and its finalizers have ended. */
     const leased = (run: Run) =>
-      Effect.gen(function* () {
-        const lease = yield* Effect.option(assignment.hold(run.tenant.id))
-        if (Option.isNone(lease)) {
-          run.ending = { reason: "Unassigned", since: momentOf(clock).wall }
-          return yield* Effect.interrupt
-        }
-        if (assignment !== everyTenant) {
-          yield* Effect.forkScoped(Effect.zipRight(lease.value.lost, end(run, "Unassigned")))
-        }
-        run.lease = lease.value
-        return yield* Effect.provideService(Effect.scoped(options.run), TenantLease, run.lease)
-      }).pipe(Effect.scoped)
+      underLease(assignment, run.tenant.id, end(run, "Unassigned"), (lease) => {
+        run.lease = lease
+        return Effect.provideService(options.run, TenantLease, lease)
+      })
 
     const spanned = (run: Run) =>
       Effect.withSpan(leased(run), "TenantWorker.run", {
@@ -121,11 +142,12 @@ export const makeSupervisor = <E, R>(options: SupervisorOptions<E, R>) =>
         links: Option.toArray(builder).map((span) => ({ _tag: "SpanLink", span, attributes: {} }))
       })
 
-    const ended = (run: Run, exit: Exit.Exit<unknown, E>): Effect.Effect<void, never, R> =>
+    const ended = (run: Run, exit: Exit.Exit<unknown, E>): OfRun<R> =>
       Effect.suspend(() => {
         // A run that was left behind has been counted.
         if (running.get(run.tenant.id) !== run) return Effect.void
         running.delete(run.tenant.id)
+        wake.unsafeOpen()
         const isInterrupted = Exit.isFailure(exit) && Cause.isInterruptedOnly(exit.cause)
         metrics.active(running.size)
         metrics.runs(1)
@@ -140,13 +162,16 @@ export const makeSupervisor = <E, R>(options: SupervisorOptions<E, R>) =>
     /** In the context of a run: its tenant, its lease, and a way for pools to interrupt it. */
     const inRun =
       (run: Run) =>
-      (effect: Effect.Effect<void, never, R>): Effect.Effect<void, never, RunContext<R>> =>
-        Effect.scoped(effect).pipe(
+      (effect: OfRun<R>): Effect.Effect<void, never, RunContext<R>> =>
+        effect.pipe(
           Effect.provideServiceEffect(
             TenantLease,
             Effect.sync(() => run.lease)
           ),
-          Effect.provideService(ResourceHolder, { revoke: end(run, "Revoked") }),
+          Effect.provideService(ResourceHolder, {
+            revoke: end(run, "Revoked"),
+            waits: run.waits
+          }),
           CurrentTenant.provide(run.tenant)
         )
 
@@ -168,7 +193,8 @@ export const makeSupervisor = <E, R>(options: SupervisorOptions<E, R>) =>
           startedAt: momentOf(clock),
           revision: view.revision,
           longRunning: false,
-          lease: noLease(id)
+          lease: noLease(id),
+          waits: new Set()
         }
         running.set(id, run)
         metrics.active(running.size)
@@ -182,6 +208,7 @@ export const makeSupervisor = <E, R>(options: SupervisorOptions<E, R>) =>
     /** Interrupts a run, and leaves it behind when it does not end in time. */
     const interrupt = (run: Run): Effect.Effect<void> =>
       Effect.gen(function* () {
+        run.grace = undefined
         yield* Fiber.interruptAsFork(run.fiber, FiberId.none)
         const end = yield* Effect.timeoutOption(Fiber.await(run.fiber), closeTimeout)
         if (Option.isSome(end) || running.get(run.tenant.id) !== run) return
@@ -206,21 +233,32 @@ export const makeSupervisor = <E, R>(options: SupervisorOptions<E, R>) =>
         (loop) => FiberSet.run(loops, loop)
       )
 
+    /** Starts runs, one after the other, each time that `wake` is open. */
+    const dispatch = ({ afterwards, hasQueued, limit, permit, take }: DispatcherOptions) =>
+      forkLoop(
+        Effect.gen(function* () {
+          yield* wake.await
+          yield* wake.close
+          while (hasQueued() && running.size < limit) {
+            yield* permit
+            take(yield* view.get)
+            yield* breathe
+          }
+          yield* afterwards
+        })
+      )
+
     /** Interrupts a run after `grace` milliseconds; returns at once. */
     const end = (run: Run, reason: EndReason, grace = 0): Effect.Effect<void> =>
       Effect.suspend(() => {
-        run.grace = undefined
         // These decide what follows, also when the run was to end before.
         if (run.ending === undefined || reason === "Removed" || reason === "Unassigned") {
           run.ending = { reason, since: momentOf(clock).wall }
         }
-        if (grace === 0) return Effect.asVoid(fork(interrupt(run)))
-        const ended = Effect.timeoutOption(Fiber.await(run.fiber), grace)
-        const waiting = Effect.flatMap(ended, ({ _tag }) =>
-          _tag === "Some" ? Effect.void : end(run, reason)
-        )
-        return Effect.map(fork(waiting), (fiber) => {
-          run.grace = fiber
+        const waited =
+          grace === 0 ? Effect.void : Effect.timeoutOption(Fiber.await(run.fiber), grace)
+        return Effect.map(fork(Effect.zipRight(waited, interrupt(run))), (fiber) => {
+          run.grace = grace === 0 ? undefined : fiber
         })
       })
 
@@ -247,10 +285,9 @@ export const makeSupervisor = <E, R>(options: SupervisorOptions<E, R>) =>
         for (const run of running.values()) run.ending = ending
         yield* FiberSet.clear(loops)
         if (running.size > 0 && drain > 0) yield* boundedWait(awaitAll, drain)
-        let count = 0
         for (const { fiber } of running.values()) {
           yield* Fiber.interruptAsFork(fiber, FiberId.none)
-          yield* breathe((count += 1))
+          yield* breathe
         }
         if (running.size > 0) yield* boundedWait(awaitAll, closeTimeout)
         if (running.size === 0) return
@@ -293,5 +330,5 @@ export const makeSupervisor = <E, R>(options: SupervisorOptions<E, R>) =>
         Effect.zipRight(Effect.addFinalizer(() => stop))
       )
 
-    return { running, view, seen: () => seen, start, end, keep, forkLoop, follow }
+    return { running, view, wake, seen: () => seen, start, dispatch, end, keep, forkLoop, follow }
   })

@@ -1,22 +1,13 @@
 /** The workers' metrics: their names, and one place that updates them. */
-import { Effect, Metric, MetricKey, Record } from "effect"
+import { Effect, Metric, Record } from "effect"
 import { TenantDiscovery } from "../../TenantDiscovery.js"
-import { metricLabels } from "../metricLabels.js"
+import { metricLabels, taggedCounter } from "../metricLabels.js"
 
 const counter = (name: string, description: string) =>
   Metric.counter(name, { description, incremental: true })
 const gauge = (name: string, description: string) => Metric.gauge(name, { description })
 const skip = (reason: string) =>
-  Metric.fromMetricKey(
-    MetricKey.tagged(
-      MetricKey.counter("tenant_worker_skips_total", {
-        description: "Turns that were skipped, by reason",
-        incremental: true
-      }),
-      "reason",
-      reason
-    )
-  )
+  taggedCounter("tenant_worker_skips_total", "Turns that were skipped, by reason", "reason", reason)
 
 const metrics = {
   runs: counter("tenant_worker_runs_total", "Runs that ended"),

@@ -90,7 +90,8 @@ export interface PerTenantOptions<E, R> {
   /**
    * How many tenants may be worked for at once. The others wait in order of arrival and are
    * reported by one warning, a gauge and the status. A tenant in backoff does not count. Default 0:
-   * no limit. Work that holds a pool of `TenantLayers` waits for that pool's own limit all the same.
+   * no limit. Work that holds a resource of `TenantLayers` waits for a place in that pool all the
+   * same: the pool logs it, and `waitsForPool` in the status names it.
    */
   readonly maxTenants?: number | Config.Config<number> | undefined
   /**

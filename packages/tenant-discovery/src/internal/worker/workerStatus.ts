@@ -33,6 +33,19 @@ export interface TenantWorkStatus {
   readonly lastFailure: TenantWorkFailure | undefined
   /** `scheduled`: the run is under way for longer than `longRunAfter`. */
   readonly longRunning: boolean
+  /**
+   * The pool of `TenantLayers` in which its run waits for a place, since as many tenants as the pool
+   * allows hold resources.
+   */
+  readonly waitsForPool: string | undefined
+}
+
+/** What is known of a tenant for which nothing has run yet. */
+export const noStatus: Omit<TenantWorkStatus, "state" | "since"> = {
+  restarts: 0,
+  lastFailure: undefined,
+  longRunning: false,
+  waitsForPool: undefined
 }
 
 /** A snapshot; it does not change afterwards. */
