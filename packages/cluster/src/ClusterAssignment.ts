@@ -14,11 +14,10 @@ import * as RunnerAddress from "@effect/cluster/RunnerAddress"
 import * as RunnerHealth from "@effect/cluster/RunnerHealth"
 import * as Runners from "@effect/cluster/Runners"
 import { RunnerStorage } from "@effect/cluster/RunnerStorage"
-import * as ShardId from "@effect/cluster/ShardId"
 import * as Sharding from "@effect/cluster/Sharding"
 import * as ShardingConfig from "@effect/cluster/ShardingConfig"
 import * as SqlRunnerStorage from "@effect/cluster/SqlRunnerStorage"
-import { type SqlError, SqlClient } from "@effect/sql"
+import type { SqlClient, SqlError } from "@effect/sql"
 import { Config, ConfigError, Context, Effect, Either, Layer, Option, type Scope } from "effect"
 import { TenantAssignment, type TenantAssignmentService, type TenantId } from "tenant-discovery"
 import { type ClusterAssignmentError, ClusterDatabaseError } from "./ClusterAssignmentError.js"
@@ -26,7 +25,7 @@ import { boundedWait } from "./internal/boundedWait.js"
 import { longestStatement, pool } from "./internal/database.js"
 import { makeLeases } from "./internal/leases.js"
 import { type ClusterAssignmentOptions, decodeOptions, type Settings } from "./internal/options.js"
-import { makeRenew } from "./internal/renewal.js"
+import { makeLockRows } from "./internal/lockRows.js"
 import { makeReplicas, PORT } from "./internal/replicas.js"
 import { makeMembership } from "./internal/runnerStorage.js"
 import { makeService } from "./internal/service.js"
@@ -92,8 +91,7 @@ const make = (
     const locks = yield* makeShardLocks({
       ...limits,
       leases,
-      renew: yield* makeRenew(prefix, `${settings.address}:${PORT}`),
-      release: (shard) => inner.release(address, ShardId.ShardId.fromString(shard))
+      rows: yield* makeLockRows(prefix, `${settings.address}:${PORT}`)
     })
     const replicas = yield* makeReplicas(limits)
     const membership = yield* makeMembership({

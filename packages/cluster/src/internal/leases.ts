@@ -33,6 +33,8 @@ export interface Leases {
   readonly grant: (fences: ReadonlyMap<string, bigint>, deadline: Monotonic) => Effect.Effect<void>
   /** Ends grants: their leases are lost. */
   readonly end: (shards: Iterable<string>) => Effect.Effect<void>
+  /** The earliest deadline of a grant; `Infinity` without grants. */
+  readonly nextDeadline: () => Monotonic
   /** Ends the grants whose deadline has passed. */
   readonly expire: Effect.Effect<Expired>
   /** Waits until no lease of the shard is held. */
@@ -155,6 +157,11 @@ export const makeLeases = (clock: Clock.Clock): Effect.Effect<Leases> =>
           return fences.size > 0 ? changed : Effect.void
         }),
       end,
+      nextDeadline: () =>
+        [...shards.values()].reduce(
+          (earliest, { grant }) => Math.min(earliest, grant?.deadline ?? Infinity),
+          Infinity
+        ),
       expire: Effect.suspend(() => {
         const past = [...shards].filter(
           ([, { grant }]) => grant !== undefined && grant.deadline <= now()

@@ -12,7 +12,7 @@ export const makeService = (options: {
   readonly shardOf: (id: TenantId) => string
   readonly leases: Leases
   readonly replicas: Replicas
-  readonly membership: Membership
+  readonly membership: Pick<Membership, "leave" | "join">
   readonly warnsUnread: boolean
 }): Effect.Effect<TenantAssignmentService, never, Scope.Scope> =>
   Effect.gen(function* () {

@@ -5,16 +5,13 @@
  */
 import { type Cause, Effect, Exit, Fiber, FiberMap, Option, Schedule, type Scope } from "effect"
 import type { Leases } from "./leases.js"
-import type { Renew } from "./renewal.js"
+import type { LockRows } from "./lockRows.js"
 
 const RETRY_MILLIS = 100
-const EXPIRY_CHECK = "100 millis"
 
 export interface ShardLocksOptions {
   readonly leases: Leases
-  readonly renew: Renew
-  /** Deletes the lock of one shard. */
-  readonly release: (shard: string) => Effect.Effect<void, unknown>
+  readonly rows: LockRows
   /** In milliseconds, as the following. */
   readonly expiration: number
   readonly margin: number
@@ -28,7 +25,10 @@ export interface ShardLocksOptions {
 export interface ShardLocks {
   /** Whether the row of the shard is this replica's, as far as it knows. */
   readonly has: (shard: string) => boolean
-  /** Whether the replica may take the shard now. */
+  /**
+   * Whether the replica may take the shard now. Not while renewals fail: a statement that hangs
+   * could take a lock later, without anyone who knows it.
+   */
   readonly mayTake: (shard: string) => boolean
   /** The replica's locks were taken: grants them once they are confirmed. */
   readonly taken: (shards: ReadonlyArray<string>) => Effect.Effect<void>
@@ -47,11 +47,15 @@ export const makeShardLocks = (
   options: ShardLocksOptions
 ): Effect.Effect<ShardLocks, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const { expiration, leases, margin, refreshInterval } = options
+    const { expiration, leases, margin, refreshInterval, rows } = options
     const locked = new Set<string>()
     const givingBack = yield* FiberMap.make<string, void, never>()
     const renewing = yield* Effect.makeSemaphore(1)
+    const releasing = yield* Effect.makeSemaphore(1)
+    /** Shards whose runs have ended and whose locks are not deleted yet. */
+    const waiting = new Set<string>()
     let settledAt = leases.now() + options.settleDelay
+    /** Why the last renewal failed. */
     let failure: Cause.Cause<unknown> | undefined
     let isStalled = false
 
@@ -88,7 +92,7 @@ export const makeShardLocks = (
         const withoutFence = shards.filter(
           (shard) => !leases.isGranted(shard) && !FiberMap.unsafeHas(givingBack, shard)
         )
-        return options.renew(shards, withoutFence).pipe(
+        return rows.renew(shards, withoutFence).pipe(
           // A statement that hangs is left to end in the background: interrupting it takes seconds.
           Effect.disconnect,
           Effect.timeout(options.longestStatement),
@@ -101,36 +105,59 @@ export const makeShardLocks = (
         )
       }).pipe(renewing.withPermits(1))
 
-    const keepRenewing = Effect.gen(function* () {
-      const started = leases.now()
-      const exit = yield* Effect.exit(
-        Effect.suspend(() => (locked.size === 0 ? Effect.void : renew([...locked].sort())))
-      )
-      const elapsed = leases.now() - started
-      yield* Effect.sleep(
-        Exit.isSuccess(exit) ? Math.max(0, refreshInterval - elapsed) : RETRY_MILLIS
-      )
+    const renewAll = Effect.suspend(() => {
+      if (locked.size > 0) return renew([...locked].sort())
+      failure = undefined
+      return Effect.void
     })
 
+    const keepRenewing = Effect.gen(function* () {
+      const started = leases.now()
+      const exit = yield* Effect.exit(renewAll)
+      const rest = refreshInterval - (leases.now() - started)
+      yield* Effect.sleep(Exit.isSuccess(exit) ? Math.max(0, rest) : RETRY_MILLIS)
+    })
+
+    // A grant that comes meanwhile has a deadline that is further away than this sleeps.
     const expire = Effect.gen(function* () {
+      const untilNext = leases.nextDeadline() - leases.now()
+      yield* Effect.sleep(Math.max(0, Math.min(refreshInterval, Math.ceil(untilNext))))
       const expired = yield* leases.expire
       if (expired.shards === 0 || isStalled) return
       isStalled = true
       yield* Effect.logWarning(
         `leases expired: the database confirmed none for ${expiration - margin} ms; ` +
           `interrupting ${expired.leases} runs and retrying`,
-        failure ?? ""
+        ...(failure === undefined ? [] : [failure])
       )
     })
 
-    const release = (shard: string) =>
-      options
-        .release(shard)
-        .pipe(
-          Effect.retry(Schedule.spaced(RETRY_MILLIS)),
-          Effect.timeoutOption(expiration),
-          Effect.ignore
+    /** One statement deletes the locks of all shards that wait, as when a replica leaves. */
+    const releaseWaiting = (shard: string) =>
+      Effect.suspend(() => {
+        const shards = [...waiting]
+        if (!waiting.has(shard)) return Effect.void
+        waiting.clear()
+        return rows.release(shards).pipe(
+          Effect.disconnect,
+          Effect.timeout(options.longestStatement),
+          Effect.onError(() =>
+            Effect.sync(() => {
+              for (const failed of shards) waiting.add(failed)
+            })
+          )
         )
+      }).pipe(releasing.withPermits(1))
+
+    const release = (shard: string) =>
+      Effect.zipRight(
+        Effect.sync(() => waiting.add(shard)),
+        Effect.retry(releaseWaiting(shard), Schedule.spaced(RETRY_MILLIS))
+      ).pipe(
+        Effect.timeoutOption(expiration),
+        Effect.ignore,
+        Effect.ensuring(Effect.sync(() => waiting.delete(shard)))
+      )
 
     const drainAndRelease = Effect.fnUntraced(function* (shard: string) {
       yield* leases.end([shard])
@@ -149,11 +176,14 @@ export const makeShardLocks = (
       )
 
     yield* Effect.forkScoped(Effect.forever(keepRenewing))
-    yield* Effect.forkScoped(Effect.repeat(expire, Schedule.spaced(EXPIRY_CHECK)))
+    yield* Effect.forkScoped(Effect.forever(expire))
 
     return {
       has: (shard) => locked.has(shard),
-      mayTake: (shard) => leases.now() >= settledAt && !FiberMap.unsafeHas(givingBack, shard),
+      mayTake: (shard) =>
+        failure === undefined &&
+        leases.now() >= settledAt &&
+        !FiberMap.unsafeHas(givingBack, shard),
       taken: (shards) =>
         Effect.suspend(() => {
           for (const shard of shards) locked.add(shard)

@@ -9,9 +9,7 @@ describe("three replicas", () => {
     () =>
       Effect.gen(function* () {
         const world = yield* makeWorld({ tenants: 24, workMillis: 200 })
-        const startedAt = yield* world.now
-        const [a, b, c] = yield* world.startThree
-        yield* world.takenOver("cold start", startedAt)
+        const [a, b, c] = yield* world.startThree()
 
         const killedAt = yield* world.now
         yield* world.end(a, "SIGKILL")
@@ -28,7 +26,7 @@ describe("three replicas", () => {
         yield* world.end(c, "SIGSTOP")
         yield* world.takenOver("SIGSTOP", frozenAt, "c")
         const thawedAt = yield* world.now
-        yield* c.signal("SIGCONT")
+        yield* world.thaw(c)
         yield* world.oneBegun("c")
         yield* world.takenOver("SIGCONT", thawedAt)
         yield* world.verdict

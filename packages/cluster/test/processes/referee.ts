@@ -6,7 +6,8 @@ import { SqlClient } from "@effect/sql"
 import { Effect } from "effect"
 import type { Lease } from "tenant-discovery"
 
-type Kind = "begin" | "end" | "dead"
+/** While a replica is `dead` (killed or frozen), its runs count as ended. */
+type Kind = "begin" | "end" | "dead" | "alive"
 
 interface Row {
   readonly n: string
@@ -16,6 +17,13 @@ interface Row {
   readonly fence: string | null
   /** Milliseconds since the epoch, by the database's clock. */
   readonly at: number
+}
+
+/** Which runs count. */
+interface Which {
+  readonly by?: string
+  readonly exceptBy?: string
+  readonly exceptTenant?: string
 }
 
 export const createReferee = Effect.flatMap(
@@ -42,25 +50,29 @@ export const makeReferee = Effect.map(SqlClient.SqlClient, (sql) => {
         isValid ? Effect.orDie(record("begin", replica, lease)) : Effect.interrupt
       ),
     end: (replica: string, lease: Lease) => Effect.orDie(record("end", replica, lease)),
-    /** The replica was killed or frozen: its runs count as ended. */
-    dead: (replica: string) => sql`INSERT INTO referee (kind, replica) VALUES ('dead', ${replica})`,
+    mark: (kind: "dead" | "alive", replica: string) =>
+      sql`INSERT INTO referee (kind, replica) VALUES (${kind}, ${replica})`,
     /** The database's clock, in milliseconds since the epoch. */
     now: Effect.map(
       sql<{ at: number }>`SELECT extract(epoch FROM clock_timestamp())::float8 * 1000 AS at`,
       ([row]) => row?.at ?? 0
     ),
     /** For each tenant that began after `at`: when it did first, in milliseconds after `at`. */
-    firstBegins: (
-      at: number,
-      replicas: { readonly only?: string; readonly except?: string } = {}
-    ) =>
+    firstBegins: (at: number, which: Which = {}) =>
       Effect.map(
         sql<{ after: number }>`
           SELECT min(extract(epoch FROM at)::float8 * 1000) - ${at} AS after FROM referee
           WHERE kind = 'begin' AND extract(epoch FROM at)::float8 * 1000 > ${at}
-          AND replica <> ${replicas.except ?? ""}
-          AND ${replicas.only ?? ""} IN ('', replica) GROUP BY tenant`,
+          AND ${which.by ?? ""} IN ('', replica) AND replica <> ${which.exceptBy ?? ""}
+          AND tenant <> ${which.exceptTenant ?? ""} GROUP BY tenant`,
         (rows) => rows.map(({ after }) => after)
+      ),
+    /** The replica of the tenant's last run. */
+    ownerOf: (tenant: string) =>
+      Effect.map(
+        sql<{ replica: string }>`SELECT replica FROM referee
+          WHERE kind = 'begin' AND tenant = ${tenant} ORDER BY n DESC LIMIT 1`,
+        ([row]) => row?.replica
       ),
     rows: sql<Row>`SELECT n, kind, replica, tenant, fence,
       extract(epoch FROM at)::float8 * 1000 AS at FROM referee ORDER BY n`
@@ -73,9 +85,12 @@ export type Referee = Effect.Effect.Success<typeof makeReferee>
 export const violations = (rows: ReadonlyArray<Row>): ReadonlyArray<string> => {
   const running = new Map<string, { readonly replica: string; readonly fence: bigint }>()
   const highest = new Map<string, bigint>()
+  const dead = new Set<string>()
   const found: Array<string> = []
   for (const { fence, kind, n, replica, tenant } of rows) {
+    if (kind === "alive") dead.delete(replica)
     if (kind === "dead") {
+      dead.add(replica)
       for (const [id, run] of running) if (run.replica === replica) running.delete(id)
       continue
     }
@@ -93,7 +108,19 @@ export const violations = (rows: ReadonlyArray<Row>): ReadonlyArray<string> => {
       found.push(`${n}: ${replica} begins ${tenant} with fence ${fence} after ${last}`)
     }
     if (BigInt(fence) > last) highest.set(tenant, BigInt(fence))
-    running.set(tenant, { replica, fence: BigInt(fence) })
+    if (!dead.has(replica)) running.set(tenant, { replica, fence: BigInt(fence) })
   }
   return found
+}
+
+/** How often the tenants changed their replica after `at`, on average. */
+export const movesPerTenant = (rows: ReadonlyArray<Row>, at: number): number => {
+  const owner = new Map<string, string>()
+  let moves = 0
+  for (const row of rows) {
+    if (row.kind !== "begin" || row.tenant === null) continue
+    if (row.at > at && owner.get(row.tenant) !== row.replica) moves++
+    owner.set(row.tenant, row.replica)
+  }
+  return moves / owner.size
 }

@@ -9,7 +9,7 @@ import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { build } from "esbuild"
 import { embedded, type Server } from "../../../examples/src/balance-sync/server.js"
-import { createReferee, makeReferee, type Referee, violations } from "./referee.js"
+import { createReferee, makeReferee, movesPerTenant, type Referee, violations } from "./referee.js"
 
 const WORKER = fileURLToPath(new URL("./worker.ts", import.meta.url))
 
@@ -39,7 +39,9 @@ export interface World {
   ) => Effect.Effect<Replica, FaultProxy.FaultProxyError>
   /** The running replicas. */
   readonly running: () => ReadonlyArray<Replica>
-  /** Records that a replica is dead to the referee, then sends the signal. */
+  /** SIGCONT after SIGSTOP. */
+  readonly thaw: (replica: Replica) => Effect.Effect<void>
+  /** Sends the signal; the runs of the replica count as ended. */
   readonly end: (replica: Replica, signal: "SIGKILL" | "SIGSTOP") => Effect.Effect<void>
   /** Waits until each tenant has begun since `at`; the milliseconds until the last one had. */
   readonly allBegun: (at: number, except?: string) => Effect.Effect<number>
@@ -48,11 +50,18 @@ export interface World {
    * took longer than ten seconds.
    */
   readonly takenOver: (what: string, at: number, except?: string) => Effect.Effect<void>
-  /** Three replicas, each with work. */
-  readonly startThree: Effect.Effect<
-    readonly [Replica, Replica, Replica],
-    FaultProxy.FaultProxyError
-  >
+  readonly launchThree: (
+    env?: Record<string, string>
+  ) => Effect.Effect<readonly [Replica, Replica, Replica], FaultProxy.FaultProxyError>
+  /** Launches three replicas and waits until each has work. */
+  readonly startThree: World["launchThree"]
+  /** Empties the referee's table. */
+  readonly reset: Effect.Effect<void>
+  /** As `allBegun`, for all tenants but one. */
+  readonly begunBut: (tenant: string, at: number, except?: string) => Effect.Effect<number>
+  /** The replica of the tenant's last run. */
+  readonly ownerOf: (tenant: string) => Effect.Effect<string | undefined>
+  readonly movesPerTenant: (at: number) => Effect.Effect<number>
   /** Waits until the replica begins a run. */
   readonly oneBegun: (name: string) => Effect.Effect<number>
   readonly now: Effect.Effect<number>
@@ -142,11 +151,16 @@ const launch = (
 export const makeWorld = (options: {
   readonly tenants: number
   readonly workMillis: number
+  /** What stands between the proxies and the server; default: nothing. */
+  readonly between?: (
+    server: Server
+  ) => Effect.Effect<{ readonly host: string; readonly port: number }, never, Scope.Scope>
 }): Effect.Effect<World, unknown, Scope.Scope> =>
   Effect.gen(function* () {
     const scope = yield* Effect.scope
     const program = yield* bundle
     const server = yield* embedded()
+    const target = options.between === undefined ? server : yield* options.between(server)
     const context = yield* Layer.build(
       PgClient.layer({ url: Redacted.make(urlOf(server)), maxConnections: 4 })
     )
@@ -157,7 +171,7 @@ export const makeWorld = (options: {
 
     const start = (name: string, env: Record<string, string> = {}) =>
       Effect.gen(function* () {
-        const proxy = yield* FaultProxy.make(server)
+        const proxy = yield* FaultProxy.make(target)
         const replica = yield* Effect.acquireRelease(
           launch(program, name, proxy, {
             CLUSTER_URL: urlOf(server, proxy.port),
@@ -172,6 +186,8 @@ export const makeWorld = (options: {
         return replica
       }).pipe(Scope.extend(scope))
 
+    const launchThree = (env?: Record<string, string>) =>
+      Effect.all([start("a", env), start("b", env), start("c", env)], { concurrency: 3 })
     const output = () =>
       [...replicas].map((replica) => `--- ${replica.name}\n${replica.output()}`).join("\n")
     const fail = (message: string) => Effect.dieMessage(`${message}\n${output()}`)
@@ -187,18 +203,21 @@ export const makeWorld = (options: {
         )
       )
 
-    const allBegun = (at: number, except = "") =>
+    const begunBut = (exceptTenant: string, at: number, exceptBy = "") =>
       waitFor(
         "each tenant begins",
-        Effect.map(referee.firstBegins(at, { except }), (after) =>
-          after.length >= options.tenants ? Math.max(...after) : undefined
+        Effect.map(referee.firstBegins(at, { exceptBy, exceptTenant }), (after) =>
+          after.length >= options.tenants - (exceptTenant === "" ? 0 : 1)
+            ? Math.max(...after)
+            : undefined
         )
       )
-    const oneBegun = (only: string) =>
+    const allBegun = (at: number, except?: string) => begunBut("", at, except)
+    const oneBegun = (by: string) =>
       Effect.flatMap(Effect.orDie(referee.now), (at) =>
         waitFor(
-          `${only} begins`,
-          Effect.map(referee.firstBegins(at, { only }), ([after]) => after)
+          `${by} begins`,
+          Effect.map(referee.firstBegins(at, { by }), ([after]) => after)
         )
       )
 
@@ -209,17 +228,29 @@ export const makeWorld = (options: {
       tenants: options.tenants,
       start,
       running: () => [...replicas].filter((replica) => replica.isRunning()),
+      thaw: (replica) =>
+        Effect.zipRight(
+          Effect.orDie(referee.mark("alive", replica.name)),
+          replica.signal("SIGCONT")
+        ),
       end: (replica, signal) =>
-        Effect.zipRight(replica.signal(signal), Effect.orDie(referee.dead(replica.name))),
+        Effect.zipRight(replica.signal(signal), Effect.orDie(referee.mark("dead", replica.name))),
       allBegun,
       takenOver: (what, at, except) =>
         Effect.flatMap(allBegun(at, except), (millis) => {
           console.log(`${what}: all tenants begun after ${Math.round(millis)} ms`)
           return millis < TAKEOVER_MILLIS ? Effect.void : fail(`${what}: ${millis} ms`)
         }),
-      startThree: Effect.all([start("a"), start("b"), start("c")], { concurrency: 3 }).pipe(
-        Effect.tap((replicas) => Effect.forEach(replicas, ({ name }) => oneBegun(name)))
-      ),
+      launchThree,
+      startThree: (env) =>
+        Effect.tap(launchThree(env), (replicas) =>
+          Effect.forEach(replicas, ({ name }) => oneBegun(name))
+        ),
+      reset: Effect.orDie(Effect.asVoid(sql`TRUNCATE referee`)),
+      begunBut,
+      ownerOf: (tenant) => Effect.orDie(referee.ownerOf(tenant)),
+      movesPerTenant: (at) =>
+        Effect.map(Effect.orDie(referee.rows), (rows) => movesPerTenant(rows, at)),
       oneBegun,
       now: Effect.orDie(referee.now),
       verdict: Effect.flatMap(Effect.orDie(referee.rows), (rows) => {

@@ -19,7 +19,9 @@ const settings = Config.all({
   /** The tenant whose runs are slow to stop, and how slow. */
   slowTenant: Config.withDefault(Config.string("SLOW_TENANT"), ""),
   stopMillis: Config.withDefault(Config.integer("STOP_MS"), 0),
-  shards: Config.withDefault(Config.integer("SHARDS"), 60),
+  shards: Config.withDefault(Config.integer("SHARDS"), 300),
+  /** Of the sessions of the cluster's pool. */
+  timeZone: Config.withDefault(Config.string("TIME_ZONE"), "UTC"),
   prefix: Config.withDefault(Config.string("PREFIX"), "test_cluster")
 })
 
@@ -46,10 +48,15 @@ const program = Effect.gen(function* () {
   )
 
   const command = (line: string) => {
-    const [verb, argument] = line.split(" ")
+    const [verb = "", argument] = line.split(" ")
     switch (verb) {
       case "block":
-        return blockEventLoop(Number(argument))
+        return referee
+          .mark("dead", name)
+          .pipe(
+            Effect.zipRight(blockEventLoop(Number(argument))),
+            Effect.zipRight(referee.mark("alive", name))
+          )
       case "saturate":
         return Effect.forEach(
           [1, 2, 3],
@@ -72,22 +79,30 @@ const program = Effect.gen(function* () {
         return Effect.dieMessage(`unknown command ${line}`)
     }
   }
-  yield* Effect.forkScoped(Stream.runForEach(commands, command))
+  const controlled = Stream.runForEach(commands, command)
 
   console.log(`started ${assignment.description}`)
-  yield* workFor(tenantIds(tenants), (lease) =>
+  const working = workFor(tenantIds(tenants), (lease) =>
     Effect.gen(function* () {
       yield* Effect.acquireRelease(referee.begin(name, lease), () => referee.end(name, lease))
       if (lease.tenantId === slowTenant) yield* Effect.addFinalizer(() => Effect.sleep(stopMillis))
       yield* Effect.sleep(workMillis)
     })
   )
+  // Ends with the test, should that be killed.
+  yield* Effect.raceFirst(working, controlled)
 })
 
+const inTimeZone = (url: Redacted.Redacted, zone: string) => {
+  const withOptions = new URL(Redacted.value(url))
+  withOptions.searchParams.set("options", `-c TimeZone=${zone}`)
+  return Redacted.make(withOptions.href)
+}
+
 const assignment = Layer.unwrapEffect(
-  Effect.map(settings, ({ clusterUrl, name, prefix, shards }) =>
+  Effect.map(settings, ({ clusterUrl, name, prefix, shards, timeZone }) =>
     ClusterAssignment.layer({
-      database: { url: clusterUrl },
+      database: { url: inTimeZone(clusterUrl, timeZone) },
       prefix,
       name,
       shards,
@@ -96,9 +111,7 @@ const assignment = Layer.unwrapEffect(
   )
 )
 const refereePool = Layer.unwrapEffect(
-  Effect.map(settings, ({ directUrl }) =>
-    PgClient.layer({ url: Redacted.make(Redacted.value(directUrl)), maxConnections: 4 })
-  )
+  Effect.map(settings, ({ directUrl }) => PgClient.layer({ url: directUrl, maxConnections: 4 }))
 )
 
 NodeRuntime.runMain(

@@ -1,34 +1,37 @@
-/** Renews locks and mints fences. */
-import { SqlClient, type SqlError } from "@effect/sql"
+/** The statements on the rows of this replica's locks. */
+import { SqlClient } from "@effect/sql"
 import { Effect } from "effect"
 import { names } from "./tables.js"
 
 /** The shards whose lock is still this replica's, each with its new fence where one was asked. */
 export type Renewed = ReadonlyMap<string, bigint | undefined>
 
-export type Renew = (
-  shards: ReadonlyArray<string>,
-  withoutFence: ReadonlyArray<string>
-) => Effect.Effect<Renewed, SqlError.SqlError>
+export interface LockRows {
+  /**
+   * Renews the locks and mints the fences, in one statement: it holds the rows of the locks until
+   * it commits, so no other replica can take a lock and mint a fence between. A later owner's
+   * fence is always higher.
+   */
+  readonly renew: (
+    shards: ReadonlyArray<string>,
+    withoutFence: ReadonlyArray<string>
+  ) => Effect.Effect<Renewed, unknown>
+  /** Deletes the locks that are still this replica's. */
+  readonly release: (shards: ReadonlyArray<string>) => Effect.Effect<void, unknown>
+}
 
-/**
- * One statement renews the locks and mints the fences: it holds the rows of the locks until it
- * commits, so no other replica can take a lock and mint a fence between. A later owner's fence is
- * always higher.
- *
- * @param address as the engine writes it into the table of locks.
- */
-export const makeRenew = (
+/** @param address as the engine writes it into the table of locks. */
+export const makeLockRows = (
   prefix: string,
   address: string
-): Effect.Effect<Renew, never, SqlClient.SqlClient> =>
+): Effect.Effect<LockRows, never, SqlClient.SqlClient> =>
   Effect.map(SqlClient.SqlClient, (client) => {
     const sql = client.withoutTransforms()
     const locks = sql(names(prefix).locks)
     const fences = sql(names(prefix).fences)
     const anyOf = (shards: ReadonlyArray<string>) =>
       sql`ANY (string_to_array(${shards.join(",")}, ','))`
-    return (shards, withoutFence) =>
+    const renew: LockRows["renew"] = (shards, withoutFence) =>
       sql<{ shard: string; fence: string | null }>`
         WITH renewed AS (
           UPDATE ${locks} SET acquired_at = now()
@@ -51,4 +54,9 @@ export const makeRenew = (
         ),
         Effect.withTracerEnabled(false)
       )
+    const release: LockRows["release"] = (shards) =>
+      Effect.asVoid(
+        sql`DELETE FROM ${locks} WHERE address = ${address} AND shard_id = ${anyOf(shards)}`
+      ).pipe(Effect.withTracerEnabled(false))
+    return { renew, release }
   })
