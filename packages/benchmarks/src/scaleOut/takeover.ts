@@ -37,9 +37,10 @@ const measure = (postgres: Postgres, tenants: number) =>
     yield* fleet.settled
     const rest = yield* atRest(postgres)
     const seconds: Array<number> = []
-    for (let kill = 0; kill < KILLS; kill++) {
+    for (let kill = 1; kill <= KILLS; kill++) {
       seconds.push((yield* fleet.killOne) / 1000)
       process.stderr.write(".")
+      if (kill === KILLS) break
       yield* fleet.start
       yield* fleet.settled
     }
