@@ -132,10 +132,8 @@ const layerOf = (settings: Settings): Layer.Layer<TenantAssignment, ClusterAssig
 /**
  * Takes this replica's part of the tenants, and follows the others that join and leave. It opens a
  * pool of its own, creates the tables that are missing, and joins. On close it leaves at once and
- * gives each shard back when the runs of its tenants have ended.
- *
- * A worker that stops should call `cordon` first: its tenants then move one by one as their runs
- * end.
+ * gives each shard back when the leases of its tenants have closed, within `drainTimeout` and
+ * `expiration`. An interruption while it joins leaves nothing but the tables.
  *
  * @throws RangeError for a bad option, which it names.
  */

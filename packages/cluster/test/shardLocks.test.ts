@@ -291,7 +291,7 @@ describe("giving back", () => {
     })
   )
 
-  it.scoped("of many shards deletes their locks in two statements", () =>
+  it.scoped("of many shards deletes their locks together", () =>
     Effect.gen(function* () {
       const world = yield* owning
       const ids = Array.from({ length: 100 }, (_, n) => ShardId.make("default", n + 1))
@@ -299,7 +299,7 @@ describe("giving back", () => {
       yield* world.storage.releaseAll(address)
       yield* TestClock.adjust(100)
       expect(world.owners.size).toBe(0)
-      expect(world.deletions.length).toBeLessThanOrEqual(2)
+      expect(world.deletions).toHaveLength(1)
     })
   )
 })
@@ -318,6 +318,34 @@ describe("a replica", () => {
       // The engine finds itself: it would register again and again otherwise.
       expect(yield* world.storage.getRunners).toEqual([[self, true]])
       expect(yield* world.acquire(one)).toEqual([])
+    })
+  )
+
+  it.scoped("that leaves lets the leases under way end, and gives no other", () =>
+    Effect.gen(function* () {
+      const world = yield* owning
+      const { close, lease } = yield* world.open
+      yield* world.leave
+      yield* TestClock.adjust("10 seconds")
+      // The lock is renewed for as long as the lease is held.
+      expect(yield* lease.isValid).toBe(true)
+      expect(world.owners.size).toBe(1)
+      expect(Exit.isFailure(yield* Effect.exit(world.open))).toBe(true)
+      yield* close
+      yield* TestClock.adjust(100)
+      expect(world.owners.size).toBe(0)
+    })
+  )
+
+  it.scoped("that leaves ends the leases that outlast the bound", () =>
+    Effect.gen(function* () {
+      const world = yield* owning
+      const { lease } = yield* world.open
+      yield* world.leave
+      yield* TestClock.adjust("24 seconds")
+      expect(yield* lease.isValid).toBe(true)
+      yield* TestClock.adjust("2 seconds")
+      expect(yield* lease.isValid).toBe(false)
     })
   )
 

@@ -31,6 +31,8 @@ export interface Leases {
   readonly extend: (shard: string, deadline: Monotonic) => void
   /** Grants shards that have no valid grant, each with its new fence. */
   readonly grant: (fences: ReadonlyMap<string, bigint>, deadline: Monotonic) => Effect.Effect<void>
+  /** No lease is given any more; those that are held stay valid until they close or are ended. */
+  readonly retire: (shards: Iterable<string>) => Effect.Effect<void>
   /** Ends grants: their leases are lost. */
   readonly end: (shards: Iterable<string>) => Effect.Effect<void>
   /** The earliest deadline of a grant; `Infinity` without grants. */
@@ -44,6 +46,7 @@ export interface Leases {
 interface Grant {
   readonly fence: bigint
   deadline: Monotonic
+  isRetired: boolean
 }
 
 interface Holder {
@@ -99,8 +102,10 @@ export const makeLeases = (clock: Clock.Clock): Effect.Effect<Leases> =>
       const grant = shards.get(shard)?.grant
       return grant !== undefined && now() < grant.deadline ? grant : undefined
     }
-    const owned = (shard: string, id: TenantId): Grant | undefined =>
-      shards.get(shard)?.hasLost(id) === true ? undefined : validGrant(shard)
+    const owned = (shard: string, id: TenantId): Grant | undefined => {
+      const grant = shards.get(shard)?.hasLost(id) === true ? undefined : validGrant(shard)
+      return grant?.isRetired === true ? undefined : grant
+    }
 
     const hold = (name: string, id: TenantId) =>
       Effect.acquireRelease(
@@ -152,9 +157,17 @@ export const makeLeases = (clock: Clock.Clock): Effect.Effect<Leases> =>
             if (validGrant(name) !== undefined) continue
             const shard = shardOf(name)
             shard.end()
-            shard.grant = { fence, deadline }
+            shard.grant = { fence, deadline, isRetired: false }
           }
           return fences.size > 0 ? changed : Effect.void
+        }),
+      retire: (names) =>
+        Effect.suspend(() => {
+          for (const name of names) {
+            const grant = shards.get(name)?.grant
+            if (grant !== undefined) grant.isRetired = true
+          }
+          return changed
         }),
       end,
       nextDeadline: () =>

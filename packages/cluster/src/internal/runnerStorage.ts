@@ -14,7 +14,7 @@ type Storage = (typeof RunnerStorage)["Service"]
 
 export interface Membership {
   readonly storage: Storage
-  /** Leaves the ring and starts to give back every shard. */
+  /** Leaves the ring and gives each shard back when its leases have closed. */
   readonly leave: Effect.Effect<void>
   /** Joins the ring again. */
   readonly join: Effect.Effect<void>
@@ -58,7 +58,7 @@ export const makeMembership = (options: {
           if (!takesPart || free.length === 0) return []
           const taken = yield* inner.acquire(address, free)
           yield* locks.taken(taken.map(String))
-          if (!takesPart) yield* locks.giveBackAll
+          if (!takesPart) yield* locks.retireAll
           return taken
         }).pipe(
           Effect.catchAllCause((cause) =>
@@ -81,7 +81,7 @@ export const makeMembership = (options: {
       storage,
       leave: Effect.suspend(() => {
         takesPart = false
-        return Effect.zipRight(Effect.ignore(inner.unregister(self.address)), locks.giveBackAll)
+        return Effect.zipRight(Effect.ignore(inner.unregister(self.address)), locks.retireAll)
       }),
       join: Effect.sync(() => {
         takesPart = true

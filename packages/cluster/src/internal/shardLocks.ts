@@ -39,6 +39,8 @@ export interface ShardLocks {
   readonly giveBack: (shard: string) => Effect.Effect<unknown>
   /** Starts to give back every shard. */
   readonly giveBackAll: Effect.Effect<void>
+  /** The same without an end of the leases: each shard goes when its own have closed. */
+  readonly retireAll: Effect.Effect<void>
   /** Waits until no shard is being given back. */
   readonly settled: Effect.Effect<void>
 }
@@ -72,9 +74,11 @@ export const makeShardLocks = (
         yield* leases.end(lost)
         const fences = new Map<string, bigint>()
         for (const [shard, fence] of held) {
-          if (!locked.has(shard) || FiberMap.unsafeHas(givingBack, shard)) continue
+          if (!locked.has(shard)) continue
           leases.extend(shard, deadline)
-          if (fence !== undefined) fences.set(shard, fence)
+          if (fence !== undefined && !FiberMap.unsafeHas(givingBack, shard)) {
+            fences.set(shard, fence)
+          }
         }
         yield* leases.grant(fences, deadline)
         if (!isStalled) return
@@ -134,11 +138,13 @@ export const makeShardLocks = (
 
     /** One statement deletes the locks of all shards that wait, as when a replica leaves. */
     const releaseWaiting = (shard: string) =>
-      Effect.suspend(() => {
+      Effect.gen(function* () {
+        // Shards that are given back with this one join it.
+        yield* Effect.yieldNow()
+        if (!waiting.has(shard)) return
         const shards = [...waiting]
-        if (!waiting.has(shard)) return Effect.void
         waiting.clear()
-        return rows.release(shards).pipe(
+        yield* rows.release(shards).pipe(
           Effect.disconnect,
           Effect.timeout(options.longestStatement),
           Effect.onError(() =>
@@ -160,8 +166,8 @@ export const makeShardLocks = (
       )
 
     const drainAndRelease = Effect.fnUntraced(function* (shard: string) {
-      yield* leases.end([shard])
       const drained = yield* Effect.timeoutOption(leases.drained(shard), options.drainTimeout)
+      yield* leases.end([shard])
       if (Option.isSome(drained)) yield* release(shard)
       else yield* Effect.logWarning(`runs of shard ${shard} do not end: its lock expires instead`)
       locked.delete(shard)
@@ -174,6 +180,8 @@ export const makeShardLocks = (
           onSome: Effect.succeed
         })
       )
+
+    const giveBack = (shard: string) => Effect.zipRight(leases.end([shard]), startGivingBack(shard))
 
     yield* Effect.forkScoped(Effect.forever(keepRenewing))
     yield* Effect.forkScoped(Effect.forever(expire))
@@ -189,9 +197,13 @@ export const makeShardLocks = (
           for (const shard of shards) locked.add(shard)
           return Effect.ignore(renew(shards))
         }),
-      giveBack: (shard) => Effect.flatMap(startGivingBack(shard), Fiber.await),
-      giveBackAll: Effect.suspend(() =>
-        Effect.forEach([...locked], startGivingBack, { discard: true })
+      giveBack: (shard) => Effect.flatMap(giveBack(shard), Fiber.await),
+      giveBackAll: Effect.suspend(() => Effect.forEach([...locked], giveBack, { discard: true })),
+      retireAll: Effect.suspend(() =>
+        Effect.zipRight(
+          leases.retire(locked),
+          Effect.forEach([...locked], startGivingBack, { discard: true })
+        )
       ),
       settled: FiberMap.awaitEmpty(givingBack)
     }

@@ -21,7 +21,7 @@ const scenario = (
         yield* run(made)
         yield* made.verdict
       }),
-    240_000
+    600_000
   )
 
 /** Restarts every proxy's service to the replicas. */
@@ -83,6 +83,20 @@ describe("replicas that fail", () => {
       const at = yield* world.now
       yield* a.send("block 5000")
       yield* world.takenOver("blocked event loop", at)
+      yield* world.oneBegun("a")
+    })
+  )
+
+  scenario("one is frozen for a minute and thaws", (world) =>
+    Effect.gen(function* () {
+      const [a] = yield* world.startThree()
+      const at = yield* world.now
+      yield* world.end(a, "SIGSTOP")
+      yield* world.takenOver("frozen", at, "a")
+      yield* Effect.sleep("1 minute")
+      const thawedAt = yield* world.now
+      yield* world.thaw(a)
+      yield* world.takenOver("thawed", thawedAt)
       yield* world.oneBegun("a")
     })
   )

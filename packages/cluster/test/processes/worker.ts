@@ -34,9 +34,16 @@ const blockEventLoop = (millis: number) =>
     while (process.hrtime.bigint() < end);
   })
 
-const commands = Stream.fromAsyncIterable(
-  createInterface({ input: process.stdin }),
-  (error) => error
+/** The lines of the standard input; ends with it. */
+const commands = Stream.asyncPush<string>((emit) =>
+  Effect.acquireRelease(
+    Effect.sync(() =>
+      createInterface({ input: process.stdin })
+        .on("line", (line) => void emit.single(line))
+        .on("close", () => emit.end())
+    ),
+    (lines) => Effect.sync(() => lines.close())
+  )
 )
 
 const program = Effect.gen(function* () {
@@ -79,18 +86,20 @@ const program = Effect.gen(function* () {
         return Effect.dieMessage(`unknown command ${line}`)
     }
   }
-  const controlled = Stream.runForEach(commands, command)
+  // The process ends with the test, should that be killed.
+  yield* Stream.runForEach(commands, command).pipe(
+    Effect.zipRight(Effect.sync(() => process.exit(1))),
+    Effect.forkScoped
+  )
 
   console.log(`started ${assignment.description}`)
-  const working = workFor(tenantIds(tenants), (lease) =>
+  yield* workFor(tenantIds(tenants), (lease) =>
     Effect.gen(function* () {
       yield* Effect.acquireRelease(referee.begin(name, lease), () => referee.end(name, lease))
       if (lease.tenantId === slowTenant) yield* Effect.addFinalizer(() => Effect.sleep(stopMillis))
       yield* Effect.sleep(workMillis)
     })
   )
-  // Ends with the test, should that be killed.
-  yield* Effect.raceFirst(working, controlled)
 })
 
 const inTimeZone = (url: Redacted.Redacted, zone: string) => {

@@ -345,6 +345,22 @@ describe("events", () => {
   )
 
   scenario(
+    "after a gap at most sixteen reloads are under way at once",
+    function* (world) {
+      const ids = Array.from({ length: 40 }, (_, n) => TenantId.make(`tenant-${n}`))
+      yield* Effect.forEach(ids, (id) => world.add(id))
+      yield* Effect.forEach(ids, get)
+      const open = yield* world.hold
+      yield* world.gap(() => undefined)
+      yield* adjust("1 minute")
+      expect(world.calls.length).toBe(40 + 16)
+      yield* open
+      yield* eventually(() => world.calls.length === 80)
+    },
+    { checkInterval: 0 }
+  )
+
+  scenario(
     "after a gap old settings are answered only while the tenant manager is unavailable",
     function* (world) {
       yield* get(acme)

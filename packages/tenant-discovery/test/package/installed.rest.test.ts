@@ -15,7 +15,8 @@ import {
   resolvable,
   run,
   temporaryFolder,
-  workspace
+  workspace,
+  yarnSettings
 } from "./support.js"
 
 const TIMEOUT = 300_000
@@ -174,7 +175,7 @@ if (!reachable) console.warn(`Left out: ${LEFT_OUT}`)
 
 describe.each(reachable ? installs : [])(
   "the README's line for $manager with ioredis $ioredis",
-  ({ files = {}, from, ioredis, script, skipLibCheck, typescript }) => {
+  ({ files = {}, from, ioredis, manager, script, skipLibCheck, typescript }) => {
     beforeAll(async () => {
       if (existsSync(tsc59)) return
       writeFileSync(join(folder, "package.json"), `{ "private": true }`)
@@ -193,7 +194,8 @@ describe.each(reachable ? installs : [])(
             from === undefined
               ? (["sh", "-c"] as const)
               : (["npm", "exec", "--yes", `--package=${from}`, "-c"] as const)
-          yield* run(shell, [...args, script()], project, quick)
+          const settings = manager === "Yarn" ? yield* yarnSettings : {}
+          yield* run(shell, [...args, script()], project, { ...quick, ...settings })
           const { version } = Schema.decodeUnknownSync(Schema.parseJson(Version))(
             readFileSync(join(project, "node_modules/ioredis/package.json"), "utf8")
           )

@@ -73,6 +73,21 @@ export const reachesRegistry: Effect.Effect<boolean> = run(
   Effect.catchAllDefect(() => Effect.succeed(false))
 )
 
+/** npm's settings of its registry, for Yarn, which does not read them. */
+export const yarnSettings: Effect.Effect<Readonly<Record<string, string>>> = Effect.map(
+  Effect.all({
+    YARN_NPM_REGISTRY_SERVER: run("npm", ["config", "get", "registry"], workspace),
+    YARN_HTTPS_CA_FILE_PATH: run("npm", ["config", "get", "cafile"], workspace),
+    YARN_HTTPS_PROXY: run("npm", ["config", "get", "https-proxy"], workspace)
+  }),
+  (settings) =>
+    Object.fromEntries(
+      Object.entries(settings)
+        .map(([name, text]) => [name, text.trim()] as const)
+        .filter(([, text]) => text !== "" && text !== "null" && text !== "undefined")
+    )
+)
+
 /** What is left out where the registry cannot be reached. */
 export const LEFT_OUT = "the README's install lines; npm does not reach its registry"
 

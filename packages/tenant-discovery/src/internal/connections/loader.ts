@@ -45,6 +45,8 @@ interface Reader {
 const MAX_ATTEMPTS = 6
 const FIRST_BACKOFF = 100
 const CHECKS_AT_ONCE = 4
+/** After a gap all settings in use are loaded again. */
+const RELOADS_AT_ONCE = 16
 const RELIST_DELAY = 1000
 const RELIST = Symbol("relist")
 const SHOWN_PARTS = 3
@@ -88,6 +90,7 @@ export const make = (settings: ConnectionOptions) =>
     yield* Effect.addFinalizer(() => Deferred.succeed(closed, undefined))
     const background = yield* FiberMap.make<TenantId | typeof RELIST>()
     const run = yield* FiberMap.runtime(background)()
+    const reloads = yield* Effect.makeSemaphore(RELOADS_AT_ONCE)
     const annotated = <A, E>(id: TenantId, effect: Effect.Effect<A, E>) =>
       effect.pipe(
         Effect.annotateLogs({ tenant_id: id, service: manager.service }),
@@ -114,8 +117,10 @@ export const make = (settings: ConnectionOptions) =>
 
     /** The random wait spreads the requests of many replicas; a caller of `get` does not wait for it. */
     const reloadSoon = (id: TenantId): void => {
-      const reload = Effect.suspend(() =>
-        (cache.entry(id).last?.validity ?? "Current") === "Current" ? Effect.void : ask(id)
+      const reload = reloads.withPermits(1)(
+        Effect.suspend(() =>
+          (cache.entry(id).last?.validity ?? "Current") === "Current" ? Effect.void : ask(id)
+        )
       )
       const reported = Effect.catchAllCause(reload, (cause) =>
         Effect.logWarning(

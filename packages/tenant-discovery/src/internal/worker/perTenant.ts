@@ -74,7 +74,8 @@ const nextStart = <E, R>({ delay, exhausted }: Failing<E, R>): string =>
  *
  * Metrics, labelled `service` and `worker`: `tenant_consumers_active`, `tenant_worker_waiting`, and
  * `tenant_worker_runs_total`, `tenant_worker_failures_total`, `tenant_worker_interrupted_total`,
- * `tenant_worker_skips_total`.
+ * `tenant_worker_skips_total`, `tenant_worker_tenants` (the active tenants that are this
+ * replica's).
  *
  * Fails to build only when `maxTenants` is a `Config` that cannot be read.
  *

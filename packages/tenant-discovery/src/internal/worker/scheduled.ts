@@ -33,7 +33,9 @@ const nextAttempt = <E, R>({ delay }: Failing<E, R>): string =>
  *
  * Promised: at most one run of a tenant at a time; no run starts for a tenant that is not active;
  * a run is interrupted `removalGrace` after its tenant was removed; a failure or defect affects
- * neither the schedule nor another tenant. Tenants that had no turn before the next tick come first
+ * neither the schedule nor another tenant. Where the program has a `TenantAssignment`, runs start
+ * only for this replica's tenants, each under a `TenantLease`; a lost lease interrupts its run at
+ * once. Tenants that had no turn before the next tick come first
  * in it. Not promised: that a tenant has a turn in every tick, or an order within one. An exception
  * to the first promise: a run that does not end within `closeTimeout` after its interruption is left
  * behind with a warning, and the tenant's next run may start beside it.
@@ -49,7 +51,8 @@ const nextAttempt = <E, R>({ delay }: Failing<E, R>): string =>
  * Metrics, labelled `service` and `worker`: `tenant_worker_runs_total`,
  * `tenant_worker_failures_total`, `tenant_worker_interrupted_total`,
  * `tenant_worker_long_runs_total`, `tenant_worker_skips_total` (by `reason`: `overlap`, `backoff`,
- * `removed`), `tenant_worker_stale_ticks_total`, `tenant_worker_active`.
+ * `removed`), `tenant_worker_stale_ticks_total`, `tenant_worker_active`,
+ * `tenant_worker_tenants` (the active tenants that are this replica's).
  *
  * @throws RangeError for an invalid option, when it is called.
  * @example

@@ -61,7 +61,7 @@ export type RunContext<R> = Exclude<
 export interface SupervisorOptions<E, R> {
   readonly drain: number
   readonly closeTimeout: number
-  readonly metrics: Pick<WorkerMetrics, "runs" | "failed" | "interrupted" | "active">
+  readonly metrics: Pick<WorkerMetrics, "runs" | "failed" | "interrupted" | "active" | "tenants">
   readonly run: Effect.Effect<unknown, E, R>
   /** A run ended with its finalizers, or was left behind. It is no longer in `running`. */
   readonly onEnd: (run: Run, exit: Exit.Exit<unknown, E>) => OfRun<R>
@@ -280,6 +280,7 @@ export const makeSupervisor = <E, R>(options: SupervisorOptions<E, R>) =>
     const stop = quietly(
       Effect.gen(function* () {
         closing = true
+        metrics.tenants(0)
         yield* quietly(leave)
         const ending = { reason: "Closing", since: momentOf(clock).wall } as const
         for (const run of running.values()) run.ending = ending
@@ -310,6 +311,7 @@ export const makeSupervisor = <E, R>(options: SupervisorOptions<E, R>) =>
         Stream.runForEach((view) => {
           const changes = TenantView.diff(seen, view)
           seen = view
+          metrics.tenants(view.size)
           const handleOne = (change: TenantChange) => {
             const run = running.get(change.tenant.id)
             // A run of a later view belongs to a tenant that came back.

@@ -20,6 +20,7 @@ const metrics = {
   removed: skip("removed"),
   active: gauge("tenant_worker_active", "Runs under way"),
   consumers: gauge("tenant_consumers_active", "Tenants whose long-lived work runs"),
+  tenants: gauge("tenant_worker_tenants", "Active tenants that are this replica's"),
   waiting: gauge("tenant_worker_waiting", "Tenants that wait for a place")
 }
 
