@@ -5,6 +5,8 @@ import type { Figure } from "./harness/figure.js"
 export interface Group {
   /** The rows of the table of budgets, each with its subject. */
   readonly rows: Readonly<Record<number, string>>
+  /** Runs only where `--only` names it: it takes minutes. */
+  readonly onlyWhenNamed?: boolean
   readonly load: () => Promise<Effect.Effect<ReadonlyArray<Figure>, unknown>>
 }
 
@@ -44,10 +46,25 @@ export const groups = {
   sustained: {
     rows: { 16: "2000 transitions a second" },
     load: async () => (await import("./sustained.js")).sustained
+  },
+  "scale-out": {
+    rows: {
+      17: "time to move after a kill",
+      18: "runs with an assignment",
+      19: "replicas at rest",
+      20: "needless moves"
+    },
+    onlyWhenNamed: true,
+    load: async () => (await import("./scaleOut.js")).scaleOut
   }
 } satisfies Record<string, Group>
 
 export type GroupName = keyof typeof groups
+
+export const runsByDefault = (name: GroupName): boolean => {
+  const group: Group = groups[name]
+  return group.onlyWhenNamed !== true
+}
 
 export const isGroupName = (name: string): name is GroupName => Object.hasOwn(groups, name)
 

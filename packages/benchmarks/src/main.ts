@@ -3,7 +3,7 @@
  * Progress goes to stderr; the table (Markdown) and the verdict go to stdout. Exit code 1 where a
  * budget is missed.
  *
- * - `--only listener,view` or `--only 7,8`: these groups or rows
+ * - `--only listener,view` or `--only 7,8`: these groups or rows; `scale-out` (17 to 20) runs only so
  * - `--json FILE`: also writes the figures as JSON
  */
 import { writeFile } from "node:fs/promises"
@@ -13,7 +13,7 @@ import { answerOf, spawn } from "./harness/childProcess.js"
 import type { Figure } from "./harness/figure.js"
 import { machine, report, table, verdict } from "./harness/report.js"
 import { versions } from "./harness/versions.js"
-import { type GroupName, groupNames, groups, isGroupName, rowsOf } from "./groups.js"
+import { type GroupName, groupNames, groups, isGroupName, rowsOf, runsByDefault } from "./groups.js"
 
 /** A group runs in its own process: neither its heap nor its compiled code affects the next. */
 const runGroup = async (name: GroupName): Promise<ReadonlyArray<Figure>> => {
@@ -36,12 +36,12 @@ const selected = (only: ReadonlyArray<string>): ReadonlyArray<GroupName> => {
   )
   if (unknown.length > 0) {
     throw new RangeError(
-      `--only ${unknown.join(",")}: expected rows (1 to 16) or groups (${groupNames.join(", ")})`
+      `--only ${unknown.join(",")}: expected rows (1 to 20) or groups (${groupNames.join(", ")})`
     )
   }
   return groupNames.filter(
     (name) =>
-      only.length === 0 ||
+      (only.length === 0 && runsByDefault(name)) ||
       only.includes(name) ||
       rowsOf(name).some((row) => only.includes(String(row)))
   )

@@ -1,6 +1,6 @@
 /** Rows 12 and 13: work for ten thousand tenants. */
 import { Deferred, Effect, Exit, Fiber, Layer, Schedule, Scope } from "effect"
-import { TenantDiscovery, TenantWorker } from "tenant-discovery"
+import { TenantAssignment, TenantDiscovery, TenantWorker } from "tenant-discovery"
 import { inMemory, quiet, tenantsTo } from "./harness/discoveries.js"
 import { against, atMost, figure, type Figure } from "./harness/figure.js"
 import { collectGarbage, interleave, keep, processorTime } from "./harness/rounds.js"
@@ -140,35 +140,45 @@ const startAndStop = (discovery: TenantDiscovery["Type"]) =>
 /** Ticks per round. Processor time does not include the time of other programs. */
 const TICKS = 5
 
+/** Milliseconds of processor time for one tick of a scheduled worker with a run that does nothing. */
+export const scheduledTicks = async (
+  discovery: TenantDiscovery["Type"],
+  assignment: Layer.Layer<TenantAssignment> = Layer.sync(
+    TenantAssignment,
+    TenantAssignment.defaultValue
+  )
+): Promise<number> => {
+  let runs = 0
+  const took = await processorTime(() =>
+    Effect.runPromise(
+      Effect.scoped(
+        Effect.gen(function* () {
+          const latch = yield* Deferred.make<void>()
+          const layer = TenantWorker.scheduled({
+            name: "benchmark",
+            schedule: Schedule.forever,
+            overlap: "wait",
+            run: Effect.sync(() => {
+              if (++runs === TENANTS * TICKS) Deferred.unsafeDone(latch, Effect.void)
+            })
+          }).pipe(
+            Layer.provide(assignment),
+            Layer.provide(Layer.succeed(TenantDiscovery, discovery)),
+            Layer.provide(quiet)
+          )
+          yield* Layer.build(layer)
+          yield* Deferred.await(latch)
+        })
+      )
+    )
+  )
+  return took / 1000 / TICKS
+}
+
 const tick = (discovery: TenantDiscovery["Type"]) =>
   Effect.promise(async () => {
     const ids = Effect.runSync(discovery.activeTenantIds)
-    const ours = async (): Promise<number> => {
-      let runs = 0
-      const took = await processorTime(() =>
-        Effect.runPromise(
-          Effect.scoped(
-            Effect.gen(function* () {
-              const latch = yield* Deferred.make<void>()
-              const layer = TenantWorker.scheduled({
-                name: "benchmark",
-                schedule: Schedule.forever,
-                overlap: "wait",
-                run: Effect.sync(() => {
-                  if (++runs === TENANTS * TICKS) Deferred.unsafeDone(latch, Effect.void)
-                })
-              }).pipe(
-                Layer.provide(Layer.succeed(TenantDiscovery, discovery)),
-                Layer.provide(quiet)
-              )
-              yield* Layer.build(layer)
-              yield* Deferred.await(latch)
-            })
-          )
-        )
-      )
-      return took / 1000 / TICKS
-    }
+    const ours = () => scheduledTicks(discovery)
     const theirs = async (): Promise<number> => {
       let runs = 0
       const run = Effect.sync(() => {

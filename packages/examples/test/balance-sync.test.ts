@@ -20,7 +20,7 @@ describe("balance-sync", () => {
     "loses no batch, applies none twice, and uses no credentials past their grace",
     () =>
       Effect.gen(function* () {
-        const verdicts = yield* Logger.withMinimumLogLevel(balanceSync, LogLevel.Error)
+        const verdicts = yield* Logger.withMinimumLogLevel(balanceSync(1), LogLevel.Error)
         expect(verdicts.map(({ problems, tenant }) => [tenant, problems])).toEqual(
           ["acme", "globex", "initech", "umbrella", "stark"].map((tenant) => [tenant, []])
         )
@@ -33,7 +33,7 @@ describe("balance-sync", () => {
   const sound: Account = {
     tenant: "acme",
     enqueued: [{ id: 0, from: 0, to: 1, amount: 5 }],
-    applied: [{ id: 0, role: "first", at: 1000 }],
+    applied: [{ id: 0, role: "first", replica: "single", fence: null, at: 1000 }],
     balances: Array.from({ length: ACCOUNTS }, (_, index) =>
       index === 0 ? OPENING_BALANCE - 5 : index === 1 ? OPENING_BALANCE + 5 : OPENING_BALANCE
     ),
@@ -48,6 +48,12 @@ describe("balance-sync", () => {
     expect(problems({ applied: [] })).toEqual(["1 batches lost"])
     expect(problems({ applied: [...sound.applied, ...sound.applied] })).toEqual(["1 applied twice"])
     expect(problems({ balances: [] })).toEqual(["the balances are wrong"])
+    const fenced = (...fences: ReadonlyArray<string>) =>
+      fences.map((fence, id) => ({ id, role: "first", replica: "single", at: id, fence }))
+    expect(problems({ applied: fenced("9", "10", "10") })).toEqual([])
+    expect(problems({ applied: fenced("10", "9") })).toEqual([
+      "1 with a fence lower than one before"
+    ])
   })
 })
 

@@ -21,6 +21,9 @@ export interface Applied {
   readonly id: number
   /** The role that applied it. */
   readonly role: string
+  /** The replica that applied it, and the fence of its lease; `null` without a cluster. */
+  readonly replica: string
+  readonly fence: string | null
   /** Milliseconds since the epoch, at the commit or shortly before. */
   readonly at: number
 }
@@ -85,10 +88,11 @@ const makeTenantDatabase = (
         }).pipe(Effect.catchAllCause((cause) => Effect.logWarning(`could not drop ${name}`, cause)))
     )
     const sql = yield* connect(server, name)
-    yield* sql`CREATE TABLE accounts (id int PRIMARY KEY, balance bigint NOT NULL)`
+    // `fence` is the highest fence that has written the row.
+    yield* sql`CREATE TABLE accounts (id int PRIMARY KEY, balance bigint NOT NULL, fence bigint NOT NULL DEFAULT 0)`
     yield* sql`CREATE TABLE pending (id int PRIMARY KEY, source int NOT NULL, target int NOT NULL, amount int NOT NULL)`
     // The primary key refuses to apply a batch twice.
-    yield* sql`CREATE TABLE applied (id int PRIMARY KEY, role text NOT NULL, at timestamptz NOT NULL)`
+    yield* sql`CREATE TABLE applied (id int PRIMARY KEY, role text NOT NULL, replica text NOT NULL, fence bigint, at timestamptz NOT NULL)`
     yield* sql`INSERT INTO accounts SELECT id, ${OPENING_BALANCE} FROM generate_series(0, ${ACCOUNTS - 1}) id`
     for (const table of ["accounts", "pending", "applied"]) {
       yield* sql`ALTER TABLE ${sql(table)} OWNER TO ${sql(owner)}`
@@ -104,7 +108,7 @@ const makeTenantDatabase = (
         sql<{ count: number }>`SELECT count(*)::int AS count FROM pending`,
         ([row]) => row?.count ?? 0
       ),
-      applied: sql<Applied>`SELECT id, role, (extract(epoch FROM at) * 1000)::float8 AS at FROM applied ORDER BY id`,
+      applied: sql<Applied>`SELECT id, role, replica, fence, (extract(epoch FROM at) * 1000)::float8 AS at FROM applied ORDER BY id`,
       balances: Effect.map(
         sql<{ balance: number }>`SELECT balance::int AS balance FROM accounts ORDER BY id`,
         (rows) => rows.map(({ balance }) => balance)
@@ -144,7 +148,7 @@ export const settingsFor = (
   }
 })
 
-/** Creates databases on the server; the scope closes their connections. */
+/** Creates databases on the server; the scope drops them. */
 export const makeDatabases = (server: Server) =>
   Effect.gen(function* () {
     const admin = yield* connect(server, server.database)
@@ -152,4 +156,15 @@ export const makeDatabases = (server: Server) =>
     const scope = yield* Effect.scope
     return (tenant: string) =>
       Scope.extend(makeTenantDatabase(server, admin, tenant, prefix), scope)
+  })
+
+/** The service's own database, which its replicas share; the scope drops it. Answers its name. */
+export const makeServiceDatabase = (server: Server) =>
+  Effect.gen(function* () {
+    const admin = yield* connect(server, server.database)
+    const name = `sync_${crypto.randomUUID().slice(0, 8)}_service`
+    return yield* Effect.acquireRelease(
+      Effect.as(admin`CREATE DATABASE ${admin(name)}`, name),
+      () => Effect.orDie(admin`DROP DATABASE ${admin(name)} WITH (FORCE)`)
+    )
   })

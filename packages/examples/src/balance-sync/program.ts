@@ -1,11 +1,11 @@
 /**
  * A simulated tenant manager and Redis, a PostgreSQL, a worker, and an operator who adds and
- * suspends tenants and rotates their credentials while the worker runs.
+ * suspends tenants and rotates their credentials while the worker runs. With several replicas, each
+ * is a process, and one is killed and comes back.
  */
+import { NodeContext } from "@effect/platform-node"
 import { RedisServer, Simulator } from "@tenant-discovery/simulator"
-import { Clock, ConfigProvider, Console, Duration, Effect, Layer, Schedule } from "effect"
-import { TenantConnections } from "tenant-discovery"
-import { NodeTenantDiscovery } from "tenant-discovery/node"
+import { Clock, Console, Duration, Effect, Schedule } from "effect"
 import {
   type Batch,
   makeDatabases,
@@ -13,13 +13,12 @@ import {
   type TenantDatabase,
   ACCOUNTS
 } from "./databases.js"
+import { several, single } from "./fleet.js"
 import { server } from "./server.js"
-import { judge, type Verdict } from "./summary.js"
-import { TenantPg } from "./TenantPg.js"
-import { worker } from "./worker.js"
+import { ROTATION_GRACE } from "./service.js"
+import { judge } from "./summary.js"
 
 /** Old credentials stay valid for a second longer than the pools use them. */
-const ROTATION_GRACE = Duration.seconds(2)
 const REVOKE_AFTER = Duration.seconds(3)
 
 const BATCHES = 100
@@ -41,17 +40,7 @@ const batches: ReadonlyArray<Batch> = Array.from({ length: BATCHES }, (_, id) =>
   amount: 1 + (id % 50)
 }))
 
-/** The worker and its layers, configured by environment variables. */
-const layers = (env: Readonly<Record<string, string>>) =>
-  worker.pipe(
-    Layer.provide(TenantPg.layerConfig({ rotationGrace: ROTATION_GRACE })),
-    Layer.provide(TenantConnections.layerConfig({ rotationJitter: "500 millis" })),
-    Layer.provide(NodeTenantDiscovery.layerConfig),
-    Layer.provide(Layer.setConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(env)))))
-  )
-
-/** Runs to its end; one verdict for each tenant. */
-export const balanceSync: Effect.Effect<ReadonlyArray<Verdict>, unknown> = Effect.gen(function* () {
+const play = Effect.fnUntraced(function* (replicas: number) {
   yield* Console.log("Starting PostgreSQL, a tenant manager and a Redis-compatible server ...")
   const postgres = yield* server
   const makeDatabase = yield* makeDatabases(postgres)
@@ -93,10 +82,14 @@ export const balanceSync: Effect.Effect<ReadonlyArray<Verdict>, unknown> = Effec
     })
 
   const tenants = yield* Effect.forEach(TENANTS, arrive)
-  const [first, second] = tenants
+  const [first, second, third] = tenants
   // The worker has a scope of its own, which closes before its servers.
   const story = Effect.gen(function* () {
-    yield* Layer.build(layers(simulator.env))
+    const databases = tenants.map(({ database }) => database)
+    const fleet =
+      replicas === 1
+        ? yield* single(simulator.env)
+        : yield* several(replicas, postgres, simulator.env, databases)
 
     const act = <R>(text: string, ...acts: ReadonlyArray<Effect.Effect<unknown, unknown, R>>) =>
       Effect.zipRight(Console.log(text), Effect.all(acts, { concurrency: "unbounded" }))
@@ -106,6 +99,9 @@ export const balanceSync: Effect.Effect<ReadonlyArray<Verdict>, unknown> = Effec
       yield* act(`rotation ${round} of all credentials`, ...tenants.map(rotate))
       if (round === 1 && first !== undefined) {
         yield* act(`${first.id} is suspended`, simulator.suspend(first.id))
+      }
+      if (round === 1 && replicas > 1 && third !== undefined) {
+        yield* act(`the replica of ${third.id} is killed`, fleet.killOwner(third.database))
       }
       if (round === 2) {
         const latecomer = yield* arrive(LATECOMER)
@@ -141,4 +137,11 @@ export const balanceSync: Effect.Effect<ReadonlyArray<Verdict>, unknown> = Effec
       return judge({ tenant: id, enqueued, applied, balances, replacedAt }, grace)
     })
   )
-}).pipe(Effect.scoped)
+})
+
+/**
+ * Runs to its end; one verdict for each tenant. With more than one of `replicas`, each is a process,
+ * and one of them is killed while its tenants have work.
+ */
+export const balanceSync = (replicas: number) =>
+  play(replicas).pipe(Effect.scoped, Effect.provide(NodeContext.layer))

@@ -19,6 +19,14 @@ export interface Server {
   readonly database: string
 }
 
+/** The URL of a database on the server. */
+export const urlOf = (server: Server, database = server.database): Redacted.Redacted => {
+  const url = new URL(`postgres://${server.host}:${server.port}/${database}`)
+  url.username = server.username
+  url.password = Redacted.value(server.password)
+  return Redacted.make(url.href)
+}
+
 /** PostgreSQL could not be started; the message names the command and the reason. */
 export class PostgresError extends Data.TaggedError("PostgresError")<{
   readonly message: string

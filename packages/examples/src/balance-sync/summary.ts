@@ -15,6 +15,8 @@ export interface Verdict {
   readonly tenant: string
   readonly batches: number
   readonly roles: number
+  /** How many replicas worked for the tenant. */
+  readonly replicas: number
   readonly problems: ReadonlyArray<string>
 }
 
@@ -35,10 +37,16 @@ export const judge = (account: Account, grace: number): Verdict => {
   }
   const late = applied.filter(({ at, role }) => at > (replacedAt.get(role) ?? Infinity) + grace)
   if (late.length > 0) problems.push(`${late.length} with old credentials after the grace`)
+  const inOrder = [...applied].sort((a, b) => a.at - b.at)
+  const stale = inOrder.filter(
+    ({ fence }, index) => BigInt(fence ?? 0) < BigInt(inOrder[index - 1]?.fence ?? 0)
+  )
+  if (stale.length > 0) problems.push(`${stale.length} with a fence lower than one before`)
   return {
     tenant: account.tenant,
     batches: applied.length,
     roles: new Set(applied.map(({ role }) => role)).size,
+    replicas: new Set(applied.map(({ replica }) => replica)).size,
     problems
   }
 }
