@@ -6,7 +6,7 @@ import type {
   AssignmentView,
   Lease,
   TenantAssignmentService
-} from "./internal/assignment/service.js"
+} from "./internal/assignment/assignmentService.js"
 import { everyTenant } from "./internal/assignment/everyTenant.js"
 import {
   decodeStatic,
@@ -23,7 +23,7 @@ export {
   type TenantAssignmentService,
   TenantNotAssigned,
   type TenantReplica
-} from "./internal/assignment/service.js"
+} from "./internal/assignment/assignmentService.js"
 export type { StaticAssignmentOptions } from "./internal/assignment/staticAssignment.js"
 
 const own = (ids: ReadonlyArray<TenantId>, view: AssignmentView): ReadonlyArray<TenantId> =>

@@ -173,7 +173,10 @@ const workedFor = ({ underWay }: Referee) =>
 describe("a worker under an assignment", () => {
   it.each(Object.entries(workers))(
     "%s: no run begins without a valid lease, a loss ends it, a release waits for its end",
-    (_, make) => fc.assert(check(make), { numRuns: 40 }),
+    async (_, make) => {
+      const result = await fc.check(check(make), { numRuns: 40 })
+      expect(fc.defaultReportMessage(result)).toBeUndefined()
+    },
     120_000
   )
 })

@@ -5,7 +5,7 @@ import type { TenantChange } from "../../TenantChange.js"
 import { TenantView } from "../../TenantView.js"
 import { applyChanges } from "../view/edit.js"
 import { everyTenant } from "./everyTenant.js"
-import type { AssignmentView, TenantAssignmentService } from "./service.js"
+import type { AssignmentView, TenantAssignmentService } from "./assignmentService.js"
 
 /** The changes that bring `assigned` into line with the assignment of `source`. */
 const moved = (

@@ -1,6 +1,6 @@
 /** The assignment of a program that runs as one replica. */
 import { Effect, Stream, Subscribable } from "effect"
-import type { AssignmentView, TenantAssignmentService } from "./service.js"
+import type { AssignmentView, TenantAssignmentService } from "./assignmentService.js"
 
 const view: AssignmentView = { revision: 0, owns: () => true }
 

@@ -1,6 +1,6 @@
 /** The workers that follow an assignment, so that a replica that closes takes no more tenants. */
 import { Effect } from "effect"
-import type { TenantAssignmentService } from "./service.js"
+import type { TenantAssignmentService } from "./assignmentService.js"
 
 interface Followers {
   count: number

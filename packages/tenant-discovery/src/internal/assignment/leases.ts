@@ -1,7 +1,7 @@
 /** Leases of single tenants, for assignments that decide within the process. */
-import { Effect, type Scope, Subscribable, SubscriptionRef } from "effect"
+import { Effect, type Scope, type Subscribable, SubscriptionRef } from "effect"
 import type { TenantId } from "../../Tenant.js"
-import { type AssignmentView, type Lease, TenantNotAssigned } from "./service.js"
+import { type AssignmentView, type Lease, TenantNotAssigned } from "./assignmentService.js"
 
 export interface Leases {
   readonly view: Subscribable.Subscribable<AssignmentView>

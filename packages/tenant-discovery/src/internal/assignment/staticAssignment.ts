@@ -3,7 +3,7 @@ import { Config, ConfigError, Effect, Either, Schema } from "effect"
 import type { TenantId } from "../../Tenant.js"
 import { count, decodeOptions } from "../options.js"
 import { makeLeases } from "./leases.js"
-import type { TenantAssignmentService, TenantReplica } from "./service.js"
+import type { TenantAssignmentService, TenantReplica } from "./assignmentService.js"
 
 export interface StaticAssignmentOptions {
   /** The number of this replica, from 0. */

@@ -2,7 +2,7 @@
 import { Effect, Option, type Scope } from "effect"
 import type { TenantId } from "../../Tenant.js"
 import { everyTenant } from "./everyTenant.js"
-import type { Lease, TenantAssignmentService } from "./service.js"
+import type { Lease, TenantAssignmentService } from "./assignmentService.js"
 
 /** The lease of a run that has none yet. */
 export const noLease = (tenantId: TenantId): Lease => ({
