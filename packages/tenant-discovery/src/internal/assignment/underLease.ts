@@ -1,5 +1,5 @@
 /** Work under a lease. */
-import { Effect, Option, type Scope } from "effect"
+import { Effect, Option, type Scope, Stream } from "effect"
 import type { TenantId } from "../../Tenant.js"
 import { everyTenant } from "./everyTenant.js"
 import type { Lease, TenantAssignmentService } from "./assignmentService.js"
@@ -13,20 +13,40 @@ export const noLease = (tenantId: TenantId): Lease => ({
 })
 
 /**
- * Runs `work` with a lease, which is held until the finalizers of `work` have ended. `lost` runs
- * when the lease is lost; without a lease it runs at once, and the work does not begin.
+ * Runs `work` with a lease, which is held until the finalizers of `work` have ended. Without a
+ * valid lease `refused` runs, and the work does not begin. `held` gets the lease first: whoever
+ * watches it sees each loss after that.
  */
 export const underLease = <A, E, R>(
   assignment: TenantAssignmentService,
   id: TenantId,
-  lost: Effect.Effect<void>,
-  work: (lease: Lease) => Effect.Effect<A, E, R>
+  work: (lease: Lease) => Effect.Effect<A, E, R>,
+  on: { readonly held: (lease: Lease) => void; readonly refused: Effect.Effect<void> }
 ): Effect.Effect<A, E, Exclude<R, Scope.Scope>> =>
   Effect.gen(function* () {
     const lease = yield* Effect.option(assignment.hold(id))
-    if (Option.isNone(lease)) return yield* Effect.zipRight(lost, Effect.interrupt)
-    if (assignment !== everyTenant) {
-      yield* Effect.forkScoped(Effect.zipRight(lease.value.lost, lost))
+    if (Option.isSome(lease)) on.held(lease.value)
+    if (Option.isNone(lease) || !(yield* lease.value.isValid)) {
+      return yield* Effect.zipRight(on.refused, Effect.interrupt)
     }
     return yield* Effect.scoped(work(lease.value))
   }).pipe(Effect.scoped)
+
+/** Calls `lost` for each run whose lease is lost, until the scope closes. */
+export const watchLeases = <Run extends { readonly lease?: Lease | undefined }>(
+  assignment: TenantAssignmentService,
+  running: ReadonlyMap<TenantId, Run>,
+  lost: (run: Run) => Effect.Effect<void>
+): Effect.Effect<void, never, Scope.Scope> => {
+  if (assignment === everyTenant) return Effect.void
+  const check = (run: Run) =>
+    Effect.flatMap(run.lease?.isValid ?? Effect.succeed(true), (isValid) =>
+      isValid ? Effect.void : lost(run)
+    )
+  // Each loss comes with a change of the assignment.
+  return assignment.view.changes.pipe(
+    Stream.runForEach(() => Effect.forEach(running.values(), check, { discard: true })),
+    Effect.interruptible,
+    Effect.forkScoped
+  )
+}

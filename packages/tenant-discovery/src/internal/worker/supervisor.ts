@@ -25,7 +25,7 @@ import { TenantDiscovery } from "../../TenantDiscovery.js"
 import { TenantView } from "../../TenantView.js"
 import { makeAssignedView } from "../assignment/assignedView.js"
 import { follows } from "../assignment/followers.js"
-import { noLease, underLease } from "../assignment/underLease.js"
+import { noLease, underLease, watchLeases } from "../assignment/underLease.js"
 import { boundedWait } from "../boundedWait.js"
 import { ResourceHolder } from "../layers/resourceHolder.js"
 import { type Moment, momentOf } from "../moment.js"
@@ -46,8 +46,8 @@ export interface Run {
   /** Interrupts the run when its grace has passed. */
   grace?: Fiber.Fiber<void> | undefined
   longRunning: boolean
-  /** Set when the work begins. */
-  lease: Lease
+  /** Held before the work begins. */
+  lease?: Lease | undefined
   /** The pools in which it waits for a place. */
   readonly waits: Set<{ readonly pool: string }>
 }
@@ -130,10 +130,17 @@ export const makeSupervisor = <E, R>(options: SupervisorOptions<E, R>) =>
     const wake = yield* Effect.makeLatch(true)
 
     const leased = (run: Run) =>
-      underLease(assignment, run.tenant.id, end(run, "Unassigned"), (lease) => {
-        run.lease = lease
-        return Effect.provideService(options.run, TenantLease, lease)
-      })
+      underLease(
+        assignment,
+        run.tenant.id,
+        (lease) => Effect.provideService(options.run, TenantLease, lease),
+        {
+          held: (lease) => {
+            run.lease = lease
+          },
+          refused: end(run, "Unassigned")
+        }
+      )
 
     const spanned = (run: Run) =>
       Effect.withSpan(leased(run), "TenantWorker.run", {
@@ -166,7 +173,7 @@ export const makeSupervisor = <E, R>(options: SupervisorOptions<E, R>) =>
         effect.pipe(
           Effect.provideServiceEffect(
             TenantLease,
-            Effect.sync(() => run.lease)
+            Effect.sync(() => run.lease ?? noLease(run.tenant.id))
           ),
           Effect.provideService(ResourceHolder, {
             revoke: end(run, "Revoked"),
@@ -193,7 +200,6 @@ export const makeSupervisor = <E, R>(options: SupervisorOptions<E, R>) =>
           startedAt: momentOf(clock),
           revision: view.revision,
           longRunning: false,
-          lease: noLease(id),
           waits: new Set()
         }
         running.set(id, run)
@@ -329,6 +335,7 @@ export const makeSupervisor = <E, R>(options: SupervisorOptions<E, R>) =>
         Effect.zipRight(stop),
         Effect.interruptible,
         Effect.forkScoped,
+        Effect.zipRight(watchLeases(assignment, running, (run) => end(run, "Unassigned"))),
         Effect.zipRight(Effect.addFinalizer(() => stop))
       )
 
