@@ -51,8 +51,8 @@ const rawHandler = (world: World, target: Subject) =>
   )
 
 /**
- * Reads the view after each task of the discovery's scheduler, so that no reader's own delay is
- * part of the time. The tenants of a run appear in the order of their numbers.
+ * Reads the view after each task of the discovery's scheduler. The delay of a reader is not part of
+ * the time. The tenants of a run appear in the order of their numbers.
  */
 class Probe implements Scheduler.Scheduler {
   discovery: TenantDiscoveryService | undefined

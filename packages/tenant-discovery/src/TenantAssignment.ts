@@ -1,12 +1,8 @@
 /**
  * Which of the active tenants are this replica's own, and the lease under which it works for one.
  */
-import { type ConfigError, Context, Effect, Layer, Stream } from "effect"
-import type {
-  AssignmentView,
-  Lease,
-  TenantAssignmentService
-} from "./internal/assignment/assignmentService.js"
+import { Array, type ConfigError, Context, Effect, Layer, Stream } from "effect"
+import type { Lease, TenantAssignmentService } from "./internal/assignment/assignmentService.js"
 import { everyTenant } from "./internal/assignment/everyTenant.js"
 import {
   decodeStatic,
@@ -26,8 +22,7 @@ export {
 } from "./internal/assignment/assignmentService.js"
 export type { StaticAssignmentOptions } from "./internal/assignment/staticAssignment.js"
 
-const own = (ids: ReadonlyArray<TenantId>, view: AssignmentView): ReadonlyArray<TenantId> =>
-  ids.filter(view.owns)
+const sameIds = Array.getEquivalence<TenantId>((a, b) => a === b)
 
 /**
  * Which of the active tenants this replica works for. Without a layer it is every tenant, so
@@ -68,10 +63,11 @@ export class TenantAssignment extends Context.Reference<TenantAssignment>()(
   > = Effect.gen(function* () {
     const discovery = yield* TenantDiscovery
     const assignment = yield* TenantAssignment
-    return own(yield* discovery.activeTenantIds, yield* assignment.view.get)
+    const { owns } = yield* assignment.view.get
+    return (yield* discovery.activeTenantIds).filter(owns)
   })
 
-  /** The same now, and after each change. A slow reader gets the latest. */
+  /** The same now, and after each change; it ends with the discovery. A slow reader gets the latest. */
   static readonly assignedTenantIdChanges: Stream.Stream<
     ReadonlyArray<TenantId>,
     never,
@@ -80,11 +76,13 @@ export class TenantAssignment extends Context.Reference<TenantAssignment>()(
     Effect.gen(function* () {
       const discovery = yield* TenantDiscovery
       const assignment = yield* TenantAssignment
-      return Stream.zipLatestWith(
-        discovery.view.changes,
-        assignment.view.changes,
-        ({ ids }, view) => own(ids, view)
-      ).pipe(Stream.buffer({ capacity: 1, strategy: "sliding" }), Stream.changes)
+      return Stream.merge(discovery.view.changes, assignment.view.changes, {
+        haltStrategy: "left"
+      }).pipe(
+        Stream.buffer({ capacity: 1, strategy: "sliding" }),
+        Stream.mapEffect(() => TenantAssignment.assignedTenantIds),
+        Stream.changesWith(sameIds)
+      )
     })
   )
 }

@@ -1,17 +1,14 @@
 /** Replicas as processes on an embedded PostgreSQL, each behind a fault proxy of its own. */
 import { PgClient } from "@effect/sql-pg"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { FaultProxy } from "@tenant-discovery/simulator"
 import { Context, Effect, Layer, Redacted, Schedule, Scope } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
-import { mkdtemp, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
-import { dirname, join } from "node:path"
-import { fileURLToPath } from "node:url"
-import { build } from "esbuild"
 import { embedded, type Server } from "../../../examples/src/balance-sync/server.js"
+import { bundle } from "../../../examples/src/replicas/replicaProcess.js"
 import { createReferee, makeReferee, movesPerTenant, type Referee, violations } from "./referee.js"
 
-const WORKER = fileURLToPath(new URL("./worker.ts", import.meta.url))
+const WORKER = new URL("./worker.ts", import.meta.url)
 
 /** Within this time every tenant has work again after a fault. */
 const TAKEOVER_MILLIS = 10_000
@@ -76,27 +73,6 @@ export const urlOf = (server: Server, port = server.port): string => {
   return url.href
 }
 
-/** The worker as one file: a process that loads the sources takes seconds to start. */
-const bundle = Effect.acquireRelease(
-  Effect.promise(async () => {
-    const directory = await mkdtemp(join(tmpdir(), "cluster-worker-"))
-    const outfile = join(directory, "worker.mjs")
-    await build({
-      entryPoints: [WORKER],
-      outfile,
-      bundle: true,
-      platform: "node",
-      format: "esm",
-      conditions: ["tenant-discovery-source"],
-      banner: {
-        js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url)'
-      }
-    })
-    return outfile
-  }),
-  (outfile) => Effect.promise(() => rm(dirname(outfile), { recursive: true, force: true }))
-)
-
 const launch = (
   program: string,
   name: string,
@@ -158,7 +134,7 @@ export const makeWorld = (options: {
 }): Effect.Effect<World, unknown, Scope.Scope> =>
   Effect.gen(function* () {
     const scope = yield* Effect.scope
-    const program = yield* bundle
+    const program = yield* Effect.provide(bundle(WORKER), NodeFileSystem.layer)
     const server = yield* embedded()
     const target = options.between === undefined ? server : yield* options.between(server)
     const context = yield* Layer.build(

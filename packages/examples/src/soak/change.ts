@@ -1,32 +1,34 @@
 /** Steady change: tenants are created, deleted, suspended and reactivated, some flap; passwords rotate. */
 import type { Simulator } from "@tenant-discovery/simulator"
-import { Effect } from "effect"
+import { Effect, Random } from "effect"
 
 export const FLEET = 1_000
 /** The tenants that are suspended and reactivated again and again. */
 const FLAPPING = 10
 
-const pick = (from: ReadonlyArray<string>): string =>
-  from[Math.floor(Math.random() * from.length)] ?? ""
+const pick = (from: ReadonlyArray<string>): Effect.Effect<string> =>
+  Effect.map(Random.nextIntBetween(0, from.length), (index) => from[index] ?? "")
 
 export const makeChange = (simulator: Simulator.SimulatorService) => {
   const suspended: Array<string> = []
 
   const once = Effect.gen(function* () {
     const active = yield* simulator.activeTenantIds()
-    const chance = Math.random()
-    if (chance < 0.2) return yield* simulator.rotate(pick(active))
+    const chance = yield* Random.next
+    if (chance < 0.2) return yield* simulator.rotate(yield* pick(active))
     if (chance < 0.4 && suspended.length > 0) {
       return yield* simulator.reactivate(suspended.shift() ?? "")
     }
     if (chance < 0.6 && active.length > FLEET * 0.9) {
-      const id = pick(active)
+      const id = yield* pick(active)
       suspended.push(id)
       return yield* simulator.suspend(id)
     }
-    if (chance < 0.8 && active.length > FLEET) return yield* simulator.deleteTenant(pick(active))
+    if (chance < 0.8 && active.length > FLEET) {
+      return yield* simulator.deleteTenant(yield* pick(active))
+    }
     if (chance < 0.9) {
-      const flapping = pick(active.slice(0, FLAPPING))
+      const flapping = yield* pick(active.slice(0, FLAPPING))
       return yield* Effect.zipRight(simulator.suspend(flapping), simulator.reactivate(flapping))
     }
     return yield* simulator.create()

@@ -1,6 +1,6 @@
 /** The faults of the servers and the machine that the soak injects, one at a time. */
 import type { FaultProxy, RedisServer, Simulator, Trouble } from "@tenant-discovery/simulator"
-import { Effect } from "effect"
+import { Effect, Random } from "effect"
 
 export interface Servers {
   readonly simulator: Simulator.SimulatorService
@@ -87,11 +87,11 @@ export const faults: readonly [Fault, ...ReadonlyArray<Fault>] = [
   }),
   {
     name: "wall clock set back",
-    run: ({ jumpWallClock }) => Effect.sync(() => jumpWallClock(-HOUR * Math.random()))
+    run: ({ jumpWallClock }) => Effect.map(Random.next, (random) => jumpWallClock(-HOUR * random))
   },
   {
     name: "wall clock set forward",
-    run: ({ jumpWallClock }) => Effect.sync(() => jumpWallClock(HOUR * Math.random()))
+    run: ({ jumpWallClock }) => Effect.map(Random.next, (random) => jumpWallClock(HOUR * random))
   },
   {
     name: "event loop blocked",

@@ -7,10 +7,10 @@
  * checks of `verdict.ts` fails.
  */
 import { NodeRuntime } from "@effect/platform-node"
-import { Console, Duration, Effect, Exit, Fiber, Logger, LogLevel, Scope } from "effect"
+import { Console, Duration, Effect, Exit, Fiber, Logger, LogLevel, Random, Scope } from "effect"
 import { parseArgs } from "node:util"
 import { makeChange } from "./change.js"
-import { makeJumpingClock } from "./clock.js"
+import { makeJumpingClock, monotonic } from "./clock.js"
 import { faults } from "./faults.js"
 import { describeWork, makeServers, startProgram } from "./program.js"
 import { type Figures, NEGLECTED, verdict } from "./verdict.js"
@@ -43,9 +43,8 @@ const soak = Effect.gen(function* () {
   const lateWork = new Divergence()
   const neglect = { sweep: new Neglect(), relay: new Neglect() }
   const sample = Effect.map(
-    Effect.zip(simulator.activeTenantIds(), discovery.activeTenantIds),
-    ([truth, view]) => {
-      const now = performance.now()
+    Effect.all([simulator.activeTenantIds(), discovery.activeTenantIds, monotonic]),
+    ([truth, view, now]) => {
       const active = new Set(truth)
       divergence.sample(truth, view, now)
       const working = work.all.flatMap((runs) => [...runs.active.keys()])
@@ -71,10 +70,10 @@ const soak = Effect.gen(function* () {
 
   const struck = new Map<string, number>()
   const strike = Effect.gen(function* () {
-    const fault = faults[Math.floor(Math.random() * faults.length)] ?? faults[0]
+    const fault = yield* Random.choice(faults)
     struck.set(fault.name, (struck.get(fault.name) ?? 0) + 1)
     yield* Effect.ignoreLogged(fault.run(servers))
-    yield* Effect.sleep(Math.random() * 8_000)
+    yield* Effect.sleep(yield* Random.nextRange(0, 8_000))
   })
   const progress = Effect.gen(function* () {
     const { mode } = yield* discovery.status.get
@@ -101,7 +100,7 @@ const soak = Effect.gen(function* () {
     trouble.isCalm = true
     yield* simulator.clearTrouble
     yield* change.restore
-    const from = performance.now()
+    const from = yield* monotonic
     const unserved = Effect.map(simulator.activeTenantIds(), (ids) =>
       ids.filter((id) =>
         [work.sweep, work.relay].some(({ worked }) => (worked.get(id) ?? 0) < from)
@@ -113,7 +112,7 @@ const soak = Effect.gen(function* () {
       Effect.repeat({ until: (count) => count === 0 }),
       Effect.timeoutOption(NEGLECTED)
     )
-    const settled = performance.now() - from
+    const settled = (yield* monotonic) - from
     const unservedTenants = yield* unserved
     const [example] = unservedTenants
     if (example !== undefined) yield* Console.log(yield* describeWork(program, example))
@@ -140,9 +139,8 @@ const soak = Effect.gen(function* () {
   const wrongReaders = program.readers.filter(
     ({ ids, mistakes }) => mistakes() > 0 || [...ids].toSorted().join(" ") !== view.join(" ")
   ).length
-  const closing = performance.now()
-  yield* Scope.close(scope, Exit.void)
-  const closed = Math.round(performance.now() - closing)
+  const [lasted] = yield* Effect.timed(Scope.close(scope, Exit.void))
+  const closed = Math.round(Duration.toMillis(lasted))
   const figures: Figures = {
     minutes,
     tenants: truth.length,

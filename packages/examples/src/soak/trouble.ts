@@ -1,5 +1,5 @@
 /** What the program's own work, builds and finalizers do wrong, at random. */
-import { Data, Effect } from "effect"
+import { Data, Effect, Random } from "effect"
 
 export class SoakFailure extends Data.TaggedError("SoakFailure")<{ readonly message: string }> {}
 
@@ -11,10 +11,12 @@ export class Misbehaviour {
   /** How often each kind happened. */
   readonly counts = new Map<string, number>()
 
-  private happens(kind: string, probability: number): boolean {
-    if (this.isCalm || Math.random() >= probability) return false
-    this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1)
-    return true
+  private happens(kind: string, probability: number): Effect.Effect<boolean> {
+    return Effect.map(Random.next, (random) => {
+      if (this.isCalm || random >= probability) return false
+      this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1)
+      return true
+    })
   }
 
   /** Fails, dies, hangs until it is interrupted, or ignores interruption for four seconds. */
@@ -22,19 +24,22 @@ export class Misbehaviour {
     what: string,
     onStuck: () => void = () => {}
   ): Effect.Effect<void, SoakFailure> =>
-    Effect.suspend(() => {
-      if (this.happens(`${what} fails`, 0.03)) {
-        return new SoakFailure({ message: `${what} failed: ${"x".repeat(10_000)}` })
+    Effect.gen(this, function* () {
+      if (yield* this.happens(`${what} fails`, 0.03)) {
+        return yield* new SoakFailure({ message: `${what} failed: ${"x".repeat(10_000)}` })
       }
-      if (this.happens(`${what} dies`, 0.005)) return Effect.die(new Error(`${what} died`))
-      if (this.happens(`${what} hangs`, 0.005)) return Effect.never
-      if (!this.happens(`${what} ignores interruption`, 0.002)) return Effect.void
+      if (yield* this.happens(`${what} dies`, 0.005)) {
+        return yield* Effect.die(new Error(`${what} died`))
+      }
+      if (yield* this.happens(`${what} hangs`, 0.005)) return yield* Effect.never
+      if (!(yield* this.happens(`${what} ignores interruption`, 0.002))) return
       onStuck()
-      return Effect.uninterruptible(Effect.sleep(STUCK))
+      yield* Effect.uninterruptible(Effect.sleep(STUCK))
     })
 
   /** A finalizer that takes longer than the pool waits for it. */
-  readonly delayRelease = Effect.suspend(() =>
-    this.happens("finalizer hangs", 0.002) ? Effect.sleep(STUCK) : Effect.void
+  readonly delayRelease = Effect.whenEffect(
+    Effect.sleep(STUCK),
+    Effect.suspend(() => this.happens("finalizer hangs", 0.002))
   )
 }

@@ -1,6 +1,7 @@
 /** The program's use of its tenants: readers of changes, and three workers over two pools. */
-import { Effect, Layer, Schedule, type Scope, Stream } from "effect"
+import { Effect, Layer, Random, Schedule, type Scope, Stream } from "effect"
 import { CurrentTenant, type TenantDiscoveryService, TenantWorker } from "tenant-discovery"
+import { monotonic } from "./clock.js"
 import { HeldPool, SharedPool, useResource } from "./pools.js"
 import type { Misbehaviour } from "./trouble.js"
 
@@ -37,7 +38,7 @@ export const makeReader = (
 class Runs {
   /** Tenants with a run, and whether it ignores interruption: such a run may be left behind. */
   readonly active = new Map<string, { stuck: boolean }>()
-  /** When each tenant was last worked for, by `performance.now()`. */
+  /** When each tenant was last worked for, in milliseconds of the monotonic clock. */
   readonly worked = new Map<string, number>()
   /** Runs that started beside another run of the same tenant. */
   twice = 0
@@ -53,9 +54,9 @@ class Runs {
       })
       const step = Effect.zipRight(
         strike,
-        Effect.sync(() => {
+        Effect.map(monotonic, (now) => {
           run.stuck = false
-          this.worked.set(id, performance.now())
+          this.worked.set(id, now)
         })
       )
       return Effect.acquireUseRelease(
@@ -73,7 +74,7 @@ class Runs {
 }
 
 const between = (least: number, most: number) =>
-  Effect.suspend(() => Effect.sleep(least + Math.random() * (most - least)))
+  Effect.flatMap(Random.nextRange(least, most), (millis) => Effect.sleep(millis))
 
 export const makeWork = (trouble: Misbehaviour) => {
   /** A scheduled worker: a tick every 20 seconds. */

@@ -16,8 +16,8 @@ export interface TestTenantAssignmentControls {
   /** Takes tenants away: their leases are lost at once. */
   readonly revoke: (...ids: ReadonlyArray<string>) => Effect.Effect<void>
   /**
-   * The leases of all tenants end without a word, as on a process that was stopped: `isValid` and
-   * `owns` are false, and `lost` and `view` tell nobody until `thaw`.
+   * Ends the leases of all tenants as they end on a process that was stopped. `isValid` and `owns`
+   * answer false at once. `lost` completes, and `view` changes, at `thaw`.
    */
   readonly freeze: Effect.Effect<void>
   /** Ends `freeze`: the leases that ended are lost, and the tenants are assigned anew. */

@@ -101,6 +101,28 @@ describe("a worker under an assignment", () => {
     }).pipe(Effect.provide(world("acme")))
   })
 
+  it.scoped("stops when its discovery closes", () => {
+    const logs = captureLogs()
+    return Effect.gen(function* () {
+      const ofDiscovery = yield* Scope.make()
+      const discovery = yield* Layer.buildWithScope(
+        TestTenantDiscovery.layer(["acme"]),
+        ofDiscovery
+      )
+      const worker = TenantWorker.perTenant({ name: "consumer", run: Effect.never })
+      yield* Layer.build(
+        worker.pipe(Layer.provide(Layer.succeedContext(discovery)), Layer.provide(logs.layer))
+      )
+      const replica = yield* TestTenantAssignment
+      yield* settle
+      expect(yield* replica.held("acme")).toBe(1)
+      yield* Scope.close(ofDiscovery, Exit.void)
+      yield* TestClock.adjust("1 minute")
+      expect(yield* replica.held("acme")).toBe(0)
+      expect(logs.texts("WARN")).toEqual(["tenant view closed; stopping the worker"])
+    }).pipe(Effect.provide(world("acme")))
+  })
+
   it.scoped("starts long-lived work anew when the tenant comes back", () => {
     let started = 0
     return Effect.gen(function* () {

@@ -13,12 +13,12 @@ const moved = (
   source: TenantView,
   { owns }: AssignmentView
 ): ReadonlyArray<TenantChange> => [
-  ...assigned.tenants.flatMap((tenant): ReadonlyArray<TenantChange> =>
-    owns(tenant.id) ? [] : [{ _tag: "Removed", tenant, cause: { _tag: "Forgotten" } }]
-  ),
-  ...source.tenants.flatMap((tenant): ReadonlyArray<TenantChange> =>
-    owns(tenant.id) ? [{ _tag: "Added", tenant }] : []
-  )
+  ...assigned.tenants
+    .filter(({ id }) => !owns(id))
+    .map((tenant): TenantChange => ({ _tag: "Removed", tenant, cause: { _tag: "Forgotten" } })),
+  ...source.tenants
+    .filter(({ id }) => !assigned.has(id) && owns(id))
+    .map((tenant): TenantChange => ({ _tag: "Added", tenant }))
 ]
 
 export interface AssignedView {
@@ -44,17 +44,21 @@ export const makeAssignedView = (
   let assigned = TenantView.make()
   const update = Effect.zipWith(discovery.get, assignment.view.get, (next, view) => {
     const changes = next === source ? [] : TenantView.diff(source, next)
-    const own = changes.filter(({ tenant }) => view.owns(tenant.id))
-    assigned = applyChanges(assigned, own)
+    // A removal counts whoever owns the tenant now: it may be this replica's again later.
+    assigned = applyChanges(
+      assigned,
+      changes.filter(({ _tag, tenant }) => _tag !== "Added" || view.owns(tenant.id))
+    )
     if (view.revision !== revision) assigned = applyChanges(assigned, moved(assigned, next, view))
     source = next
     revision = view.revision
     assigned = assigned.with({ mode: next.mode, asOf: next.asOf })
     return assigned
   })
-  const changes = Stream.zipLatest(discovery.changes, assignment.view.changes).pipe(
-    Stream.mapEffect(() => update)
-  )
+  // It ends with the discovery.
+  const changes = Stream.merge(discovery.changes, assignment.view.changes, {
+    haltStrategy: "left"
+  }).pipe(Stream.mapEffect(() => update))
   const drop = (id: TenantId): void => {
     const tenant = assigned.get(id)
     if (tenant === undefined) return

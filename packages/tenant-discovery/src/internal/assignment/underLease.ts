@@ -14,8 +14,8 @@ export const noLease = (tenantId: TenantId): Lease => ({
 
 /**
  * Runs `work` with a lease, which is held until the finalizers of `work` have ended. Without a
- * valid lease `refused` runs, and the work does not begin. `held` gets the lease first: whoever
- * watches it sees each loss after that.
+ * valid lease it runs `refused` in place of `work`. `held` is called with the lease before its
+ * validity is checked, so that no loss is missed.
  */
 export const underLease = <A, E, R>(
   assignment: TenantAssignmentService,

@@ -106,11 +106,11 @@ export const makeSupervisor = <E, R>(options: SupervisorOptions<E, R>) =>
     const runFork = Runtime.runFork(yield* Effect.runtime<RunContext<R>>())
     const clock = yield* Effect.clock
     const builder = yield* Effect.option(Effect.currentParentSpan)
+    let turnBegan = 0
     /**
      * Lets timers and sockets have their turn. `Effect.yieldNow` would not: it stays among the
      * microtasks for up to 2048 rounds, and so do runs that wait for no I/O.
      */
-    let turnBegan = 0
     const breathe = Effect.suspend(() => {
       const { mono } = momentOf(clock)
       if (mono - turnBegan < MAX_TURN) return Effect.void
