@@ -5,7 +5,7 @@ import { defineConfig } from "vitest/config"
  *
  * - A file `*.long.test.ts` runs where `CLUSTER_TESTS=long` alone (`npm run test:cluster`).
  * - A file `*.rest.test.ts`, a file under `test/faults`, `test/fuzz` or `test/wire`, and every test
- *   of the packages other than the library and the cluster runs in `rest` alone.
+ *   of the packages other than the library, the cluster and the ops runs in `rest` alone.
  * - A file under `test/redis` or `test/model` runs in both: its parameters differ (see `env` below).
  * - Any other file runs in `quick` alone.
  */
@@ -54,6 +54,7 @@ export default defineConfig({
     projects: [
       project("tenant-discovery", "library"),
       project("cluster", "tested"),
+      project("ops", "tested"),
       project("simulator"),
       project("benchmarks"),
       project("examples")
