@@ -120,6 +120,7 @@ const make = (
       leases,
       replicas,
       membership,
+      problem: locks.problem,
       warnsUnread: settings.participate
     })
   }).pipe(Effect.catchTag("SqlError", (cause) => Effect.fail(databaseError(cause))))

@@ -19,6 +19,7 @@ const make = (warnsUnread = true) =>
         ownerOf: () => Effect.succeed(undefined)
       },
       membership: { leave: Effect.void, join: Effect.void },
+      problem: Effect.succeed(undefined),
       warnsUnread
     })
     return { leases, service }

@@ -13,6 +13,7 @@ export const makeService = (options: {
   readonly leases: Leases
   readonly replicas: Replicas
   readonly membership: Pick<Membership, "leave" | "join">
+  readonly problem: Effect.Effect<string | undefined>
   readonly warnsUnread: boolean
 }): Effect.Effect<TenantAssignmentService, never, Scope.Scope> =>
   Effect.gen(function* () {
@@ -56,6 +57,7 @@ export const makeService = (options: {
       members: replicas.members,
       ownerOf: (id) => replicas.ownerOf(shardOf(id)),
       cordon: membership.leave,
-      uncordon: membership.join
+      uncordon: membership.join,
+      problem: options.problem
     }
   })

@@ -43,6 +43,8 @@ export interface ShardLocks {
   readonly retireAll: Effect.Effect<void>
   /** Waits until no shard is being given back. */
   readonly settled: Effect.Effect<void>
+  /** Set while no renewal has been confirmed for as long as a lease lasts. */
+  readonly problem: Effect.Effect<string | undefined>
 }
 
 export const makeShardLocks = (
@@ -60,6 +62,8 @@ export const makeShardLocks = (
     /** Why the last renewal failed. */
     let failure: Cause.Cause<unknown> | undefined
     let isStalled = false
+    /** Until when the last confirmed renewal counts, also that of a replica without locks. */
+    let confirmedUntil = leases.now() + expiration - margin
 
     /** The database confirmed at `at` or later which of the shards are this replica's. */
     const confirm = (
@@ -69,6 +73,7 @@ export const makeShardLocks = (
     ) =>
       Effect.gen(function* () {
         const deadline = at + expiration - margin
+        confirmedUntil = deadline
         const lost = asked.filter((shard) => locked.has(shard) && !held.has(shard))
         for (const shard of lost) locked.delete(shard)
         yield* leases.end(lost)
@@ -109,15 +114,9 @@ export const makeShardLocks = (
         )
       }).pipe(renewing.withPermits(1))
 
-    const renewAll = Effect.suspend(() => {
-      if (locked.size > 0) return renew([...locked].sort())
-      failure = undefined
-      return Effect.void
-    })
-
     const keepRenewing = Effect.gen(function* () {
       const started = leases.now()
-      const exit = yield* Effect.exit(renewAll)
+      const exit = yield* Effect.exit(Effect.suspend(() => renew([...locked].sort())))
       const rest = refreshInterval - (leases.now() - started)
       yield* Effect.sleep(Exit.isSuccess(exit) ? Math.max(0, rest) : RETRY_MILLIS)
     })
@@ -205,6 +204,11 @@ export const makeShardLocks = (
           Effect.forEach([...locked], startGivingBack, { discard: true })
         )
       ),
-      settled: FiberMap.awaitEmpty(givingBack)
+      settled: FiberMap.awaitEmpty(givingBack),
+      problem: Effect.sync(() =>
+        leases.now() < confirmedUntil
+          ? undefined
+          : "the database of the cluster confirms no lease: this replica works for no tenant until it does"
+      )
     }
   })

@@ -199,9 +199,11 @@ describe("a database that fails", () => {
         yield* everyProxy(world, (proxy) => (fault === "cut" ? proxy.cut : proxy[fault]()))
         yield* Effect.forEach(world.running(), ({ says }) => says("leases expired"))
         yield* Effect.sleep("20 seconds")
+        yield* Effect.forEach(world.running(), ({ asks }) => asks("problem", "confirms no lease"))
         const at = yield* world.now
         yield* everyProxy(world, (proxy) => proxy.resume)
         yield* world.takenOver(`gone for 20 s (${fault})`, at)
+        yield* Effect.forEach(world.running(), ({ asks }) => asks("problem", "problem null"))
       }
     })
   )

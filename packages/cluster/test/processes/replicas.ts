@@ -21,6 +21,8 @@ export interface Replica {
   readonly send: (line: string) => Effect.Effect<void>
   readonly isRunning: () => boolean
   readonly exited: Effect.Effect<number | NodeJS.Signals | null>
+  /** Sends the line; ends when the output that follows has the text. */
+  readonly asks: (line: string, text: string) => Effect.Effect<void>
   /** Ends when the output has the text. */
   readonly says: (text: string | RegExp) => Effect.Effect<void>
 }
@@ -107,12 +109,21 @@ const launch = (
         waiting.add(check)
         check()
       })
+    const send = (line: string) => Effect.sync(() => void child.stdin?.write(`${line}\n`))
     return {
       name,
       proxy,
       output: () => output,
       signal: (signal) => Effect.sync(() => void child.kill(signal)),
-      send: (line) => Effect.sync(() => void child.stdin?.write(`${line}\n`)),
+      send,
+      asks: (line, text) =>
+        Effect.suspend(() => {
+          const from = output.length
+          return Effect.zipRight(
+            send(line),
+            until(() => output.includes(text, from))
+          )
+        }),
       isRunning,
       exited: Effect.map(
         until(() => !isRunning()),

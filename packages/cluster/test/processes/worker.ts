@@ -78,6 +78,10 @@ const program = Effect.gen(function* () {
         return Effect.flatMap(assignment.ownerOf(TenantId.make(argument ?? "")), (owner) =>
           Effect.sync(() => console.log(`owner ${JSON.stringify(owner ?? null)}`))
         )
+      case "problem":
+        return Effect.flatMap(assignment.problem, (problem) =>
+          Effect.sync(() => console.log(`problem ${JSON.stringify(problem ?? null)}`))
+        )
       case "cordon":
         return assignment.cordon
       case "uncordon":

@@ -17,7 +17,7 @@ export interface TestTenantAssignmentControls {
   readonly revoke: (...ids: ReadonlyArray<string>) => Effect.Effect<void>
   /**
    * Ends the leases of all tenants as they end on a process that was stopped. `isValid` and `owns`
-   * answer false at once. `lost` completes, and `view` changes, at `thaw`.
+   * answer false at once, and `problem` says so. `lost` completes, and `view` changes, at `thaw`.
    */
   readonly freeze: Effect.Effect<void>
   /** Ends `freeze`: the leases that ended are lost, and the tenants are assigned anew. */
@@ -62,7 +62,8 @@ const make = (initial: ReadonlyArray<string>) =>
       }),
       uncordon: change(() => {
         isCordoned = false
-      })
+      }),
+      problem: Effect.sync(() => (isFrozen ? "the test froze this replica" : undefined))
     }
     const controls: TestTenantAssignmentControls = {
       assign: (...inputs) => {

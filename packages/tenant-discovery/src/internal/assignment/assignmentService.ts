@@ -69,4 +69,9 @@ export interface TenantAssignmentService {
   readonly cordon: Effect.Effect<void>
   /** Ends `cordon`. */
   readonly uncordon: Effect.Effect<void>
+  /**
+   * Why this replica cannot hold leases at the moment, for a person, such as a database that does
+   * not answer; `undefined` while it can. It names no secret.
+   */
+  readonly problem: Effect.Effect<string | undefined>
 }

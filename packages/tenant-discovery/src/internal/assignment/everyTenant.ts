@@ -18,5 +18,6 @@ export const everyTenant: TenantAssignmentService = {
   members: Effect.succeed([]),
   ownerOf: () => Effect.succeed(undefined),
   cordon: Effect.void,
-  uncordon: Effect.void
+  uncordon: Effect.void,
+  problem: Effect.succeed(undefined)
 }

@@ -74,7 +74,8 @@ export const makeStatic = ({ ordinal, replicas }: StaticAssignmentOptions) =>
       members: Effect.succeed(Array.from({ length: replicas }, (_, n) => replica(n))),
       ownerOf: (id) => Effect.succeed(replica(ordinalOf(id, replicas))),
       cordon: setCordoned(true),
-      uncordon: setCordoned(false)
+      uncordon: setCordoned(false),
+      problem: Effect.succeed(undefined)
     } satisfies TenantAssignmentService
   })
 
