@@ -3,7 +3,7 @@
  */
 import { type ChangeLog, emptyLog } from "./internal/view/changeLog.js"
 import { diff } from "./internal/view/diff.js"
-import { find, lazyIds, type Tenants } from "./internal/view/tenants.js"
+import { find, type Tenants } from "./internal/view/tenants.js"
 import type { Tenant, TenantId } from "./Tenant.js"
 import type { TenantChange } from "./TenantChange.js"
 
@@ -24,7 +24,7 @@ interface Fields {
   readonly asOf: number
   readonly tenants: Tenants
   /** The IDs of `tenants`, in the same order. */
-  readonly ids: () => ReadonlyArray<TenantId>
+  readonly ids: ReadonlyArray<TenantId>
   readonly log: ChangeLog
 }
 
@@ -62,12 +62,9 @@ export class TenantView {
     return this.fields.tenants
   }
 
-  /**
-   * The IDs in the order of `tenants`. Frozen; the same array for all views of a revision. The
-   * first read makes it.
-   */
+  /** The IDs in the order of `tenants`. Frozen; the same array for all views of a revision. */
   get ids(): ReadonlyArray<TenantId> {
-    return this.fields.ids()
+    return this.fields.ids
   }
 
   /** Whether the tenant is active. */
@@ -90,8 +87,8 @@ export class TenantView {
   }
 
   /** @internal */
-  with(fields: Partial<Omit<Fields, "ids">>): TenantView {
-    const { asOf, mode, revision, tenants } = fields
+  with(fields: Partial<Fields>): TenantView {
+    const { asOf, ids, mode, revision, tenants } = fields
     if (
       (revision === undefined || revision === this.revision) &&
       (mode === undefined || mode === this.mode) &&
@@ -99,11 +96,9 @@ export class TenantView {
     ) {
       return this
     }
-    if (tenants === undefined || tenants === this.tenants) {
-      return new TenantView({ ...this.fields, ...fields })
-    }
+    Object.freeze(ids)
     Object.freeze(tenants)
-    return new TenantView({ ...this.fields, ...fields, ids: lazyIds(tenants) })
+    return new TenantView({ ...this.fields, ...fields })
   }
 
   /** @internal A view without tenants, with a history of its own. */
@@ -113,7 +108,7 @@ export class TenantView {
       mode: "BootstrapOnly",
       asOf: 0,
       tenants: Object.freeze([]),
-      ids: lazyIds([]),
+      ids: Object.freeze([]),
       log: emptyLog()
     })
   }

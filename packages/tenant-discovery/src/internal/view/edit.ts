@@ -7,7 +7,7 @@ import type { TenantChange } from "../../TenantChange.js"
 import type { TenantView } from "../../TenantView.js"
 import type { Directive } from "../event/directive.js"
 import { append, type LoggedChange } from "./changeLog.js"
-import { edited, fromArray, merge } from "./tenants.js"
+import { edited, fromArray, idsOf, merge } from "./tenants.js"
 
 /**
  * The view after `changes`, in their order, each with a revision of its own. A change that is
@@ -30,7 +30,7 @@ export const applyChanges = (view: TenantView, changes: Iterable<TenantChange>):
   return view.with({
     revision: view.revision + logged.length,
     log: append(view.log, logged),
-    tenants: edited(view.tenants, edits)
+    ...edited(view, edits)
   })
 }
 
@@ -108,7 +108,7 @@ export const applyList = (
   }
   if (logged.length === 0) return view
   const tenants = removed.size === 0 ? merged : merged.filter(({ id }) => !removed.has(id))
-  return view.with({ revision, tenants, log: append(view.log, logged) })
+  return view.with({ revision, tenants, ids: idsOf(tenants), log: append(view.log, logged) })
 }
 
 /** The view with tenants added that are not present; of an ID that occurs twice, the first counts. */

@@ -31,24 +31,60 @@ export const find = (tenants: Tenants, id: TenantId): Tenant | undefined => {
   return found?.id === id ? found : undefined
 }
 
-/** The tenants with `edits` made: a tenant to put in, `undefined` to take out. One copy. */
-export const edited = (
-  tenants: Tenants,
-  edits: ReadonlyMap<TenantId, Tenant | undefined>
-): Tenants => {
-  if (edits.size === 0) return tenants
-  const copy = [...tenants]
-  for (const [id, put] of edits) {
-    const at = position(copy, id)
-    copy.splice(at, copy[at]?.id === id ? 1 : 0, ...(put === undefined ? [] : [put]))
-  }
-  return copy
+/** The IDs of a collection, in its order. */
+export const idsOf = (tenants: Tenants): ReadonlyArray<TenantId> => tenants.map(({ id }) => id)
+
+/** One edit by its place: how many items it removes there, and the tenant that it puts in. */
+interface Place {
+  readonly at: number
+  readonly removed: number
+  readonly put: Tenant | undefined
 }
 
-/** The IDs of a collection, in its order. Made at the first call. */
-export const lazyIds = (tenants: Tenants): (() => ReadonlyArray<TenantId>) => {
-  let ids: ReadonlyArray<TenantId> | undefined
-  return () => (ids ??= Object.freeze(tenants.map(({ id }) => id)))
+/** Up to so many edits are each made in place; more are made in one walk. */
+const FEW = 16
+/** A call takes at most about 100 000 arguments. */
+const MAX_ARGUMENTS = 10_000
+
+const placed = <A>(
+  items: ReadonlyArray<A>,
+  places: ReadonlyArray<Place>,
+  itemOf: (tenant: Tenant) => A
+): ReadonlyArray<A> => {
+  // Slices of a frozen array are ten times slower than a copy and slices of it.
+  const copy = [...items]
+  const itemsOf = ({ put }: Place): ReadonlyArray<A> => (put === undefined ? [] : [itemOf(put)])
+  if (places.length <= FEW) {
+    for (const place of places.toReversed()) {
+      copy.splice(place.at, place.removed, ...itemsOf(place))
+    }
+    return copy
+  }
+  let from = 0
+  const parts = places.flatMap((place) => {
+    const before = copy.slice(from, place.at)
+    from = place.at + place.removed
+    return [before, itemsOf(place)]
+  })
+  parts.push(copy.slice(from))
+  // `concat` is twenty times faster than `flat`.
+  return parts.length > MAX_ARGUMENTS ? parts.flat() : new Array<A>().concat(...parts)
+}
+
+/** Tenants and their IDs with `edits` made: a tenant to put in, `undefined` to take out. */
+export const edited = (
+  { ids, tenants }: { readonly ids: ReadonlyArray<TenantId>; readonly tenants: Tenants },
+  edits: ReadonlyMap<TenantId, Tenant | undefined>
+): { readonly ids: ReadonlyArray<TenantId>; readonly tenants: Tenants } => {
+  if (edits.size === 0) return { ids, tenants }
+  const places = [...edits.keys()].sort().map((id): Place => {
+    const at = position(tenants, id)
+    return { at, removed: ids[at] === id ? 1 : 0, put: edits.get(id) }
+  })
+  return {
+    ids: placed(ids, places, ({ id }) => id),
+    tenants: placed(tenants, places, (tenant) => tenant)
+  }
 }
 
 /** Walks two collections at once, in the order of the IDs. */
