@@ -1,7 +1,9 @@
 /** What `TenantHealth` reports. All times are milliseconds since the epoch. */
+import { Data } from "effect"
 import type { TenantId } from "../../Tenant.js"
 import type { RemovalCause } from "../../TenantChange.js"
 import type { DiscoveryMode } from "../../TenantView.js"
+import type { ChangeSource } from "../view/changeLog.js"
 import type { TenantWorkStatus } from "../worker/workerStatus.js"
 import type { TenantReplica } from "../assignment/assignmentService.js"
 
@@ -60,8 +62,15 @@ export interface AssignmentReport {
 
 /** The source of a tenant's last change. */
 export type TenantSource =
-  | { readonly _tag: "Added"; readonly by: "Listing" | "Event" | "Program" }
+  | { readonly _tag: "Added"; readonly by: ChangeSource }
   | { readonly _tag: "Removed"; readonly cause: RemovalCause }
+
+/** The tenant is not active, and this process has not seen it leave, or does not remember it. */
+export class TenantNotFound extends Data.TaggedError("TenantNotFound")<{
+  readonly tenantId: TenantId
+}> {
+  override readonly message = `tenant ${this.tenantId} is not active, and was not while this program runs`
+}
 
 /** What is known of one tenant. */
 export interface TenantReport {

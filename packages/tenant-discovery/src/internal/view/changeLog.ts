@@ -4,9 +4,13 @@
  */
 import type { TenantChange } from "../../TenantChange.js"
 
+/** What brought a change about: a list, an event, or the program itself. */
+export type ChangeSource = "Listing" | "Event" | "Program"
+
 export interface LoggedChange {
   readonly revision: number
   readonly change: TenantChange
+  readonly by: ChangeSource
 }
 
 interface Link {

@@ -6,14 +6,18 @@ import type { Tenant, TenantId } from "../../Tenant.js"
 import type { TenantChange } from "../../TenantChange.js"
 import type { TenantView } from "../../TenantView.js"
 import type { Directive } from "../event/directive.js"
-import { append, type LoggedChange } from "./changeLog.js"
+import { append, type ChangeSource, type LoggedChange } from "./changeLog.js"
 import { edited, fromArray, idsOf, merge } from "./tenants.js"
 
 /**
  * The view after `changes`, in their order, each with a revision of its own. A change that is
  * true already does nothing. An update without a name keeps the known name.
  */
-export const applyChanges = (view: TenantView, changes: Iterable<TenantChange>): TenantView => {
+export const applyChanges = (
+  view: TenantView,
+  changes: Iterable<TenantChange>,
+  by: ChangeSource = "Event"
+): TenantView => {
   const edits = new Map<TenantId, Tenant | undefined>()
   const logged: Array<LoggedChange> = []
   for (const change of changes) {
@@ -24,7 +28,7 @@ export const applyChanges = (view: TenantView, changes: Iterable<TenantChange>):
     const tenant = isNew ? change.tenant : known
     if (change._tag === "Removed") edits.set(id, undefined)
     else if (isNew) edits.set(id, tenant)
-    logged.push({ revision: view.revision + logged.length + 1, change: { ...change, tenant } })
+    logged.push({ revision: view.revision + logged.length + 1, change: { ...change, tenant }, by })
   }
   if (logged.length === 0) return view
   return view.with({
@@ -73,7 +77,8 @@ export interface ListOptions {
 export const applyList = (
   view: TenantView,
   listed: ReadonlyArray<Tenant>,
-  { named, select }: ListOptions
+  { named, select }: ListOptions,
+  by: ChangeSource = "Listing"
 ): TenantView => {
   const revision = view.revision + 1
   const logged: Array<LoggedChange> = []
@@ -82,7 +87,7 @@ export const applyList = (
   let size = 0
   const keep = (tenant: Tenant, changed?: "Added" | "Updated"): void => {
     merged.push(tenant)
-    if (changed !== undefined) logged.push({ revision, change: { _tag: changed, tenant } })
+    if (changed !== undefined) logged.push({ revision, change: { _tag: changed, tenant }, by })
   }
   merge(view.tenants, fromArray(listed), (before, after) => {
     const id = (before ?? after)?.id
@@ -104,7 +109,7 @@ export const applyList = (
   const removed = missing.length === 0 ? new Set<TenantId>() : select(missing, size)
   for (const tenant of removed.size === 0 ? [] : merged) {
     if (!removed.has(tenant.id)) continue
-    logged.push({ revision, change: { _tag: "Removed", tenant, cause: { _tag: "Listing" } } })
+    logged.push({ revision, change: { _tag: "Removed", tenant, cause: { _tag: "Listing" } }, by })
   }
   if (logged.length === 0) return view
   const tenants = removed.size === 0 ? merged : merged.filter(({ id }) => !removed.has(id))
@@ -113,4 +118,4 @@ export const applyList = (
 
 /** The view with tenants added that are not present; of an ID that occurs twice, the first counts. */
 export const addTenants = (view: TenantView, tenants: ReadonlyArray<Tenant>): TenantView =>
-  applyList(view, tenants, { named: () => false, select: () => new Set() })
+  applyList(view, tenants, { named: () => false, select: () => new Set() }, "Program")

@@ -29,7 +29,13 @@ import { makeSupervisor, type Run, type RunContext, statusOfRun } from "./superv
 import { onTransition } from "./transitions.js"
 import { makeWorkerMetrics } from "./workerMetrics.js"
 import { defaults, type PerTenantOptions, perTenantSettings } from "./workerOptions.js"
-import { noStatus, register, type TenantWorkState, type TenantWorkStatus } from "./workerStatus.js"
+import {
+  noStatus,
+  problemsOf,
+  register,
+  type TenantWorkState,
+  type TenantWorkStatus
+} from "./workerStatus.js"
 
 const defaultRestart = Schedule.exponential(defaults.restartFrom).pipe(
   Schedule.modifyDelay((_, delay) => Duration.min(delay, defaults.restartTo)),
@@ -239,14 +245,15 @@ export function perTenant<E, R>(
       )
     })
 
-    yield* register(
+    yield* register({
       name,
-      Effect.sync(() => {
+      snapshot: Effect.sync(() => {
         const all = new Map(tenants)
         for (const [id, run] of running) all.set(id, statusOfRun(run, all.get(id)))
         return all
-      })
-    )
+      }),
+      problems: () => problemsOf(running.values(), running.size >= limit ? queued() : 0)
+    })
     yield* Effect.addFinalizer(() => Effect.sync(() => metrics.waiting(0)))
     for (const id of supervisor.seen().ids) enqueue(id, waiting)
     yield* supervisor.follow(handle)

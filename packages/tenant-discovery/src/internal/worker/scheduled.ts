@@ -16,7 +16,7 @@ import { type Failing, makeFailures } from "./failures.js"
 import { makeSupervisor, type Run, type RunContext, statusOfRun } from "./supervisor.js"
 import { makeWorkerMetrics } from "./workerMetrics.js"
 import { defaults, type ScheduledOptions, scheduledSettings } from "./workerOptions.js"
-import { noStatus, register, type TenantWorkStatus } from "./workerStatus.js"
+import { noStatus, problemsOf, register, type TenantWorkStatus } from "./workerStatus.js"
 import { onTransition, quietly } from "./transitions.js"
 
 const nextAttempt = <E, R>({ delay }: Failing<E, R>): string =>
@@ -85,6 +85,8 @@ export const scheduled = <E, R, RS = never>(
     /** The turns of the present tick; those before `position` were taken. */
     let turns: ReadonlyArray<TenantId> = []
     let position = 0
+    /** How many of them, at the beginning, had no turn in the tick before. */
+    let late = 0
     const left = () => turns.slice(position)
     /** Open: no run is under way, and no turn is left. */
     const idle = yield* Effect.makeLatch(true)
@@ -130,10 +132,11 @@ export const scheduled = <E, R, RS = never>(
       )
       if (isStale) return metrics.staleTicks(1)
       const view = yield* supervisor.view.get
-      const late = left()
+      const missed = left()
       // A tick goes on where the last one stopped, so that no tenant starves.
-      const ring = new Set([...late, ...turns.slice(0, position), ...view.ids])
-      turns = late.length === 0 ? view.ids : [...ring].filter((id) => view.has(id))
+      const ring = new Set([...missed, ...turns.slice(0, position), ...view.ids])
+      turns = missed.length === 0 ? view.ids : [...ring].filter((id) => view.has(id))
+      late = missed.filter((id) => view.has(id)).length
       position = 0
       tickedAt = momentOf(clock).wall
       if (turns.length > 0) {
@@ -141,9 +144,9 @@ export const scheduled = <E, R, RS = never>(
         supervisor.wake.unsafeOpen()
       }
       yield* behind(
-        late.length > 0,
+        missed.length > 0,
         Effect.logWarning(
-          `${late.length} tenants had no turn before the next tick, ${running.size} runs are under way; these tenants come first now. Raise concurrency, set a timeout or tick less often`
+          `${missed.length} tenants had no turn before the next tick, ${running.size} runs are under way; these tenants come first now. Raise concurrency, set a timeout or tick less often`
         ),
         Effect.logInfo("every tenant has its turn within a tick again")
       )
@@ -184,9 +187,10 @@ export const scheduled = <E, R, RS = never>(
       )
     })
 
-    yield* register(
+    yield* register({
       name,
-      Effect.sync(() => {
+      problems: () => problemsOf(running.values(), Math.max(0, late - position)),
+      snapshot: Effect.sync(() => {
         const { mono } = momentOf(clock)
         const all = new Map<TenantId, TenantWorkStatus>()
         const known = (
@@ -204,7 +208,7 @@ export const scheduled = <E, R, RS = never>(
         for (const [id, run] of running) all.set(id, statusOfRun(run, known(id)))
         return all
       })
-    )
+    })
     yield* supervisor.follow(({ _tag, tenant: { id } }, run) => {
       if (_tag === "Removed") failures.forget(id)
       if (run === undefined) return Effect.void

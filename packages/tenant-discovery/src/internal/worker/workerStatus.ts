@@ -1,9 +1,10 @@
 /**
  * What a worker reports about itself, and the registry that finds it by its name.
  */
-import { Context, Data, Effect, type Scope } from "effect"
+import { Data, Effect, type Scope } from "effect"
 import type { TenantId } from "../../Tenant.js"
-import { TenantDiscovery } from "../../TenantDiscovery.js"
+import type { TenantDiscovery } from "../../TenantDiscovery.js"
+import { makeRegistry } from "../registry.js"
 
 /**
  * - `Running`: its work is under way.
@@ -57,38 +58,51 @@ export class TenantWorkerNotFound extends Data.TaggedError("TenantWorkerNotFound
   readonly name: string
 }> {}
 
-interface RegisteredWorker {
-  readonly service: string
-  readonly name: string
-  readonly snapshot: Effect.Effect<TenantWorkerStatus>
+/** What keeps the tenants of a worker from their work at the moment. */
+export interface WorkerProblems {
+  /** Tenants that wait for a place of the worker, or missed their turn in the last tick. */
+  readonly waiting: number
+  /** Runs that wait for a place in a pool. */
+  readonly waitingForPool: number
+  /** Runs that are under way for longer than `longRunAfter`. */
+  readonly longRunning: number
 }
 
-/** The workers that run in this process. */
-class TenantWorkers extends Context.Reference<TenantWorkers>()("tenant-discovery/TenantWorkers", {
-  defaultValue: (): Array<RegisteredWorker> => []
-}) {}
+/** The problems of the runs, and those that the worker counts itself. */
+export const problemsOf = (
+  runs: Iterable<{ readonly waits: ReadonlySet<unknown>; readonly longRunning: boolean }>,
+  waiting: number
+): WorkerProblems => {
+  let waitingForPool = 0
+  let longRunning = 0
+  for (const run of runs) {
+    if (run.waits.size > 0) waitingForPool++
+    if (run.longRunning) longRunning++
+  }
+  return { waiting, waitingForPool, longRunning }
+}
 
-const serviceName = Effect.flatMap(TenantDiscovery, ({ status }) =>
-  Effect.map(status.get, ({ service }) => service)
-)
+export interface RegisteredWorker {
+  readonly name: string
+  readonly snapshot: Effect.Effect<TenantWorkerStatus>
+  /** Cheap: it is asked every few seconds. */
+  readonly problems: () => WorkerProblems
+}
+
+export const workers = makeRegistry<RegisteredWorker>("tenant-discovery/TenantWorkers")
 
 /** Registers a worker until the scope closes; warns when its name is in use. */
 export const register = (
-  name: string,
-  snapshot: Effect.Effect<TenantWorkerStatus>
+  worker: RegisteredWorker
 ): Effect.Effect<void, never, TenantDiscovery | Scope.Scope> =>
   Effect.gen(function* () {
-    const workers = yield* TenantWorkers
-    const worker: RegisteredWorker = { service: yield* serviceName, name, snapshot }
-    if (workers.some((other) => other.service === worker.service && other.name === name)) {
+    const { name } = worker
+    if ((yield* workers.entries).some((other) => other.name === name)) {
       yield* Effect.logWarning(
         `another worker is named "${name}"; both run, the status shows the newer one. Bind the layer to a constant, or use another name`
       )
     }
-    yield* Effect.acquireRelease(
-      Effect.sync(() => workers.push(worker)),
-      () => Effect.sync(() => workers.splice(workers.indexOf(worker), 1))
-    )
+    yield* workers.register(worker)
   })
 
 /**
@@ -105,11 +119,10 @@ export const status = (
   name: string
 ): Effect.Effect<TenantWorkerStatus, TenantWorkerNotFound, TenantDiscovery> =>
   Effect.gen(function* () {
-    const service = yield* serviceName
-    const workers = (yield* TenantWorkers).filter((worker) => worker.service === service)
-    const found = workers.findLast((worker) => worker.name === name)
+    const running = yield* workers.entries
+    const found = running.findLast((worker) => worker.name === name)
     if (found !== undefined) return yield* found.snapshot
-    const names = workers.map((worker) => `"${worker.name}"`).join(", ")
+    const names = running.map((worker) => `"${worker.name}"`).join(", ")
     return yield* new TenantWorkerNotFound({
       name,
       message: `no worker is named "${name}"; running now: ${names === "" ? "none" : names}`

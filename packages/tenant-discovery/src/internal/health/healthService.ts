@@ -1,0 +1,126 @@
+/** The health of a program: one fiber follows the discovery, a question reads what it found. */
+import { Duration, Effect, Schedule, Stream } from "effect"
+import type { TenantId } from "../../Tenant.js"
+import { TenantAssignment } from "../../TenantAssignment.js"
+import { TenantDiscovery } from "../../TenantDiscovery.js"
+import type { TenantView } from "../../TenantView.js"
+import { currentMoment, momentOf } from "../moment.js"
+import { quietly } from "../worker/transitions.js"
+import { type TenantWorkerStatus, type TenantWorkStatus, workers } from "../worker/workerStatus.js"
+import { makeChecks } from "./checks.js"
+import type { HealthSettings } from "./healthOptions.js"
+import {
+  type AssignmentReport,
+  type HealthReport,
+  TenantNotFound,
+  type TenantReport
+} from "./healthReport.js"
+import { makeHistory } from "./history.js"
+import { connections, pools } from "./registrations.js"
+
+/** How often the checks are made where nothing tells of a change: workers are only asked. */
+const INTERVAL = "5 seconds"
+
+const isKnown = <A>(report: A | undefined): report is A => report !== undefined
+
+export const makeHealth = (settings: HealthSettings) =>
+  Effect.gen(function* () {
+    const discovery = yield* TenantDiscovery
+    const assignment = yield* TenantAssignment
+    const clock = yield* Effect.clock
+    const ofService = Effect.provideService(TenantDiscovery, discovery)
+    const start = yield* currentMoment
+    const makeCheck = makeChecks(settings, yield* discovery.status.get, start)
+    const history = makeHistory(yield* discovery.view.get, start.wall)
+
+    /** Reads everything, then follows it before another fiber runs. */
+    const observe = Effect.gen(function* () {
+      const status = yield* discovery.status.get
+      const fresh = yield* Effect.either(discovery.requireFresh(settings.maxStaleness))
+      const running = yield* workers.entries
+      const view = yield* discovery.view.get
+      const now = momentOf(clock)
+      history.observe(view, now.wall)
+      const checked = makeCheck(
+        {
+          status,
+          asOf: view.asOf,
+          staleAge: fresh._tag === "Left" ? Duration.toMillis(fresh.left.age) : undefined,
+          workers: running.map(({ problems }) => problems()),
+          assignmentProblem: yield* assignment.problem
+        },
+        now
+      )
+      return { status, view, checked }
+    }).pipe(ofService)
+
+    yield* observe
+    yield* Stream.merge(discovery.status.changes, Stream.tick(INTERVAL)).pipe(
+      Stream.runForEach(() => observe),
+      Effect.sandbox,
+      Effect.tapError((cause) => quietly(Effect.logError("health check failed; retrying", cause))),
+      Effect.retry(Schedule.spaced(INTERVAL)),
+      Effect.interruptible,
+      Effect.forkScoped
+    )
+
+    const assignmentReport = (view: TenantView) =>
+      Effect.gen(function* () {
+        const { owns } = yield* assignment.view.get
+        const report: AssignmentReport = {
+          description: assignment.description,
+          ownedTenants: view.ids.filter(owns).length,
+          members: yield* assignment.members,
+          problem: yield* assignment.problem
+        }
+        return report
+      })
+
+    const check: Effect.Effect<HealthReport> = Effect.gen(function* () {
+      const { checked, status, view } = yield* observe
+      return {
+        ...checked,
+        service: status.service,
+        mode: status.mode,
+        modeSince: status.since,
+        viewAsOf: view.asOf,
+        activeTenants: view.size,
+        assignment: yield* assignmentReport(view)
+      }
+    })
+
+    const allWorkers: Effect.Effect<ReadonlyMap<string, TenantWorkerStatus>> = workers.entries.pipe(
+      Effect.flatMap(
+        Effect.forEach(({ name, snapshot }) =>
+          Effect.map(snapshot, (tenants) => [name, tenants] as const)
+        )
+      ),
+      // Of two with one name, the newer.
+      Effect.map((entries) => new Map(entries)),
+      ofService
+    )
+
+    const tenant = (id: TenantId): Effect.Effect<TenantReport, TenantNotFound> =>
+      Effect.gen(function* () {
+        yield* observe
+        const known = history.get(id)
+        if (known === undefined) return yield* new TenantNotFound({ tenantId: id })
+        const { owns } = yield* assignment.view.get
+        const work = new Map<string, TenantWorkStatus>()
+        for (const [name, tenants] of yield* allWorkers) {
+          const status = tenants.get(id)
+          if (status !== undefined) work.set(name, status)
+        }
+        return {
+          ...known,
+          id,
+          owner: yield* assignment.ownerOf(id),
+          ownedByThisReplica: known.active && owns(id),
+          connections: (yield* connections.entries).map((report) => report(id)).findLast(isKnown),
+          pools: (yield* pools.entries).map((report) => report(id)).filter(isKnown),
+          workers: work
+        }
+      }).pipe(ofService)
+
+    return { check, tenant, workers: allWorkers }
+  })
