@@ -1,6 +1,7 @@
 /**
  * `npm run demo`: starts a tenant manager, a Redis server and a program that uses both, then plays
- * faults on them. The exit code is 1 where an act does not end as expected.
+ * faults on them. The exit code is 1 where a check is not as expected. `--stay` keeps all of it running
+ * afterwards and prints commands to try.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { RedisServer, Simulator } from "@tenant-discovery/simulator"
@@ -18,8 +19,8 @@ import {
 } from "effect"
 import { CurrentTenant, type TenantChange, TenantDiscovery, TenantWorker } from "tenant-discovery"
 import { NodeTenantDiscovery } from "tenant-discovery/node"
-import { playClose, playStory, type Stage } from "./story.js"
-import { makeTimeline, type Timeline } from "./timeline.js"
+import { actCount, DURATION, playStory, type Stage } from "./story.js"
+import { makeTimeline, short, type Timeline } from "./timeline.js"
 
 const TENANTS = [
   { id: "0193E8F0-C4B8-7C4A-9F3B-2F6F0C1D2E3F", name: "Acme Corp" },
@@ -31,18 +32,19 @@ const TENANTS = [
 /** A scheduled worker over the active tenants, and one that runs while a tenant is active. */
 const workers = (timeline: Timeline) => {
   const served = new Set<string>()
-  const serve = Effect.flatMap(CurrentTenant, ({ id }) => Effect.sync(() => served.add(id)))
+  const serve = Effect.flatMap(CurrentTenant, ({ id }) => Effect.sync(() => served.add(short(id))))
+  let reported = ""
   const report = Effect.suspend(() => {
-    const ids = [...served]
+    const ids = [...served].toSorted().join(" ")
+    const text = `scheduled worker serves ${served.size}: ${ids}`
     served.clear()
-    return ids.length === 0
-      ? Effect.void
-      : timeline.faint(`scheduled worker served ${ids.length}: ${ids.join(" ")}`)
+    if (ids === "" || text === reported) return Effect.void
+    reported = text
+    return timeline.faint(text)
   })
-  const announced = Effect.acquireRelease(
-    Effect.flatMap(CurrentTenant, ({ id }) => timeline.faint(`worker of ${id} starts`)),
-    () => Effect.flatMap(CurrentTenant, ({ id }) => timeline.faint(`worker of ${id} stops`))
-  )
+  const announce = (what: string) =>
+    Effect.flatMap(CurrentTenant, ({ id }) => timeline.faint(`worker of ${short(id)} ${what}`))
+  const announced = Effect.acquireRelease(announce("starts"), () => announce("stops"))
   return Layer.mergeAll(
     TenantWorker.scheduled({ name: "sync", schedule: Schedule.spaced("1 second"), run: serve }),
     TenantWorker.perTenant({
@@ -50,28 +52,42 @@ const workers = (timeline: Timeline) => {
       maxTenants: 100,
       run: Effect.scoped(Effect.zipRight(announced, Effect.never))
     }),
-    Layer.scopedDiscard(Effect.forkScoped(Effect.repeat(report, Schedule.spaced("1 second"))))
+    Layer.scopedDiscard(Effect.forkScoped(Effect.repeat(report, Schedule.spaced("2 seconds"))))
   )
 }
 
-const stay = (simulator: Simulator.SimulatorService, timeline: Timeline): Effect.Effect<never> => {
-  const post = (path: string, body: object) =>
-    `  curl -X POST localhost:${simulator.port}/admin/${path} -H 'content-type: application/json' -d '${JSON.stringify(body)}'`
+/** Says what to try, and lists every five seconds so that a fault shows. */
+const stay = (
+  simulator: Simulator.SimulatorService,
+  { discovery, timeline }: Stage
+): Effect.Effect<never> => {
+  const post = (path: string, body: object) => [
+    `curl -X POST localhost:${simulator.port}/admin/${path} \\`,
+    `  -H 'content-type: application/json' -d '${JSON.stringify(body)}'`
+  ]
   const lines = [
     "",
-    "The servers and the program keep running; press Ctrl+C to stop them. Operations:",
-    post("create", { id: "stark" }),
-    post("suspend", { tenantId: "stark" }),
-    post("reactivate", { tenantId: "stark" }),
-    post("bulkCreate", { count: 3 }),
-    post("trouble", { _tag: "Status", status: 503, times: 3 }),
-    "Environment of your own program:",
-    ...Object.entries(simulator.env).map(([name, value]) => `  export ${name}=${value}`)
+    "The servers and the program keep running; Ctrl+C stops them. Try:",
+    "",
+    ...post("create", { id: "stark" }),
+    ...post("suspend", { tenantId: "stark" }),
+    ...post("reactivate", { tenantId: "stark" }),
+    ...post("bulkCreate", { count: 3 }),
+    ...post("trouble", { _tag: "Status", status: 503, times: 3 }),
+    "",
+    "The environment for a program of your own:",
+    "",
+    ...Object.entries(simulator.env).map(([name, value]) => `export ${name}=${value}`),
+    ""
   ]
-  return Effect.zipRight(Effect.forEach(lines, timeline.line, { discard: true }), Effect.never)
+  return Effect.forEach(lines, timeline.plain, { discard: true }).pipe(
+    Effect.zipRight(Effect.repeat(Effect.ignore(discovery.refresh), Schedule.spaced("5 seconds"))),
+    Effect.zipRight(Effect.never)
+  )
 }
 
-const demo = Effect.fnUntraced(function* (timeline: Timeline) {
+const demo = Effect.fnUntraced(function* (timeline: Timeline, stays: boolean) {
+  yield* timeline.line(`${actCount(stays)} acts, about ${DURATION} seconds.`)
   yield* timeline.line("Starting a tenant manager over HTTP and a Redis-compatible server ...")
   const redis = yield* RedisServer.make({ kind: "embedded" })
   const simulator = yield* Simulator.make({ redis, environment: "demo", tenants: TENANTS })
@@ -82,12 +98,13 @@ const demo = Effect.fnUntraced(function* (timeline: Timeline) {
   )
   const discovery = Context.get(built, TenantDiscovery)
   const received = yield* Ref.make<ReadonlyArray<TenantChange>>([])
-  const stage: Stage = { simulator, discovery, timeline, received, failures: yield* Ref.make(0) }
+  const close = Scope.close(scope, Exit.void)
+  const stage: Stage = { simulator, discovery, timeline, received, close }
 
   yield* discovery.changes.pipe(
     Stream.runForEach((change) =>
       Effect.zipRight(
-        timeline.faint(`change: ${change._tag} ${change.tenant.id}`),
+        timeline.faint(`change: ${change._tag} ${short(change.tenant.id)}`),
         Ref.update(received, (all) => [...all, change])
       )
     ),
@@ -97,26 +114,27 @@ const demo = Effect.fnUntraced(function* (timeline: Timeline) {
     Effect.provideService(TenantDiscovery, discovery)
   )
 
-  yield* playStory(stage)
-  if (process.argv.includes("--stay")) return yield* stay(simulator, timeline)
-  yield* playClose(stage, Scope.close(scope, Exit.void))
-
-  const failures = yield* Ref.get(stage.failures)
-  yield* timeline.line("")
+  const checks = yield* playStory(stage, stays)
+  const failed = checks.filter((ok) => !ok).length
+  yield* timeline.plain("")
   yield* timeline.line(
-    failures === 0 ? "All acts ended as expected." : `${failures} acts did not end as expected.`
+    `${actCount(stays)} acts, ${checks.length} checks, ` +
+      (failed === 0 ? "all as expected." : `${failed} NOT as expected.`)
   )
-  if (failures > 0) yield* Effect.fail("an act did not end as expected")
+  if (failed > 0) yield* Effect.fail("a check was not as expected")
+  if (stays) yield* stay(simulator, stage)
 })
+
+const STAYS = process.argv.includes("--stay")
 
 const withLogger = Effect.flatMap(makeTimeline, (timeline) =>
   Effect.provide(
-    Effect.scoped(demo(timeline)),
+    Effect.scoped(demo(timeline, STAYS)),
     Logger.replace(Logger.defaultLogger, timeline.logger)
   )
 )
 
-NodeRuntime.runMain(
-  process.argv.includes("--stay") ? withLogger : Effect.timeout(withLogger, "40 seconds"),
-  { disablePrettyLogger: true, disableErrorReporting: true }
-)
+NodeRuntime.runMain(STAYS ? withLogger : Effect.timeout(withLogger, "40 seconds"), {
+  disablePrettyLogger: true,
+  disableErrorReporting: true
+})
