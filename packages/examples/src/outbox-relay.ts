@@ -1,7 +1,8 @@
 /**
  * Long-lived work for each tenant, from the moment it is active until it is removed.
  *
- * Start `npm run simulator`, then run this with the environment variables that it prints.
+ * `npm run example:outbox-relay` runs it against a simulator. Elsewhere it needs the environment variables of
+ * `.env.reference`.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Layer, Random, Schedule } from "effect"

@@ -1,7 +1,8 @@
 /**
  * A scheduled job over every active tenant, with `TenantWorker.scheduled`.
  *
- * Start `npm run simulator`, then run this with the environment variables that it prints.
+ * `npm run example:scheduled-job` runs it against a simulator. Elsewhere it needs the environment variables of
+ * `.env.reference`.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, HashMap, Layer, Option, Ref, Schedule } from "effect"
