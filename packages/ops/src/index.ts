@@ -1,1 +1,1 @@
-export {}
+export * as TenantOps from "./TenantOps.js"

@@ -1,0 +1,1 @@
+// Follows /events and draws the page.
