@@ -1,1 +1,1 @@
-// Follows /events and draws the page.
+document.title = "Tenants"

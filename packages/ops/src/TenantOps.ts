@@ -1,7 +1,7 @@
 /**
  * Health endpoints, metrics and a live page for a program that uses tenant-discovery.
  */
-import { HttpMiddleware, HttpRouter, HttpServer, type HttpServerError } from "@effect/platform"
+import { HttpMiddleware, type HttpRouter, HttpServer, type HttpServerError } from "@effect/platform"
 import { type ConfigError, Context, Effect, Layer, type Scope } from "effect"
 import type { TenantDiscovery } from "tenant-discovery"
 import { listen } from "./internal/httpServer.js"
@@ -56,7 +56,7 @@ const serve = ({ host, port, token }: Settings) =>
   Effect.gen(function* () {
     const server = yield* listen({ host, port })
     const { other, router } = yield* makeRoutes(token)
-    yield* server.serve(HttpRouter.concat(router, HttpRouter.fromIterable([other])))
+    yield* server.serve(Effect.catchTag(router, "RouteNotFound", () => other))
     const url = HttpServer.formatAddress(server.address)
     yield* Effect.logInfo(`the operations endpoints are at ${url}`)
     return { url }

@@ -26,19 +26,16 @@ const carries = (
 const hasLargeBody = ({ headers }: HttpServerRequest.HttpServerRequest): boolean =>
   headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > MAX_BODY
 
-type Handler<R> = Effect.Effect<HttpServerResponse.HttpServerResponse, never, R>
-
-interface Path<R> {
-  readonly path: HttpRouter.PathInput
+interface Rule {
   readonly method: "GET" | "POST"
+  /** `open`: needs no token. `guarded`: is not served without one. */
   readonly access: "open" | "token" | "guarded"
-  readonly handler: Handler<R>
 }
 
 const refusal = (
   request: HttpServerRequest.HttpServerRequest,
   token: Redacted.Redacted | undefined,
-  { access, method }: Pick<Path<never>, "access" | "method">
+  { access, method }: Rule
 ): HttpServerResponse.HttpServerResponse | undefined => {
   if (access !== "open" && token !== undefined && !carries(request, token)) {
     const detail = "this path needs the header Authorization: Bearer <token>"
@@ -57,39 +54,37 @@ const refusal = (
     : undefined
 }
 
-/** A path with its checks, security headers, and a problem for a defect of the handler. */
-const route = <R>(token: Redacted.Redacted | undefined, path: Path<R>) => {
-  const app: HttpApp.Default<never, R> = Effect.flatMap(
-    HttpServerRequest.HttpServerRequest,
-    (request) => {
-      const refused = refusal(request, token, path)
-      return refused === undefined ? path.handler : Effect.succeed(refused)
-    }
-  ).pipe(
-    Effect.catchAllDefect((defect) =>
-      Effect.as(
-        Effect.logError(`the operations endpoint ${path.path} failed`, defect),
-        problem(500, "the endpoint failed; the log of the program has the cause")
+/** The handler behind its checks, with security headers, and a problem where it dies. */
+const behind =
+  (token: Redacted.Redacted | undefined, rule: Rule) =>
+  <R>(handler: HttpApp.Default<never, R>): HttpApp.Default<never, R> =>
+    Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
+      Effect.suspend(() => {
+        const refused = refusal(request, token, rule)
+        return refused === undefined ? handler : Effect.succeed(refused)
+      }).pipe(
+        Effect.catchAllDefect((defect) =>
+          Effect.as(
+            Effect.logError(`${request.method} ${request.url} failed`, defect),
+            problem(500, "the endpoint failed; the log of the program has the cause")
+          )
+        ),
+        Effect.map(withSecurityHeaders)
       )
-    ),
-    Effect.map(withSecurityHeaders)
-  )
-  return HttpRouter.makeRoute("*", path.path, app)
-}
+    )
 
 /** Makes routes: open ones need no token, guarded ones are not served where none is configured. */
-export const makeAccess = (token: Redacted.Redacted | undefined) => ({
-  openGet: <R>(path: HttpRouter.PathInput, handler: Handler<R>) =>
-    route(token, { path, method: "GET", access: "open", handler }),
-  get: <R>(path: HttpRouter.PathInput, handler: Handler<R>) =>
-    route(token, { path, method: "GET", access: "token", handler }),
-  guardedPost: <R>(path: HttpRouter.PathInput, handler: Handler<R>) =>
-    route(token, { path, method: "POST", access: "guarded", handler }),
-  /** Every other path. */
-  other: route(token, {
-    path: "*",
-    method: "GET",
-    access: "token",
-    handler: Effect.succeed(problem(404, "there is no such path"))
-  })
-})
+export const makeAccess = (token: Redacted.Redacted | undefined) => {
+  const route =
+    (rule: Rule) =>
+    <R>(path: HttpRouter.PathInput, handler: HttpApp.Default<never, R>) =>
+      HttpRouter.makeRoute("*", path, behind(token, rule)(handler))
+  const toGet: Rule = { method: "GET", access: "token" }
+  return {
+    openGet: route({ method: "GET", access: "open" }),
+    get: route(toGet),
+    guardedPost: route({ method: "POST", access: "guarded" }),
+    /** Answers every other path. */
+    other: behind(token, toGet)(Effect.succeed(problem(404, "there is no such path")))
+  }
+}

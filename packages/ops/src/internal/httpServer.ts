@@ -1,5 +1,5 @@
 /** The server of `TenantOps.layer`. */
-import { HttpServer, type HttpServerError } from "@effect/platform"
+import type { HttpServer, HttpServerError } from "@effect/platform"
 import { NodeHttpServer } from "@effect/platform-node"
 import { Effect, type Scope } from "effect"
 import { createServer } from "node:http"

@@ -4,9 +4,11 @@ import { Effect, Either, ParseResult, Schema } from "effect"
 import { TenantId } from "tenant-discovery"
 import { problem } from "./problem.js"
 
-const Limit = Schema.NumberFromString.pipe(Schema.int(), Schema.between(1, 1000)).annotations({
-  message: () => "expected a whole number from 1 to 1000"
-})
+const Limit = Schema.String.pipe(
+  Schema.filter((text) => /^\d{1,4}$/.test(text) && Number(text) >= 1 && Number(text) <= 1000)
+)
+  .annotations({ message: () => "expected a whole number from 1 to 1000" })
+  .pipe(Schema.compose(Schema.NumberFromString))
 
 const Page = Schema.Struct({
   limit: Schema.optionalWith(Limit, { default: () => 100 }),

@@ -1,5 +1,5 @@
 /** The endpoints. */
-import { HttpRouter, HttpServerResponse } from "@effect/platform"
+import { type HttpApp, HttpRouter, HttpServerResponse } from "@effect/platform"
 import { Context, Deferred, Effect, Layer, Option, type Redacted, type Scope, Stream } from "effect"
 import { readdir, readFile } from "node:fs/promises"
 import { TenantAssignment, TenantDiscovery, TenantHealth } from "tenant-discovery"
@@ -60,7 +60,7 @@ const ownHealth = Effect.flatMap(
 export interface Routes {
   readonly router: HttpRouter.HttpRouter
   /** Answers every path that `router` lacks. */
-  readonly other: HttpRouter.Route<never, never>
+  readonly other: HttpApp.Default
 }
 
 /**
