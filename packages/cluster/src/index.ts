@@ -1,2 +1,5 @@
+/**
+ * @module @tenant-discovery/cluster
+ */
 export * as ClusterAssignment from "./ClusterAssignment.js"
 export * from "./ClusterAssignmentError.js"

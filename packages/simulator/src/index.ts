@@ -1,3 +1,6 @@
+/**
+ * @module @tenant-discovery/simulator
+ */
 export * as FaultProxy from "./FaultProxy.js"
 export * as RedisServer from "./RedisServer.js"
 export * as Simulator from "./Simulator.js"

@@ -13,6 +13,8 @@
  *   2.5 s.
  *
  * It logs at Debug only; the sink receives why a subscription was lost.
+ *
+ * @module tenant-discovery/RedisTenantEvents
  */
 import { type Duration, Layer, Schema } from "effect"
 import * as Parse from "./internal/config/parse.js"

@@ -1,3 +1,6 @@
+/**
+ * @module tenant-discovery
+ */
 export * from "./CurrentTenant.js"
 export * from "./DiscoveryStatus.js"
 export * from "./Tenant.js"

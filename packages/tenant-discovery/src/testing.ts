@@ -21,6 +21,8 @@
  * | a list that lacks tenants, or is old | `manager.answer(tenants)` |
  * | an event while a list is in flight | `manager.hold()`, `events.send(...)`, `held.release` |
  * | an old view | `TestTenantDiscovery`: `setStatus`, `setAge` |
+ *
+ * @module tenant-discovery/testing
  */
 export * from "./testing/TestTenantAssignment.js"
 export * from "./testing/TestTenantDiscovery.js"
