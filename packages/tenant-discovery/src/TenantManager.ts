@@ -5,6 +5,7 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import { Context, Effect, Layer } from "effect"
 import { decodeSettings, type TenantSettings } from "./internal/connections/connectionSchema.js"
 import { makeCaller } from "./internal/http/call.js"
+import { circuitGauge } from "./internal/http/circuitBreaker.js"
 import {
   decodeClientOptions,
   type TenantManagerApiKey,
@@ -12,6 +13,7 @@ import {
   type TenantManagerOptions
 } from "./internal/http/defaults.js"
 import { decodeListing } from "./internal/http/listing.js"
+import { metricLabels } from "./internal/metricLabels.js"
 import type { TenantId } from "./Tenant.js"
 import type { TenantListing } from "./TenantListing.js"
 import type { TenantManagerError } from "./TenantManagerError.js"
@@ -54,34 +56,8 @@ export class TenantManager extends Context.Tag("tenant-discovery/TenantManager")
    */
   static readonly make = (
     options: TenantManagerOptions
-  ): Effect.Effect<Context.Tag.Service<TenantManager>, never, HttpClient.HttpClient> => {
-    const settings = decodeClientOptions(options)
-    const { apiPrefix, listBodyLimit, service } = settings
-    return Effect.map(HttpClient.HttpClient, (client) => {
-      const list = makeCaller(client, settings, {
-        operation: `GET ${apiPrefix}/tenants/active`,
-        spanName: "tenantmanager.client.get_active_tenants",
-        limit: listBodyLimit,
-        showBody: true,
-        decode: decodeListing
-      })
-      const connections = makeCaller(client, settings, {
-        operation: `GET ${apiPrefix}/tenants/{tenantId}/associations/{service}/connections`,
-        spanName: "tenantmanager.client.get_tenant_config",
-        limit: tenantManagerDefaults.connectionsBodyLimit,
-        showBody: false,
-        decode: decodeSettings
-      })
-      return {
-        service,
-        listActiveTenants: list(`/tenants/active?${new URLSearchParams({ service }).toString()}`),
-        getConnections: (tenantId) =>
-          connections(
-            `/tenants/${encodeURIComponent(tenantId)}/associations/${encodeURIComponent(service)}/connections`
-          ).pipe(Effect.annotateLogs({ tenant_id: tenantId }))
-      }
-    })
-  }
+  ): Effect.Effect<Context.Tag.Service<TenantManager>, never, HttpClient.HttpClient> =>
+    Effect.map(build(options), ({ client }) => client)
 
   /**
    * {@link TenantManager.make} as a layer.
@@ -91,5 +67,54 @@ export class TenantManager extends Context.Tag("tenant-discovery/TenantManager")
   static readonly layer = (
     options: TenantManagerOptions
   ): Layer.Layer<TenantManager, never, HttpClient.HttpClient> =>
-    Layer.effect(TenantManager, TenantManager.make(options))
+    Layer.scoped(
+      TenantManager,
+      Effect.map(
+        Effect.acquireRelease(build(options), ({ close }) => close),
+        ({ client }) => client
+      )
+    )
+}
+
+/** `close` sets the gauges of the circuit breakers back. */
+const build = (options: TenantManagerOptions) => {
+  const settings = decodeClientOptions(options)
+  const { apiPrefix, listBodyLimit, service } = settings
+  return Effect.gen(function* () {
+    const http = yield* HttpClient.HttpClient
+    const labels = yield* metricLabels({ service })
+    const showCircuits = {
+      list: circuitGauge("get_active_tenants", labels),
+      connections: circuitGauge("get_tenant_config", labels)
+    }
+    const list = makeCaller(http, settings, {
+      operation: `GET ${apiPrefix}/tenants/active`,
+      spanName: "tenantmanager.client.get_active_tenants",
+      limit: listBodyLimit,
+      showBody: true,
+      showCircuit: showCircuits.list,
+      decode: decodeListing
+    })
+    const connections = makeCaller(http, settings, {
+      operation: `GET ${apiPrefix}/tenants/{tenantId}/associations/{service}/connections`,
+      spanName: "tenantmanager.client.get_tenant_config",
+      limit: tenantManagerDefaults.connectionsBodyLimit,
+      showBody: false,
+      showCircuit: showCircuits.connections,
+      decode: decodeSettings
+    })
+    const client: Context.Tag.Service<TenantManager> = {
+      service,
+      listActiveTenants: list(`/tenants/active?${new URLSearchParams({ service }).toString()}`),
+      getConnections: (tenantId) =>
+        connections(
+          `/tenants/${encodeURIComponent(tenantId)}/associations/${encodeURIComponent(service)}/connections`
+        ).pipe(Effect.annotateLogs({ tenant_id: tenantId }))
+    }
+    const close = Effect.sync(() => {
+      for (const show of Object.values(showCircuits)) show(false)
+    })
+    yield* close
+    return { client, close }
+  })
 }

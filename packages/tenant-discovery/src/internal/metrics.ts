@@ -1,7 +1,9 @@
 /** The metrics of the discovery. Each carries the labels of its discovery besides. */
-import { Metric } from "effect"
+import { Metric, MetricBoundaries } from "effect"
+import type { DiscoveryMode } from "../TenantView.js"
+import type { DiscoveryState } from "./discovery/state.js"
 import type { Outcome } from "./event/eventReader.js"
-import { taggedCounter } from "./metricLabels.js"
+import { type MetricLabels, taggedCounter, taggedGauge, taggedHistogram } from "./metricLabels.js"
 
 const received = (outcome: Outcome) =>
   taggedCounter(
@@ -35,4 +37,89 @@ export const drift = Metric.counter("tenant_discovery_drift_total", {
   incremental: true
 })
 
-export const tenants = Metric.gauge("tenant_discovery_tenants", { description: "Active tenants" })
+/** From 5 ms to 1 min. */
+const SECONDS = [0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
+
+const listSeconds = (outcome: string) =>
+  taggedHistogram(
+    "tenant_discovery_list_duration_seconds",
+    "How long lists took, by outcome",
+    SECONDS,
+    "outcome",
+    outcome
+  )
+
+export const listDurations = { taken: listSeconds("taken"), failed: listSeconds("failed") }
+
+export const eventLag = Metric.histogram(
+  "tenant_discovery_event_lag_seconds",
+  MetricBoundaries.fromIterable(SECONDS),
+  "From the publisher's timestamp of an event until it was applied; 0 where its clock is ahead"
+)
+
+/** The standard's name. Only a consumer of a tenant's messages counts it; without one it stays 0. */
+export const messagesProcessed = Metric.counter("tenant_messages_processed_total", {
+  description: "Messages of tenants that a consumer has acknowledged",
+  incremental: true
+})
+
+const gauge = (name: string, description: string) => Metric.gauge(name, { description })
+
+export const tenants = gauge("tenant_discovery_tenants", "Active tenants")
+const awaitingRemoval = gauge(
+  "tenant_discovery_awaiting_removal",
+  "Tenants that a list lacks and that stay until another list confirms their removal"
+)
+const subscribed = gauge(
+  "tenant_discovery_subscribed",
+  "Whether the subscription to the events is acknowledged: 1 or 0"
+)
+/** A time and not an age: a gauge does not grow between two updates, and the one who reads it can subtract. */
+const asOf = gauge(
+  "tenant_discovery_view_as_of_timestamp_seconds",
+  "The view held everything that was true up to this time: seconds since the epoch"
+)
+const modeGauge = (mode: DiscoveryMode) =>
+  taggedGauge(
+    "tenant_discovery_mode",
+    "Whether the discovery is in this mode: 1 or 0",
+    "mode",
+    mode
+  )
+const modes = {
+  Live: modeGauge("Live"),
+  Resyncing: modeGauge("Resyncing"),
+  BootstrapOnly: modeGauge("BootstrapOnly")
+}
+
+/** The counters of the discovery exist from the start, so that no rate misses the first step. */
+export const existing = (labels: MetricLabels): void => {
+  const counters = [...Object.values(events), ...Object.values(lists), drift, messagesProcessed]
+  for (const counter of counters) counter.unsafeUpdate(0, labels)
+}
+
+/** The gauges of a discovery. */
+export const makeStateGauges = (labels: MetricLabels) => {
+  let shown: DiscoveryMode | undefined
+  const set = (metric: Metric.Metric.Gauge<number>, value: number): void =>
+    metric.unsafeUpdate(value, labels)
+  const showMode = (now: DiscoveryMode | undefined): void => {
+    if (now === shown) return
+    shown = now
+    set(subscribed, now === "Live" || now === "Resyncing" ? 1 : 0)
+    for (const [mode, metric] of Object.entries(modes)) set(metric, mode === now ? 1 : 0)
+  }
+  return {
+    show: ({ status, view }: DiscoveryState): void => {
+      set(tenants, view.size)
+      set(asOf, view.asOf / 1000)
+      set(awaitingRemoval, status.awaitingRemoval)
+      showMode(status.mode)
+    },
+    /** The discovery is closed: they are 0. */
+    clear: (): void => {
+      for (const metric of [tenants, asOf, awaitingRemoval]) set(metric, 0)
+      showMode(undefined)
+    }
+  }
+}

@@ -233,7 +233,10 @@ describe("code of the user that throws does not change what the discovery does",
     const metrics = [
       ...Object.values(Metrics.events),
       ...Object.values(Metrics.lists),
+      ...Object.values(Metrics.listDurations),
       Metrics.drift,
+      Metrics.eventLag,
+      Metrics.messagesProcessed,
       Metrics.tenants
     ].map((metric) => vi.spyOn(metric, "unsafeUpdate").mockImplementation(fault))
     return Effect.gen(function* () {

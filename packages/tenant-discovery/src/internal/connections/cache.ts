@@ -2,9 +2,11 @@
  * The cached settings of all tenants, and the rules for their use. Synchronous; the caller
  * passes the time.
  */
-import { type Deferred, Either } from "effect"
+import { Cause, type Deferred, Either } from "effect"
 import type { TenantId } from "../../Tenant.js"
 import type { TenantManagerError } from "../../TenantManagerError.js"
+import { failureText } from "../failureText.js"
+import type { ConnectionsReport, FailureReport } from "../health/healthReport.js"
 import type { Moment } from "../moment.js"
 import { type Connections, makeConnections } from "./accessors.js"
 import type { ConnectionOptions } from "./connectionOptions.js"
@@ -31,6 +33,8 @@ interface Last {
 class Entry {
   last: Last | undefined
   failure: { readonly error: TenantManagerError; readonly until: number } | undefined
+  /** It stays after the cause is repaired. */
+  lastFailure: FailureReport | undefined
   loading: Deferred.Deferred<Connections, TenantManagerError> | undefined
   lastRead = Number.NEGATIVE_INFINITY
   holders = 0
@@ -130,6 +134,7 @@ export class SettingsCache {
       entry.last.validity = "Outdated"
     }
     const until = now.mono + this.settings.failureTtl
+    entry.lastFailure = { at: now.wall, message: failureText(Cause.fail(error)) }
     entry.failure = active && !saysInactive(error) ? { error, until } : undefined
     if (!active) this.drop(id)
   }
@@ -159,6 +164,15 @@ export class SettingsCache {
       now.mono - entry.last.at >= interval / 2 &&
       this.isInUse(entry, now)
     return this.ids.filter((id) => isDue(this.entry(id)))
+  }
+
+  /** What is known of a tenant's settings, where they were asked for. */
+  report(id: TenantId, now: Moment): ConnectionsReport | undefined {
+    const entry = this.entries.get(id)
+    if (entry === undefined) return undefined
+    const { last, lastFailure } = entry
+    const stale = last !== undefined && !this.isFresh(last, now)
+    return { loadedAt: last?.connections.loadedAt, stale, lastFailure }
   }
 
   /** Forgets settings without a holder: a tenant that comes back with the same ones keeps its revision. */

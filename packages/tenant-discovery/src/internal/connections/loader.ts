@@ -8,6 +8,7 @@ import { TenantDiscovery } from "../../TenantDiscovery.js"
 import { TenantManager } from "../../TenantManager.js"
 import { type TenantManagerError, TenantManagerUnavailable } from "../../TenantManagerError.js"
 import { TenantView } from "../../TenantView.js"
+import { connections as registry } from "../health/registrations.js"
 import { metricLabels } from "../metricLabels.js"
 import { momentOf } from "../moment.js"
 import type { Connections } from "./accessors.js"
@@ -79,6 +80,7 @@ export const make = (settings: ConnectionOptions) =>
     const clock = yield* Effect.clock
     const scope = yield* Effect.scope
     const labels = yield* metricLabels({ service: manager.service })
+    Metrics.existing(labels)
     const now = () => momentOf(clock)
 
     const cache = new SettingsCache(settings)
@@ -160,6 +162,7 @@ export const make = (settings: ConnectionOptions) =>
       Metrics.loads.unsafeUpdate(1, labels)
       const { connections, differs, reloaded } = cache.loaded(id, answer, seen.has(id), now())
       const tenant = seen.get(id)
+      if (reloaded) Metrics.reloads.unsafeUpdate(1, labels)
       if (reloaded && tenant !== undefined) emit({ _tag: "Reloaded", tenant, connections })
       const bad = (answer.unreadable ?? []).map(({ message }) => message)
       const warning = `connection settings: ${bad.length} unreadable, such as ${bad.slice(0, SHOWN_PARTS).join("; ")}; using the others`
@@ -271,6 +274,8 @@ export const make = (settings: ConnectionOptions) =>
       })
       return Stream.interruptWhenDeferred(Stream.repeatEffectChunk(read), closed)
     })
+
+    yield* registry.register((id) => cache.report(id, now()))
 
     return {
       get,

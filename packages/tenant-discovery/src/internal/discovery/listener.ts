@@ -10,7 +10,6 @@ import {
   Either,
   FiberHandle,
   LogLevel,
-  type MetricLabel,
   Option,
   Random,
   type Scope,
@@ -23,7 +22,7 @@ import { TenantManager } from "../../TenantManager.js"
 import { type TenantManagerError, TenantManagerUnavailable } from "../../TenantManagerError.js"
 import type { LogLine } from "../event/eventReader.js"
 import { makeEventSpans } from "../event/spans.js"
-import { metricLabels } from "../metricLabels.js"
+import { metricLabels, type MetricLabels } from "../metricLabels.js"
 import * as Metrics from "../metrics.js"
 import { currentMoment } from "../moment.js"
 import { makeInputs, makeTurnReader, type Turn } from "./inputs.js"
@@ -65,6 +64,17 @@ const guarded = <R>(effect: Effect.Effect<unknown, never, R>): Effect.Effect<voi
 
 const counting = (update: () => void): Effect.Effect<void> => guarded(Effect.sync(update))
 
+/** From the publisher's timestamps to `now`, in milliseconds since the epoch. */
+const countLag = (inputs: ReadonlyArray<Input>, now: number, labels: MetricLabels): void => {
+  for (const input of inputs) {
+    for (const { publishedAt } of input._tag === "Events" ? input.events : []) {
+      const seconds = Math.max(0, now - publishedAt) / 1000
+      // NaN where the publisher sent no time.
+      if (seconds >= 0) Metrics.eventLag.unsafeUpdate(seconds, labels)
+    }
+  }
+}
+
 const logDefect = (message: string, cause: Cause.Cause<unknown>): Effect.Effect<void> =>
   guarded(Effect.logError(message, cause))
 
@@ -72,7 +82,7 @@ const writeLog = ({ fields, level, message }: LogLine): Effect.Effect<void> =>
   Effect.annotateLogs(Effect.logWithLevel(LogLevel.fromLiteral(level), message), fields)
 
 /** One call; a client that dies or interrupts itself counts as an outage. */
-const listOnce = (manager: TenantManager["Type"], labels: ReadonlyArray<MetricLabel.MetricLabel>) =>
+const listOnce = (manager: TenantManager["Type"], labels: MetricLabels) =>
   manager.listActiveTenants.pipe(
     Effect.catchAllCause((cause) =>
       Option.match(Cause.failureOption(cause), {
@@ -84,10 +94,21 @@ const listOnce = (manager: TenantManager["Type"], labels: ReadonlyArray<MetricLa
           )
       })
     ),
-    Effect.tapBoth({
-      onSuccess: () => counting(() => Metrics.lists.taken.unsafeUpdate(1, labels)),
-      onFailure: () => counting(() => Metrics.lists.failed.unsafeUpdate(1, labels))
-    })
+    (list) =>
+      Effect.flatMap(currentMoment, (began) => {
+        const count = (outcome: "taken" | "failed") =>
+          Effect.flatMap(currentMoment, (now) =>
+            counting(() => {
+              Metrics.lists[outcome].unsafeUpdate(1, labels)
+              const seconds = (now.mono - began.mono) / 1000
+              Metrics.listDurations[outcome].unsafeUpdate(seconds, labels)
+            })
+          )
+        return Effect.tapBoth(list, {
+          onSuccess: () => count("taken"),
+          onFailure: () => count("failed")
+        })
+      })
   )
 
 /** The smallest inputs that an input consists of. */
@@ -130,6 +151,8 @@ const build = (manager: TenantManager["Type"], settings: DiscoverySettings, redu
     const { subscribe } = yield* TenantEvents
     const { service } = manager
     const labels = yield* metricLabels({ service })
+    const gauges = Metrics.makeStateGauges(labels)
+    yield* counting(() => Metrics.existing(labels))
     const recordSpans = yield* makeEventSpans(service)
     const began = yield* currentMoment
     const ref = yield* SubscriptionRef.make(startList(initialState(service, began), began))
@@ -145,7 +168,7 @@ const build = (manager: TenantManager["Type"], settings: DiscoverySettings, redu
         const now = yield* currentMoment
         yield* SubscriptionRef.update(ref, (state) => closeState(state, now))
         yield* Effect.forEach(pending, (waiter) => Deferred.fail(waiter, closed))
-        yield* counting(() => Metrics.tenants.unsafeUpdate(0, labels))
+        yield* counting(gauges.clear)
       })
     )
     const listFiber = yield* FiberHandle.make<void>()
@@ -226,7 +249,7 @@ const build = (manager: TenantManager["Type"], settings: DiscoverySettings, redu
         )
         if (reduced.state !== state) yield* SubscriptionRef.set(ref, reduced.state)
         yield* Effect.forEach(reduced.commands, runCommand, { discard: true })
-        yield* counting(() => Metrics.tenants.unsafeUpdate(reduced.state.view.size, labels))
+        yield* counting(() => gauges.show(reduced.state))
       })
 
     const runTurn = (turn: Turn): Effect.Effect<void> =>
@@ -242,6 +265,8 @@ const build = (manager: TenantManager["Type"], settings: DiscoverySettings, redu
           }
         }
         yield* step(inputs)
+        const { wall } = yield* currentMoment
+        yield* counting(() => countLag(inputs, wall, labels))
       })
 
     const countIgnored = counting(() => {

@@ -21,6 +21,8 @@ export interface AppliedEvent {
   readonly eventType: TenantEventType
   readonly tenantId: TenantId
   readonly eventId: string | undefined
+  /** The publisher's timestamp in milliseconds since the epoch; `NaN` without a readable one. */
+  readonly publishedAt: number
   readonly directive: Directive
 }
 
@@ -85,7 +87,13 @@ export const makeEventReader = (options: {
     if (eventId !== undefined && recent.seen(eventId)) return { outcome: "duplicate" }
     return {
       outcome: "applied",
-      event: { eventType: event.event_type, tenantId: event.tenant_id, eventId, directive }
+      event: {
+        eventType: event.event_type,
+        tenantId: event.tenant_id,
+        eventId,
+        publishedAt: Date.parse(event.timestamp ?? ""),
+        directive
+      }
     }
   }
 }

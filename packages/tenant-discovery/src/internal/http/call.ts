@@ -30,6 +30,8 @@ export interface Endpoint<A> {
   readonly limit: number
   /** Whether an error may show the start of a malformed body: not where it may hold secrets. */
   readonly showBody: boolean
+  /** Learns when the circuit breaker opens, and when it closes. */
+  readonly showCircuit: (isOpen: boolean) => void
   /** Decodes parsed JSON. The failure says what was expected, and repeats no value. */
   readonly decode: (body: unknown) => Effect.Effect<A, string>
 }
@@ -234,7 +236,7 @@ export const makeCaller = <A>(
       timeout
     })
 
-  const protect = makeCircuitBreaker(operation, settings.circuitBreaker)
+  const protect = makeCircuitBreaker(operation, settings.circuitBreaker, endpoint.showCircuit)
 
   return (path) =>
     Effect.scoped(exchange(path)).pipe(

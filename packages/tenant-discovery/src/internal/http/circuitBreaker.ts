@@ -4,6 +4,7 @@ import {
   TenantManagerCircuitOpen,
   type TenantManagerError
 } from "../../TenantManagerError.js"
+import { type MetricLabels, taggedGauge } from "../metricLabels.js"
 
 /** Fails a call with `TenantManagerCircuitOpen` when the breaker does not admit it. */
 export type CircuitBreaker = <A>(
@@ -18,14 +19,30 @@ const isAnswered = (exit: Exit.Exit<unknown, TenantManagerError>): boolean | und
       Option.getOrUndefined(Option.map(Cause.failureOption(cause), (error) => !isOutage(error)))
   })
 
+/** The gauge of one operation's breaker: the function shows whether it is open. */
+export const circuitGauge = (
+  operation: string,
+  labels: MetricLabels
+): ((isOpen: boolean) => void) => {
+  const gauge = taggedGauge(
+    "tenant_manager_circuit_open",
+    "Whether calls of the operation are refused, but for one probe at a time: 1 or 0",
+    "operation",
+    operation
+  )
+  return (isOpen) => gauge.unsafeUpdate(isOpen ? 1 : 0, labels)
+}
+
 /**
  * A breaker that is closed: it stops the calls of one operation after `threshold` outages in a row
  * (0: never), and `resetAfter` milliseconds of the monotonic clock later admits one probe at a
- * time until an answer arrives. While it is open, only probes count.
+ * time until an answer arrives. While it is open, only probes count. `report` learns when it opens and
+ * when it closes.
  */
 export const makeCircuitBreaker = (
   operation: string,
-  settings: { readonly threshold: number; readonly resetAfter: number }
+  settings: { readonly threshold: number; readonly resetAfter: number },
+  report: (isOpen: boolean) => void
 ): CircuitBreaker => {
   const { resetAfter, threshold } = settings
   if (threshold === 0) return (call) => call
@@ -59,6 +76,7 @@ export const makeCircuitBreaker = (
       if (answered === undefined || (openUntil !== undefined && !isProbe)) return Effect.void
       if (answered) {
         outages = 0
+        if (isProbe) report(false)
         openUntil = undefined
         return isProbe
           ? Effect.logInfo("circuit breaker closed: the tenant manager answers again")
@@ -66,6 +84,7 @@ export const makeCircuitBreaker = (
       }
       outages++
       if (!isProbe && outages < threshold) return Effect.void
+      report(true)
       openUntil = now + BigInt(Math.ceil(resetAfter * 1_000_000))
       return isProbe
         ? Effect.logDebug("circuit breaker stays open: the probe got no answer")

@@ -9,6 +9,8 @@ import type { TenantId } from "../../Tenant.js"
 import { TenantConnections } from "../../TenantConnections.js"
 import { TenantDiscovery } from "../../TenantDiscovery.js"
 import { boundedWait } from "../boundedWait.js"
+import type { PoolReport } from "../health/healthReport.js"
+import { pools as registry } from "../health/registrations.js"
 import {
   type TenantLayerError,
   TenantLayersClosed,
@@ -17,6 +19,7 @@ import {
 } from "./poolErrors.js"
 import type { PoolSettings } from "./poolOptions.js"
 import { makePlaceWaits } from "./placeWaits.js"
+import { makePoolMetrics } from "./poolMetrics.js"
 import {
   makeResources,
   type PoolFunctions,
@@ -55,13 +58,17 @@ export const make = <A, E, R>(settings: PoolSettings, functions: PoolFunctions<A
     /** The tenants that asked for a place, in order: as many as the capacity have one, with all their resources. */
     const places = new Set<Entry>()
     let closed = false
+    const metrics = yield* makePoolMetrics(settings)
+    const countPlaces = () => metrics.inUse(closed ? 0 : Math.min(places.size, capacity))
 
     /** Wakes who waits for a change of the entry; frees its place and forgets it where nothing is left. */
     const settle = (entry: Entry): void => {
       entry.wake()
       if (entry.callers > 0 || entry.resources.size > 0) return
       if (entry.failure === undefined) entries.delete(entry.id)
-      if (places.delete(entry)) [...places][capacity - 1]?.wake()
+      if (!places.delete(entry)) return
+      countPlaces()
+      ;[...places][capacity - 1]?.wake()
     }
     const life = yield* makeResources(settings, functions, settle)
 
@@ -71,7 +78,7 @@ export const make = <A, E, R>(settings: PoolSettings, functions: PoolFunctions<A
     const unserved = (): number =>
       places.size - capacity - withPlace().filter(({ isFreeing }) => isFreeing).length
 
-    const reportWait = yield* makePlaceWaits(settings, () => unserved() > 0)
+    const reportWait = yield* makePlaceWaits(settings, metrics, () => unserved() > 0)
 
     /** Closes the least recently used idle resources for the tenants that wait. */
     const makeRoom = (): void => {
@@ -124,6 +131,7 @@ export const make = <A, E, R>(settings: PoolSettings, functions: PoolFunctions<A
             return yield* Effect.failCause(failure.cause)
           }
           places.add(entry)
+          countPlaces()
           makeRoom()
           // One resource closes at a time, and one retired one may be in use beside the current one.
           const isFree =
@@ -213,6 +221,21 @@ export const make = <A, E, R>(settings: PoolSettings, functions: PoolFunctions<A
     )
     // The reader above is registered before the first resource is built.
     yield* Effect.yieldNow()
+
+    /** A report about a tenant that the pool has something of. */
+    const report = (id: TenantId): PoolReport | undefined => {
+      const entry = entries.get(id)
+      if (entry === undefined) return undefined
+      const { current, failure, lastFailure, resources } = entry
+      const without = failure === undefined ? "Waiting" : "Failed"
+      return {
+        pool: settings.name,
+        state: current?.state ?? (resources.size > 0 ? "Closing" : without),
+        holders: [...resources].reduce((sum, { holders }) => sum + holders.size, 0),
+        lastFailure
+      }
+    }
+    yield* registry.register(report)
 
     return {
       acquire: (id, holder) => Effect.suspend(() => acquire(id, holder)),

@@ -19,6 +19,8 @@ import type { Tenant, TenantId } from "../../Tenant.js"
 import { type Connections, TenantConnections } from "../../TenantConnections.js"
 import { TenantDiscovery } from "../../TenantDiscovery.js"
 import { sameExceptLimits } from "../connections/connectionSchema.js"
+import { failureText, secretsOf } from "../failureText.js"
+import type { FailureReport } from "../health/healthReport.js"
 import { momentOf } from "../moment.js"
 import {
   TenantBuildTimedOut,
@@ -92,6 +94,8 @@ export class TenantEntry<A, E> {
   /** At most one is current. */
   readonly resources = new Set<Resource<A, E>>()
   failure: Failure<E> | undefined
+  /** Of the last build that failed; it stays after the cause is repaired. */
+  lastFailure: FailureReport | undefined
   /** Callers on their way to a resource. */
   callers = 0
   /** Done at the next change of this entry. */
@@ -255,6 +259,8 @@ export const makeResources = <A, E, R>(
       const count = entry.failure?.count ?? 0
       const until = now() + Math.min(buildBackoff * 2 ** count, buildBackoffCap)
       entry.failure = { cause, revision: connections.revision, until, count: count + 1 }
+      const message = failureText(cause, secretsOf(connections.settings))
+      entry.lastFailure = { at: momentOf(clock).wall, message }
       Deferred.unsafeDone(built, Exit.failCause(cause))
       close(resource)
     }

@@ -5,9 +5,9 @@
  * counted, and logged as one summary per minute: a shared database that is down must not write a
  * line per tenant and tick.
  */
-import { Cause, Effect, Inspectable, type Schedule } from "effect"
+import { Cause, Effect, type Schedule } from "effect"
 import type { TenantId } from "../../Tenant.js"
-import { beginning } from "../beginning.js"
+import { failureText } from "../failureText.js"
 import { currentMoment } from "../moment.js"
 import { makeDelays } from "./delays.js"
 import { quietly } from "./transitions.js"
@@ -28,21 +28,8 @@ export interface Failing<E, R> {
 }
 
 const REPORT_INTERVAL = "1 minute"
-const MAX_TEXT = 500
-
-const messageOf = (cause: Cause.Cause<unknown>): string => {
-  if (Cause.isEmpty(cause)) return "the work ended"
-  try {
-    const error = Cause.squash(cause)
-    const text =
-      error instanceof Error
-        ? `${error.name}: ${error.message}`
-        : Inspectable.toStringUnknown(error)
-    return beginning(text, MAX_TEXT)
-  } catch {
-    return "an error that cannot be shown"
-  }
-}
+const messageOf = (cause: Cause.Cause<unknown>): string =>
+  Cause.isEmpty(cause) ? "the work ended" : failureText(cause)
 
 export const makeFailures = <E, R>(
   schedule: Schedule.Schedule<unknown, Cause.Cause<E>, R> | undefined

@@ -79,7 +79,7 @@ const nextStart = <E, R>({ delay, exhausted }: Failing<E, R>): string =>
  * discovery closes first.
  *
  * Metrics, labelled `service` and `worker`: `tenant_consumers_active`, `tenant_worker_waiting`, and
- * `tenant_worker_runs_total`, `tenant_worker_failures_total`, `tenant_worker_interrupted_total`,
+ * `tenant_worker_runs_total`, `tenant_worker_run_duration_seconds`, `tenant_worker_failures_total`, `tenant_worker_interrupted_total`,
  * `tenant_worker_skips_total`, `tenant_worker_tenants` (the active tenants that are this
  * replica's).
  *

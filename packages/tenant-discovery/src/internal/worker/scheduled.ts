@@ -48,7 +48,7 @@ const nextAttempt = <E, R>({ delay }: Failing<E, R>): string =>
  * workers with `Layer.mergeAll`: they then close at the same time, not one after the other. The
  * worker stops in the same way, with a warning, when its discovery closes first.
  *
- * Metrics, labelled `service` and `worker`: `tenant_worker_runs_total`,
+ * Metrics, labelled `service` and `worker`: `tenant_worker_runs_total`, `tenant_worker_run_duration_seconds`,
  * `tenant_worker_failures_total`, `tenant_worker_interrupted_total`,
  * `tenant_worker_long_runs_total`, `tenant_worker_skips_total` (by `reason`: `overlap`, `backoff`,
  * `removed`), `tenant_worker_stale_ticks_total`, `tenant_worker_active`,

@@ -61,7 +61,7 @@ export type RunContext<R> = Exclude<
 export interface SupervisorOptions<E, R> {
   readonly drain: number
   readonly closeTimeout: number
-  readonly metrics: Pick<WorkerMetrics, "runs" | "failed" | "interrupted" | "active" | "tenants">
+  readonly metrics: Omit<WorkerMetrics, "consumers">
   readonly run: Effect.Effect<unknown, E, R>
   /** A run ended with its finalizers, or was left behind. It is no longer in `running`. */
   readonly onEnd: (run: Run, exit: Exit.Exit<unknown, E>) => OfRun<R>
@@ -158,6 +158,7 @@ export const makeSupervisor = <E, R>(options: SupervisorOptions<E, R>) =>
         const isInterrupted = Exit.isFailure(exit) && Cause.isInterruptedOnly(exit.cause)
         metrics.active(running.size)
         metrics.runs(1)
+        metrics.runSeconds((momentOf(clock).mono - run.startedAt.mono) / 1000)
         if (isInterrupted && run.ending !== undefined) metrics.interrupted(1)
         else if (Exit.isFailure(exit)) metrics.failed(1)
         const handled = options.onEnd(run, exit)

@@ -19,7 +19,7 @@ export type TenantWorkState = "Running" | "Waiting" | "BackingOff" | "Draining" 
 export interface TenantWorkFailure {
   /** Milliseconds since the epoch. */
   readonly at: number
-  /** The error's name and message, at most 500 characters. The log has the whole cause. */
+  /** The error's name and message, at most 500 characters, without what looks like a secret. The log has the whole cause. */
   readonly message: string
 }
 
