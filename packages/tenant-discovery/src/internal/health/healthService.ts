@@ -1,9 +1,9 @@
 /** The health of a program: one fiber follows the discovery, a question reads what it found. */
-import { Duration, Effect, Schedule, Stream } from "effect"
+import { Duration, Effect, Metric, Schedule, Stream } from "effect"
 import type { TenantId } from "../../Tenant.js"
 import { TenantAssignment } from "../../TenantAssignment.js"
 import { TenantDiscovery } from "../../TenantDiscovery.js"
-import type { TenantView } from "../../TenantView.js"
+import { metricLabels } from "../metricLabels.js"
 import { currentMoment, momentOf } from "../moment.js"
 import { quietly } from "../worker/transitions.js"
 import { type TenantWorkerStatus, type TenantWorkStatus, workers } from "../worker/workerStatus.js"
@@ -21,6 +21,10 @@ import { connections, pools } from "./registrations.js"
 /** How often the checks are made where nothing tells of a change: workers are only asked. */
 const INTERVAL = "5 seconds"
 
+const assignedTenants = Metric.gauge("tenant_discovery_assigned_tenants", {
+  description: "Active tenants that this replica owns, as counted every 5 s"
+})
+
 const isKnown = <A>(report: A | undefined): report is A => report !== undefined
 
 export const makeHealth = (settings: HealthSettings) =>
@@ -30,7 +34,8 @@ export const makeHealth = (settings: HealthSettings) =>
     const clock = yield* Effect.clock
     const ofService = Effect.provideService(TenantDiscovery, discovery)
     const start = yield* currentMoment
-    const makeCheck = makeChecks(settings, yield* discovery.status.get, start)
+    const first = yield* discovery.status.get
+    const makeCheck = makeChecks(settings, first, start)
     const history = makeHistory(yield* discovery.view.get, start.wall)
 
     /** Reads everything, then follows it before another fiber runs. */
@@ -38,6 +43,7 @@ export const makeHealth = (settings: HealthSettings) =>
       const status = yield* discovery.status.get
       const fresh = yield* Effect.either(discovery.requireFresh(settings.maxStaleness))
       const running = yield* workers.entries
+      const assignmentProblem = yield* assignment.problem
       const view = yield* discovery.view.get
       const now = momentOf(clock)
       history.observe(view, now.wall)
@@ -47,16 +53,30 @@ export const makeHealth = (settings: HealthSettings) =>
           asOf: view.asOf,
           staleAge: fresh._tag === "Left" ? Duration.toMillis(fresh.left.age) : undefined,
           workers: running.map(({ problems }) => problems()),
-          assignmentProblem: yield* assignment.problem
+          assignmentProblem
         },
         now
       )
       return { status, view, checked }
     }).pipe(ofService)
 
-    yield* observe
-    yield* Stream.merge(discovery.status.changes, Stream.tick(INTERVAL)).pipe(
-      Stream.runForEach(() => observe),
+    const ownedTenants = Effect.zipWith(
+      discovery.view.get,
+      assignment.view.get,
+      ({ ids }, { owns }) => ids.filter(owns).length
+    )
+    const labels = yield* metricLabels({ service: first.service })
+    const showAssigned = (count: number) => assignedTenants.unsafeUpdate(count, labels)
+    yield* Effect.addFinalizer(() => Effect.sync(() => showAssigned(0)))
+    // Not at each event: it asks the assignment about every tenant.
+    const tick = Effect.zipRight(observe, Effect.map(ownedTenants, showAssigned))
+
+    yield* tick
+    yield* Stream.merge(
+      Stream.as(discovery.status.changes, observe),
+      Stream.as(Stream.tick(INTERVAL), tick)
+    ).pipe(
+      Stream.runForEach((step) => step),
       Effect.sandbox,
       Effect.tapError((cause) => quietly(Effect.logError("health check failed; retrying", cause))),
       Effect.retry(Schedule.spaced(INTERVAL)),
@@ -64,17 +84,12 @@ export const makeHealth = (settings: HealthSettings) =>
       Effect.forkScoped
     )
 
-    const assignmentReport = (view: TenantView) =>
-      Effect.gen(function* () {
-        const { owns } = yield* assignment.view.get
-        const report: AssignmentReport = {
-          description: assignment.description,
-          ownedTenants: view.ids.filter(owns).length,
-          members: yield* assignment.members,
-          problem: yield* assignment.problem
-        }
-        return report
-      })
+    const assignmentReport: Effect.Effect<AssignmentReport> = Effect.all({
+      description: Effect.succeed(assignment.description),
+      ownedTenants,
+      members: assignment.members,
+      problem: assignment.problem
+    })
 
     const check: Effect.Effect<HealthReport> = Effect.gen(function* () {
       const { checked, status, view } = yield* observe
@@ -85,7 +100,7 @@ export const makeHealth = (settings: HealthSettings) =>
         modeSince: status.since,
         viewAsOf: view.asOf,
         activeTenants: view.size,
-        assignment: yield* assignmentReport(view)
+        assignment: yield* assignmentReport
       }
     })
 
