@@ -3,9 +3,11 @@ import { Cause, Inspectable, Redacted } from "effect"
 import { beginning } from "./beginning.js"
 
 const MAX_TEXT = 500
+/** What is searched for secrets: enough that what is left of it fills the text. */
+const MAX_SEARCHED = 10_000
 
 /** Credentials in a URL, and values under a name that says what they are. */
-const URL_CREDENTIALS = /(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/@"']*(?:@[^\s/@"']*)*@/gi
+const URL_CREDENTIALS = /([a-z0-9+.-]{1,20}:\/\/)[^\s"']*@/gi
 const NAMED =
   /((?:password|passwd|passphrase|pwd|secret|token|api[-_ ]?key|authorization)["']?\s*[=:]\s*)("[^"]*"?|'[^']*'?|(?:(?:bearer|basic)\s+)?[^\s,;&})\]]+)/gi
 
@@ -36,10 +38,11 @@ export const failureText = (
       error instanceof Error
         ? `${error.name}: ${error.message}`
         : Inspectable.toStringUnknown(error)
-    const known = secrets
+    const unknown = secrets
       .flatMap((secret) => [secret, encodeURIComponent(secret)])
       .reduce((shown, secret) => shown.replaceAll(secret, "***"), text)
-    return beginning(known.replace(URL_CREDENTIALS, "$1***@").replace(NAMED, "$1***"), MAX_TEXT)
+    const searched = beginning(unknown, MAX_SEARCHED)
+    return beginning(searched.replace(URL_CREDENTIALS, "$1***@").replace(NAMED, "$1***"), MAX_TEXT)
   } catch {
     return "an error that cannot be shown"
   }
