@@ -186,9 +186,10 @@ export const makeTimeline = (
     const clock = yield* Effect.clock
     let view = yield* discovery.view.get
     let status = yield* discovery.status.get
-    let checkedAt = clock.unsafeCurrentTimeMillis()
+    /** The time of the newest failure that has an entry. */
+    let lastFailureAt = clock.unsafeCurrentTimeMillis()
     const none: Timeline = { numbered: [], last: 0, forgotten: 0 }
-    const ref = yield* SubscriptionRef.make(append(none, checkedAt, [modeEntry(status.mode)]))
+    const ref = yield* SubscriptionRef.make(append(none, lastFailureAt, [modeEntry(status.mode)]))
 
     const add = (drafts: ReadonlyArray<Draft>): Effect.Effect<void> =>
       drafts.length === 0
@@ -215,15 +216,15 @@ export const makeTimeline = (
     })
 
     const workersTurn = Effect.gen(function* () {
-      const since = checkedAt
-      checkedAt = clock.unsafeCurrentTimeMillis()
+      const since = lastFailureAt
       const failures = [...(yield* health.workers)].flatMap(([worker, tenants]) =>
         [...tenants].flatMap(([id, { lastFailure }]) =>
           lastFailure === undefined || lastFailure.at <= since
             ? []
-            : [{ worker, tenant: { id, name: view.get(id)?.name }, message: lastFailure.message }]
+            : [{ ...lastFailure, worker, tenant: { id, name: view.get(id)?.name } }]
         )
       )
+      for (const { at } of failures) lastFailureAt = Math.max(lastFailureAt, at)
       yield* add(
         bounded(
           failures,

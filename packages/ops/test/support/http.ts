@@ -59,7 +59,8 @@ export interface Frame {
   readonly data: unknown
 }
 
-const parse = (text: string): ReadonlyArray<Frame> => {
+/** The frame in a text that ends one; none for a comment. */
+export const parseFrames = (text: string): ReadonlyArray<Frame> => {
   const fields = new Map(
     text.split("\n").map((line) => {
       const at = line.indexOf(": ")
@@ -82,7 +83,7 @@ export const framesOf = (response: HttpClientResponse.HttpClientResponse): Strea
       return [parts.at(-1) ?? "", parts.slice(0, -1)]
     }),
     Stream.flattenIterables,
-    Stream.map(parse),
+    Stream.map(parseFrames),
     Stream.flattenIterables,
     Stream.orDie
   )

@@ -6,6 +6,7 @@ import { staticConfig } from "../../src/internal/assignment/staticAssignment.js"
 import {
   complete,
   everyVariable,
+  libraryVariables,
   load,
   provider,
   reference,
@@ -58,7 +59,7 @@ describe(".env.reference", () => {
       }
     }
     names.delete(KUBERNETES)
-    expect(everyVariable.map(({ name }) => name).toSorted()).toEqual([...names].toSorted())
+    expect(libraryVariables.map(({ name }) => name).toSorted()).toEqual([...names].toSorted())
   })
 
   it("gives each its meaning, type and default", () => {

@@ -203,7 +203,7 @@ export const scheduled = <E, R, RS = never>(
         }
         for (const id of left()) all.set(id, known(id))
         for (const [id, { last, retryAt }] of failures.entries()) {
-          if (retryAt > mono) all.set(id, known(id, "BackingOff", last.at))
+          all.set(id, known(id, retryAt > mono ? "BackingOff" : "Waiting", last.at))
         }
         for (const [id, run] of running) all.set(id, statusOfRun(run, known(id)))
         return all
