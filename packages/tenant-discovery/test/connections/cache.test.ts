@@ -22,6 +22,7 @@ import {
 import { TenantDiscovery } from "../../src/TenantDiscovery.js"
 import { provider } from "../config/subject.js"
 import { makeCollector } from "../support/collector.js"
+import { metricValues } from "../worker/support.js"
 import { atOnce, eventually } from "./support/eventually.js"
 import { notFound, type Steps, suspended, textOf, unavailable, World } from "./support/world.js"
 
@@ -450,6 +451,25 @@ describe("the layer", () => {
       const layer = layerOf(new World(["acme"]))
       yield* get(acme).pipe(Effect.provide(layer), Effect.tagMetrics("region", "eu"))
       expect((yield* Metric.value(counter)).count).toBe(before.count + 1)
+    })
+  )
+
+  it.scoped("counts the settings that were loaded again, from 0", () =>
+    Effect.gen(function* () {
+      const world = new World(["acme"])
+      const labels = { service: "ledger", region: "reloads" }
+      const reloads = Effect.map(
+        metricValues("tenant_connections_reloads_total", labels),
+        ([state]) => state
+      )
+      yield* Effect.gen(function* () {
+        expect(yield* reloads).toMatchObject({ count: 0 })
+        yield* get(acme)
+        expect(yield* reloads).toMatchObject({ count: 0 })
+        yield* world.rotate(acme)
+        yield* get(acme)
+        expect(yield* reloads).toMatchObject({ count: 1 })
+      }).pipe(Effect.provide(layerOf(world)), Effect.tagMetrics("region", "reloads"))
     })
   )
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Effect, Exit, Layer, Scope } from "effect"
+import { Context, Effect, Exit, Fiber, Layer, Metric, Scope, TestClock } from "effect"
 import { TenantDiscovery } from "../../src/index.js"
 import { TestEvent, TestTenantEvents, TestTenantManager } from "../../src/testing.js"
 import {
@@ -11,6 +11,7 @@ import {
   metricValue,
   growth
 } from "./harness.js"
+import { metricValues } from "../worker/support.js"
 
 /** A discovery in a scope of its own. */
 const open = (options: WorldOptions) =>
@@ -22,6 +23,10 @@ const open = (options: WorldOptions) =>
 
 const tenants = (labels: Readonly<Record<string, string>>) =>
   metricValue("tenant_discovery_tenants", labels)
+
+/** The state of a histogram that has all of these labels. */
+const histogram = (name: string, labels: Readonly<Record<string, string>>) =>
+  Effect.map(metricValues(name, labels), ([state]) => state)
 
 describe("metrics", () => {
   it.scoped("count lists by outcome, events by outcome, and drift", () =>
@@ -51,6 +56,125 @@ describe("metrics", () => {
       }
       expect(yield* tenants({ service: SERVICE })).toBe(3)
     }).pipe(Effect.provide(world({ tenants: ["a"] })))
+  )
+
+  it.scoped("exist at 0 from the start, the standard's counter of messages too", () =>
+    Effect.gen(function* () {
+      const { context } = yield* open({ service: "fresh" })
+      yield* Context.get(context, TenantDiscovery).status.get
+      const names = (yield* Metric.snapshot).flatMap(({ metricKey, metricState }) =>
+        metricKey.tags.some(({ key, value }) => key === "service" && value === "fresh") &&
+        "count" in metricState
+          ? [metricKey.name]
+          : []
+      )
+      expect(new Set(names)).toEqual(
+        new Set([
+          "tenant_discovery_events_total",
+          "tenant_discovery_lists_total",
+          "tenant_discovery_list_duration_seconds",
+          "tenant_discovery_drift_total",
+          "tenant_messages_processed_total"
+        ])
+      )
+      expect(names.filter((name) => name === "tenant_discovery_events_total")).toHaveLength(6)
+      const all = yield* Metric.snapshot
+      const processed = all.find(
+        ({ metricKey }) => metricKey.name === "tenant_messages_processed_total"
+      )
+      expect(processed?.metricState).toMatchObject({ count: 0 })
+    })
+  )
+
+  it.scoped("show the mode, the subscription, the age of the view and what waits for removal", () =>
+    Effect.gen(function* () {
+      const service = "gauges"
+      const { close, context } = yield* open({
+        service,
+        tenants: ["a", "b", "c", "d", "e", "f", "g"]
+      })
+      const events = Context.get(context, TestTenantEvents)
+      const manager = Context.get(context, TestTenantManager)
+      const gauge = (name: string, labels = {}) =>
+        metricValue(`tenant_discovery_${name}`, { service, ...labels })
+      const shown = Effect.all({
+        live: gauge("mode", { mode: "Live" }),
+        resyncing: gauge("mode", { mode: "Resyncing" }),
+        bootstrapOnly: gauge("mode", { mode: "BootstrapOnly" }),
+        subscribed: gauge("subscribed"),
+        asOf: gauge("view_as_of_timestamp_seconds"),
+        awaiting: gauge("awaiting_removal")
+      })
+      const live = { live: 1, resyncing: 0, bootstrapOnly: 0, subscribed: 1, asOf: 0, awaiting: 0 }
+      expect(yield* shown).toEqual(live)
+      yield* TestClock.adjust("10 seconds")
+      yield* events.alive
+      yield* settle
+      expect(yield* shown).toEqual({ ...live, asOf: 10 })
+      yield* manager.remove("a", "b", "c", "d", "e", "f")
+      yield* Effect.fork(Context.get(context, TenantDiscovery).refresh)
+      yield* settle
+      expect(yield* shown).toEqual({ ...live, asOf: 10, awaiting: 6 })
+      yield* events.lose()
+      yield* settle
+      expect(yield* shown).toMatchObject({ live: 0, bootstrapOnly: 1, subscribed: 0 })
+      yield* close
+      const closed = {
+        live: 0,
+        resyncing: 0,
+        bootstrapOnly: 0,
+        subscribed: 0,
+        asOf: 0,
+        awaiting: 0
+      }
+      expect(yield* shown).toEqual(closed)
+    })
+  )
+
+  it.scoped("measure the lag of events, 0 for a publisher whose clock is ahead", () =>
+    Effect.gen(function* () {
+      const service = "lag"
+      const { context } = yield* open({ service })
+      const send = (seconds: number | undefined, id: string) =>
+        Context.get(context, TestTenantEvents).send({
+          ...TestEvent.associated(id, service),
+          timestamp: seconds === undefined ? "yesterday" : new Date(seconds * 1000).toISOString()
+        })
+      yield* TestClock.adjust("100 seconds")
+      yield* send(97, "a")
+      yield* send(200, "b")
+      yield* send(undefined, "c")
+      yield* settle
+      expect(yield* histogram("tenant_discovery_event_lag_seconds", { service })).toMatchObject({
+        count: 2,
+        sum: 3,
+        min: 0,
+        max: 3
+      })
+    })
+  )
+
+  it.scoped("measure how long lists take, by outcome", () =>
+    Effect.gen(function* () {
+      const service = "durations"
+      const { context } = yield* open({ service })
+      const manager = Context.get(context, TestTenantManager)
+      const { refresh } = Context.get(context, TenantDiscovery)
+      const held = yield* manager.hold()
+      const refreshing = yield* Effect.fork(refresh)
+      yield* held.asked
+      yield* TestClock.adjust("2 seconds")
+      yield* held.release
+      yield* Fiber.join(refreshing)
+      yield* manager.fail()
+      yield* Effect.flip(refresh)
+      const name = "tenant_discovery_list_duration_seconds"
+      expect(yield* histogram(name, { service, outcome: "taken" })).toMatchObject({
+        count: 2,
+        sum: 2
+      })
+      expect(yield* histogram(name, { service, outcome: "failed" })).toMatchObject({ count: 1 })
+    })
   )
 
   it.scoped("of two discoveries do not mix, and gauges are 0 after the close", () =>

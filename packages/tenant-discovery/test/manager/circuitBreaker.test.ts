@@ -1,11 +1,12 @@
 /** The circuit breakers of a client, under the test clock. */
 import { HttpClient, HttpClientError, HttpClientResponse } from "@effect/platform"
-import { assert, describe } from "@effect/vitest"
-import { Deferred, Duration, Effect, Fiber, Logger, TestClock } from "effect"
+import { assert, describe, expect } from "@effect/vitest"
+import { Deferred, Duration, Effect, Fiber, Layer, Logger, TestClock } from "effect"
 import { TenantId } from "../../src/Tenant.js"
 import { TenantManager, type TenantManagerOptions } from "../../src/TenantManager.js"
 import { optionsFor } from "./support/clients.js"
 import { test } from "../support/live.js"
+import { metricValues } from "../worker/support.js"
 
 const settings = { threshold: 1, resetAfter: "10 seconds" } as const
 
@@ -72,6 +73,46 @@ describe("circuit breaker", () => {
       lines.map((line) => line.split(" ")[0]),
       ["WARN", "INFO"]
     )
+  })
+
+  test("shows in a gauge for each operation, which is 0 after the close of the layer", function* () {
+    const service = "circuits"
+    const gauge = (operation: string) =>
+      Effect.map(
+        metricValues("tenant_manager_circuit_open", { service, operation }),
+        ([state]) => state
+      )
+    const both = Effect.all([gauge("get_active_tenants"), gauge("get_tenant_config")])
+    let answer: Effect.Effect<Response, string> = outage
+    const client = HttpClient.make((request) =>
+      answer.pipe(
+        Effect.map((response) => HttpClientResponse.fromWeb(request, response)),
+        Effect.mapError(
+          (description) =>
+            new HttpClientError.RequestError({ request, reason: "Transport", description })
+        )
+      )
+    )
+    const layer = TenantManager.layer(
+      optionsFor("http://tm.test", { service, circuitBreaker: settings })
+    ).pipe(Layer.provide(Layer.succeed(HttpClient.HttpClient, client)))
+    const list = Effect.flatMap(TenantManager, (manager) => Effect.exit(manager.listActiveTenants))
+    yield* Effect.gen(function* () {
+      expect(yield* both).toMatchObject([{ value: 0 }, { value: 0 }])
+      yield* list
+      expect(yield* both).toMatchObject([{ value: 1 }, { value: 0 }])
+      yield* TestClock.adjust("10 seconds")
+      yield* list
+      expect(yield* both).toMatchObject([{ value: 1 }, { value: 0 }])
+      yield* TestClock.adjust("10 seconds")
+      answer = ok("[]")
+      yield* list
+      expect(yield* both).toMatchObject([{ value: 0 }, { value: 0 }])
+      answer = outage
+      yield* list
+      expect(yield* both).toMatchObject([{ value: 1 }, { value: 0 }])
+    }).pipe(Effect.provide(layer))
+    expect(yield* both).toMatchObject([{ value: 0 }, { value: 0 }])
   })
 
   test("counts no answer of any kind as an outage", function* () {

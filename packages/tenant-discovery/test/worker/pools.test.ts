@@ -4,7 +4,16 @@ import { Effect, Schedule } from "effect"
 import type * as TenantLayers from "../../src/TenantLayers.js"
 import * as TenantWorker from "../../src/TenantWorker.js"
 import { eventually } from "../connections/support/eventually.js"
-import { acme, globex, initech, once, scenario, TenantDb } from "../layers/support/tenantDb.js"
+import {
+  acme,
+  begin,
+  globex,
+  initech,
+  once,
+  scenario,
+  TenantDb,
+  use
+} from "../layers/support/tenantDb.js"
 import { advance, metricValues, settle } from "./support.js"
 
 const warning =
@@ -56,6 +65,31 @@ describe("a pool with fewer places than there are tenants", () => {
         yield* eventually(() => warnings(logs).length > 0)
         expect(yield* waitsForPool).toEqual([undefined, undefined, "test/TenantDb"])
       }).pipe(Effect.provide(worker))
+    },
+    options
+  )
+
+  scenario(
+    "shows in gauges how many places are taken, also after the close",
+    function* ({ close }) {
+      const gauges = (name: string) =>
+        Effect.map(
+          metricValues(`tenant_layers_${name}`, { layers: "test/TenantDb", service: "ledger" }),
+          ([state]) => state
+        )
+      const shown = Effect.all([gauges("in_use"), gauges("waiting"), gauges("cap")])
+      expect(yield* shown).toMatchObject([{ value: 0 }, { value: 0 }, { value: 2 }])
+      const { release } = yield* use(acme)
+      yield* use(globex)
+      yield* begin(use(initech))
+      expect(yield* shown).toMatchObject([{ value: 2 }, { value: 1 }, { value: 2 }])
+      yield* release
+      yield* settle
+      expect(yield* shown).toMatchObject([{ value: 2 }, { value: 0 }, { value: 2 }])
+      const closing = yield* Effect.fork(close)
+      yield* advance("30 seconds")
+      yield* closing
+      expect(yield* shown).toMatchObject([{ value: 0 }, { value: 0 }, { value: 0 }])
     },
     options
   )

@@ -274,6 +274,12 @@ describe.each(["scheduled", "perTenant"] as const)("a run of %s", (kind) => {
     expect(yield* metricValues("tenant_worker_interrupted_total", labels)).toMatchObject([
       { count: 1 }
     ])
+    expect(yield* metricValues("tenant_worker_run_duration_seconds", labels)).toMatchObject([
+      { count: kind === "scheduled" ? 1 : 3 }
+    ])
+    expect(yield* metricValues("tenant_worker_failures_total", labels)).toMatchObject([
+      { count: 0 }
+    ])
     yield* close
     expect(yield* metricValues(gauge, labels)).toMatchObject([{ value: 0 }])
   })

@@ -1,5 +1,6 @@
 /** Metrics of connection settings. The names are those of the multi-tenant standard. */
-import { Metric, type MetricLabel } from "effect"
+import { Metric } from "effect"
+import type { MetricLabels } from "../metricLabels.js"
 
 export const loads = Metric.counter("tenant_connections_total", {
   description: "Connection settings loaded from the tenant manager",
@@ -17,7 +18,8 @@ export const reloads = Metric.counter("tenant_connections_reloads_total", {
   incremental: true
 })
 
-/** The counters without a label of their own exist from the start, so that no first step is lost. */
-export const existing = (labels: ReadonlyArray<MetricLabel.MetricLabel>): void => {
-  for (const counter of [loads, reloads]) counter.unsafeUpdate(0, labels)
+/** They exist from the start, so that no rate misses the first step. */
+export const existing = (labels: MetricLabels): void => {
+  const outages = Metric.tagged(failures, "error", "TenantManagerUnavailable")
+  for (const counter of [loads, reloads, outages]) counter.unsafeUpdate(0, labels)
 }
