@@ -1,7 +1,7 @@
 /** Packs what is published, and runs programs in projects of their own. */
 import { Effect, type Scope } from "effect"
 import { execFile } from "node:child_process"
-import { cpSync, readFileSync } from "node:fs"
+import { cpSync, existsSync, readFileSync } from "node:fs"
 import { mkdir, mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { dirname, join, resolve } from "node:path"
@@ -42,20 +42,26 @@ export const temporaryFolder = (parent: string): Effect.Effect<string, never, Sc
 
 /** Builds and packs a package as the release does, into `target`. Gives the path of the tarball. */
 export const pack = (
-  name: "tenant-discovery" | "simulator",
+  name: "tenant-discovery" | "simulator" | "ops",
   target: string
 ): Effect.Effect<string> =>
   Effect.gen(function* () {
     const folder = yield* temporaryFolder(tmpdir())
     const source = join(workspace, "packages", name)
     const dist = join(folder, "dist")
-    for (const part of ["package.json", "README.md", "LICENSE", "src"]) {
-      cpSync(join(source, part), join(folder, part), { recursive: true })
+    for (const part of ["package.json", "README.md", "LICENSE", "src", "page", "prometheus"]) {
+      const from = join(source, part)
+      if (existsSync(from)) cpSync(from, join(folder, part), { recursive: true })
     }
+    // A package that uses others compiles with their sources: none needs a build before it.
+    const out = yield* temporaryFolder(tmpdir())
     const tsc = join(workspace, "node_modules/typescript/bin/tsc")
     const project = join(source, "tsconfig.build.json")
-    const to = ["--outDir", dist, "--tsBuildInfoFile", join(dist, ".tsbuildinfo")]
-    yield* run(process.execPath, [tsc, "-p", project, ...to], workspace)
+    const sources = ["--customConditions", "tenant-discovery-source", "--composite", "false"]
+    const output = ["--rootDir", join(workspace, "packages"), "--outDir", out]
+    const once = ["--incremental", "false", "--tsBuildInfoFile", "null"]
+    yield* run(process.execPath, [tsc, "-p", project, ...sources, ...output, ...once], workspace)
+    cpSync(join(out, name, "src"), dist, { recursive: true })
     if (name === "tenant-discovery") {
       yield* run("npm", ["run", "bundle", "--", `--outdir=${dist}`], source)
     }
