@@ -34,6 +34,14 @@ const everyProxy = (
 const stalled = ({ running }: World) =>
   running().filter(({ output }) => output().includes("leases expired")).length
 
+/** Waits until every tenant has begun a second after the removal at `at`; no removed one has. */
+const noneBegins = (world: World, removed: ReadonlyArray<string>, at: number) =>
+  Effect.gen(function* () {
+    yield* world.allBegun(at + 1000)
+    const begun = yield* world.begun(at + 1000)
+    expect(begun.filter((tenant) => removed.includes(tenant))).toEqual([])
+  })
+
 describe("replicas that start", () => {
   scenario("share the tenants, twenty times on tables that do not exist yet", (world) =>
     Effect.gen(function* () {
@@ -111,6 +119,28 @@ describe("replicas that fail", () => {
       const leftAt = yield* world.now
       yield* d.signal("SIGTERM")
       yield* world.takenOver("leave", leftAt, "d")
+    })
+  )
+
+  scenario("tenants are removed and added while one is killed and another joins", (world) =>
+    Effect.gen(function* () {
+      const [a] = yield* world.startThree()
+      const killedAt = yield* world.now
+      yield* world.end(a, "SIGKILL")
+      yield* world.remove("tenant-0", "tenant-1", "tenant-2")
+      yield* world.add("late-0", "late-1", "late-2")
+      yield* world.takenOver("killed, removed and added", killedAt, "a")
+      yield* noneBegins(world, ["tenant-0", "tenant-1", "tenant-2"], killedAt)
+
+      const joinedAt = yield* world.now
+      const d = yield* world.start("d")
+      yield* d.says("joined the cluster")
+      const changedAt = yield* world.now
+      yield* world.remove("tenant-3", "late-0")
+      yield* world.add("tenant-0", "late-3")
+      yield* world.oneBegun("d")
+      yield* world.takenOver("joined, removed and added", joinedAt)
+      yield* noneBegins(world, ["tenant-1", "tenant-2", "tenant-3", "late-0"], changedAt)
     })
   )
 

@@ -23,7 +23,6 @@ interface Row {
 interface Which {
   readonly by?: string
   readonly exceptBy?: string
-  readonly exceptTenant?: string
 }
 
 export const createReferee = Effect.flatMap(
@@ -57,15 +56,15 @@ export const makeReferee = Effect.map(SqlClient.SqlClient, (sql) => {
       sql<{ at: number }>`SELECT extract(epoch FROM clock_timestamp())::float8 * 1000 AS at`,
       ([row]) => row?.at ?? 0
     ),
-    /** For each tenant that began after `at`: when it did first, in milliseconds after `at`. */
+    /** The tenants that began after `at`, and when each did first, in milliseconds after `at`. */
     firstBegins: (at: number, which: Which = {}) =>
       Effect.map(
-        sql<{ after: number }>`
-          SELECT min(extract(epoch FROM at)::float8 * 1000) - ${at} AS after FROM referee
+        sql<{ tenant: string; after: number }>`
+          SELECT tenant, min(extract(epoch FROM at)::float8 * 1000) - ${at} AS after FROM referee
           WHERE kind = 'begin' AND extract(epoch FROM at)::float8 * 1000 > ${at}
           AND ${which.by ?? ""} IN ('', replica) AND replica <> ${which.exceptBy ?? ""}
-          AND tenant <> ${which.exceptTenant ?? ""} GROUP BY tenant`,
-        (rows) => rows.map(({ after }) => after)
+          GROUP BY tenant`,
+        (rows) => new Map(rows.map(({ after, tenant }) => [tenant, after]))
       ),
     /** The replica of the tenant's last run. */
     ownerOf: (tenant: string) =>

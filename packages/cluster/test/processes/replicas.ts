@@ -31,7 +31,6 @@ export interface World {
   readonly server: Server
   readonly referee: Referee
   readonly sql: PgClient.PgClient
-  readonly tenants: number
   readonly start: (
     name: string,
     env?: Record<string, string>
@@ -42,6 +41,12 @@ export interface World {
   readonly thaw: (replica: Replica) => Effect.Effect<void>
   /** Sends the signal; the runs of the replica count as ended. */
   readonly end: (replica: Replica, signal: "SIGKILL" | "SIGSTOP") => Effect.Effect<void>
+  /** Adds tenants in all running replicas, and in those that start later. */
+  readonly add: (...tenants: ReadonlyArray<string>) => Effect.Effect<void>
+  /** Removes tenants in the same way. */
+  readonly remove: (...tenants: ReadonlyArray<string>) => Effect.Effect<void>
+  /** The tenants that have begun since `at`. */
+  readonly begun: (at: number) => Effect.Effect<ReadonlyArray<string>>
   /** Waits until each tenant has begun since `at`; the milliseconds until the last one had. */
   readonly allBegun: (at: number, except?: string) => Effect.Effect<number>
   /**
@@ -136,6 +141,7 @@ const launch = (
 
 /** A server, a referee and no replica. Every process ends with the scope. */
 export const makeWorld = (options: {
+  /** How many tenants there are at first: `tenant-0`, `tenant-1` and so on. */
   readonly tenants: number
   readonly workMillis: number
   /** What stands between the proxies and the server; default: nothing. */
@@ -155,6 +161,7 @@ export const makeWorld = (options: {
     yield* Effect.provide(createReferee, context)
     const referee = yield* Effect.provide(makeReferee, context)
     const replicas = new Set<Replica>()
+    const tenants = new Set(Array.from({ length: options.tenants }, (_, n) => `tenant-${n}`))
 
     const start = (name: string, env: Record<string, string> = {}) =>
       Effect.gen(function* () {
@@ -163,7 +170,7 @@ export const makeWorld = (options: {
           launch(program, name, proxy, {
             CLUSTER_URL: urlOf(server, proxy.port),
             DIRECT_URL: urlOf(server),
-            TENANTS: String(options.tenants),
+            TENANTS: [...tenants].join(","),
             WORK_MS: String(options.workMillis),
             ...env
           }),
@@ -175,6 +182,9 @@ export const makeWorld = (options: {
 
     const launchThree = (env?: Record<string, string>) =>
       Effect.all([start("a", env), start("b", env), start("c", env)], { concurrency: 3 })
+    const running = () => [...replicas].filter((replica) => replica.isRunning())
+    const sendAll = (lines: ReadonlyArray<string>) =>
+      Effect.forEach(running(), ({ send }) => Effect.forEach(lines, send), { discard: true })
     const output = () =>
       [...replicas].map((replica) => `--- ${replica.name}\n${replica.output()}`).join("\n")
     const fail = (message: string) => Effect.dieMessage(`${message}\n${output()}`)
@@ -193,18 +203,18 @@ export const makeWorld = (options: {
     const begunBut = (exceptTenant: string, at: number, exceptBy = "") =>
       waitFor(
         "each tenant begins",
-        Effect.map(referee.firstBegins(at, { exceptBy, exceptTenant }), (after) =>
-          after.length >= options.tenants - (exceptTenant === "" ? 0 : 1)
-            ? Math.max(...after)
-            : undefined
-        )
+        Effect.map(referee.firstBegins(at, { exceptBy }), (begun) => {
+          const awaited = [...tenants].filter((tenant) => tenant !== exceptTenant)
+          const after = awaited.map((tenant) => begun.get(tenant) ?? Infinity)
+          return after.includes(Infinity) ? undefined : Math.max(...after)
+        })
       )
     const allBegun = (at: number, except?: string) => begunBut("", at, except)
     const oneBegun = (by: string) =>
       Effect.flatMap(Effect.orDie(referee.now), (at) =>
         waitFor(
           `${by} begins`,
-          Effect.map(referee.firstBegins(at, { by }), ([after]) => after)
+          Effect.map(referee.firstBegins(at, { by }), (begun) => [...begun.values()][0])
         )
       )
 
@@ -212,9 +222,8 @@ export const makeWorld = (options: {
       server,
       referee,
       sql,
-      tenants: options.tenants,
       start,
-      running: () => [...replicas].filter((replica) => replica.isRunning()),
+      running,
       thaw: (replica) =>
         Effect.zipRight(
           Effect.orDie(referee.mark("alive", replica.name)),
@@ -222,6 +231,18 @@ export const makeWorld = (options: {
         ),
       end: (replica, signal) =>
         Effect.zipRight(replica.signal(signal), Effect.orDie(referee.mark("dead", replica.name))),
+      add: (...added) =>
+        Effect.suspend(() => {
+          for (const tenant of added) tenants.add(tenant)
+          return sendAll(added.map((tenant) => `add ${tenant}`))
+        }),
+      remove: (...removed) =>
+        Effect.suspend(() => {
+          for (const tenant of removed) tenants.delete(tenant)
+          return sendAll(removed.map((tenant) => `remove ${tenant}`))
+        }),
+      begun: (at) =>
+        Effect.map(Effect.orDie(referee.firstBegins(at)), (begun) => [...begun.keys()]),
       allBegun,
       takenOver: (what, at, except) =>
         Effect.flatMap(allBegun(at, except), (millis) => {

@@ -2,11 +2,17 @@
 import { PgClient } from "@effect/sql-pg"
 import { ClusterAssignment } from "@tenant-discovery/cluster"
 import { NodeRuntime } from "@effect/platform-node"
-import { Config, Effect, Layer, Logger, Redacted, Stream } from "effect"
+import { Config, Effect, Layer, Logger, Redacted, Schedule, Stream } from "effect"
 import { createInterface } from "node:readline"
-import { TenantAssignment, TenantId } from "tenant-discovery"
+import {
+  CurrentTenant,
+  TenantAssignment,
+  TenantId,
+  TenantLease,
+  TenantWorker
+} from "tenant-discovery"
+import { TestTenantDiscovery } from "tenant-discovery/testing"
 import { makeReferee } from "./referee.js"
-import { workFor } from "./workerLoop.js"
 
 const settings = Config.all({
   name: Config.string("REPLICA"),
@@ -14,7 +20,7 @@ const settings = Config.all({
   clusterUrl: Config.redacted("CLUSTER_URL"),
   /** Past the proxy, for the referee and the program's own pool. */
   directUrl: Config.redacted("DIRECT_URL"),
-  tenants: Config.integer("TENANTS"),
+  tenants: Config.array(Config.string(), "TENANTS"),
   workMillis: Config.integer("WORK_MS"),
   /** The tenant whose runs are slow to stop, and how slow. */
   slowTenant: Config.withDefault(Config.string("SLOW_TENANT"), ""),
@@ -24,9 +30,6 @@ const settings = Config.all({
   timeZone: Config.withDefault(Config.string("TIME_ZONE"), "UTC"),
   prefix: Config.withDefault(Config.string("PREFIX"), "test_cluster")
 })
-
-const tenantIds = (count: number) =>
-  Array.from({ length: count }, (_, n) => TenantId.make(`tenant-${n}`))
 
 const blockEventLoop = (millis: number) =>
   Effect.sync(() => {
@@ -46,9 +49,34 @@ const commands = Stream.asyncPush<string>((emit) =>
   )
 )
 
-const program = Effect.gen(function* () {
-  const { directUrl, name, slowTenant, stopMillis, tenants, workMillis } = yield* settings
+/** Works for each tenant again and again, one run after the other. */
+const worker = Layer.unwrapEffect(
+  Effect.gen(function* () {
+    const { name, slowTenant, stopMillis, workMillis } = yield* settings
+    const referee = yield* makeReferee
+    return TenantWorker.scheduled({
+      name: "work",
+      schedule: Schedule.spaced("20 millis"),
+      concurrency: Infinity,
+      // Above the time that the slow run takes to stop.
+      drain: stopMillis + 5000,
+      closeTimeout: stopMillis + 5000,
+      run: Effect.gen(function* () {
+        const lease = yield* TenantLease
+        const { id } = yield* CurrentTenant
+        yield* Effect.acquireRelease(referee.begin(name, lease), () => referee.end(name, lease))
+        if (id === slowTenant) yield* Effect.addFinalizer(() => Effect.sleep(stopMillis))
+        yield* Effect.sleep(workMillis)
+      })
+    })
+  })
+)
+
+/** Follows the commands of the standard input. */
+const controls = Effect.gen(function* () {
+  const { directUrl, name } = yield* settings
   const assignment = yield* TenantAssignment
+  const tenants = yield* TestTenantDiscovery
   const referee = yield* makeReferee
   const programPool = yield* Layer.build(
     PgClient.layer({ url: directUrl, maxConnections: 3, applicationName: "program" })
@@ -64,6 +92,10 @@ const program = Effect.gen(function* () {
             Effect.zipRight(blockEventLoop(Number(argument))),
             Effect.zipRight(referee.mark("alive", name))
           )
+      case "add":
+        return tenants.add(argument ?? "")
+      case "remove":
+        return tenants.remove(argument ?? "")
       case "saturate":
         return Effect.forEach(
           [1, 2, 3],
@@ -95,16 +127,7 @@ const program = Effect.gen(function* () {
     Effect.zipRight(Effect.sync(() => process.exit(1))),
     Effect.forkScoped
   )
-
-  console.log(`started ${assignment.description}`)
-  yield* workFor(tenantIds(tenants), (lease) =>
-    Effect.gen(function* () {
-      yield* Effect.acquireRelease(referee.begin(name, lease), () => referee.end(name, lease))
-      if (lease.tenantId === slowTenant) yield* Effect.addFinalizer(() => Effect.sleep(stopMillis))
-      yield* Effect.sleep(workMillis)
-    })
-  )
-})
+}).pipe(Layer.scopedDiscard)
 
 const inTimeZone = (url: Redacted.Redacted, zone: string) => {
   const withOptions = new URL(Redacted.value(url))
@@ -123,13 +146,17 @@ const assignment = Layer.unwrapEffect(
     })
   )
 )
+const discovery = Layer.unwrapEffect(
+  Effect.map(settings, ({ tenants }) => TestTenantDiscovery.layer(tenants))
+)
 const refereePool = Layer.unwrapEffect(
   Effect.map(settings, ({ directUrl }) => PgClient.layer({ url: directUrl, maxConnections: 4 }))
 )
 
 NodeRuntime.runMain(
-  Effect.scoped(program).pipe(
-    Effect.provide([assignment, refereePool]),
+  Layer.merge(worker, controls).pipe(
+    Layer.provide([assignment, discovery, refereePool]),
+    Layer.launch,
     Effect.provide(Logger.logFmt)
   ),
   { disablePrettyLogger: true }
