@@ -1,7 +1,7 @@
 /** Work under a lease. */
-import { Effect, Option, type Scope, Stream } from "effect"
+import { Effect, type Scope, Stream } from "effect"
 import type { TenantId } from "../../Tenant.js"
-import { everyTenant } from "./everyTenant.js"
+import { everyTenant, lastingLease } from "./everyTenant.js"
 import type { Lease, TenantAssignmentService } from "./assignmentService.js"
 
 /** The lease of a run that has none yet. */
@@ -22,15 +22,26 @@ export const underLease = <A, E, R>(
   id: TenantId,
   work: (lease: Lease) => Effect.Effect<A, E, R>,
   on: { readonly held: (lease: Lease) => void; readonly refused: Effect.Effect<void> }
-): Effect.Effect<A, E, Exclude<R, Scope.Scope>> =>
-  Effect.gen(function* () {
-    const lease = yield* Effect.option(assignment.hold(id))
-    if (Option.isSome(lease)) on.held(lease.value)
-    if (Option.isNone(lease) || !(yield* lease.value.isValid)) {
-      return yield* Effect.zipRight(on.refused, Effect.interrupt)
-    }
-    return yield* Effect.scoped(work(lease.value))
-  }).pipe(Effect.scoped)
+): Effect.Effect<A, E, Exclude<R, Scope.Scope>> => {
+  if (assignment === everyTenant) {
+    return Effect.suspend(() => {
+      const lease = lastingLease(id)
+      on.held(lease)
+      return Effect.scoped(work(lease))
+    })
+  }
+  const refused = Effect.zipRight(on.refused, Effect.interrupt)
+  // The scope closes in reverse: first what the work acquired, then the lease.
+  return Effect.scoped(
+    Effect.matchEffect(assignment.hold(id), {
+      onFailure: () => refused,
+      onSuccess: (lease) => {
+        on.held(lease)
+        return Effect.flatMap(lease.isValid, (isValid) => (isValid ? work(lease) : refused))
+      }
+    })
+  )
+}
 
 /** Calls `lost` for each run whose lease is lost, until the scope closes. */
 export const watchLeases = <Run extends { readonly lease?: Lease | undefined }>(
