@@ -52,7 +52,9 @@ describe("replicas that start", () => {
         yield* world.takenOver(`cold start ${round}`, yield* world.now)
         yield* Effect.forEach(replicas, ({ name }) => world.oneBegun(name))
         yield* world.verdict
-        yield* Effect.forEach(replicas, (replica) => world.end(replica, "SIGKILL"))
+        // A killed process could leave a statement that the referee runs in the next round.
+        yield* Effect.forEach(replicas, ({ signal }) => signal("SIGTERM"))
+        yield* Effect.forEach(replicas, ({ exited }) => exited)
       }
     })
   )
