@@ -46,7 +46,11 @@ describe("the options", () => {
     [{ margin: "6 seconds" }, '"margin": expected less than expiration'],
     [{ refreshInterval: 1334 }, '"refreshInterval": expected at most a third of'],
     [{ settleDelay: Infinity }, '"settleDelay": expected a finite duration of 0 ms or more'],
-    [{ database: { url: "postgres://user:secret@localhost/db" } }, '"database": expected']
+    [{ database: { url: "postgres://user:secret@localhost/db" } }, '"database": expected'],
+    [
+      { database: { url: Redacted.make("mysql://user:secret@localhost/db") } },
+      '"database": expected'
+    ]
   ])("refuse %j and name the option", (options, message) => {
     let error: unknown
     try {

@@ -12,8 +12,8 @@ export type ClusterDatabase = Pick<
 /** The options of `ClusterAssignment.layer`. */
 export interface ClusterAssignmentOptions {
   /**
-   * The PostgreSQL database that holds the tables of the cluster: the program's own. The layer
-   * opens a small pool of its own to it.
+   * The PostgreSQL database that holds the tables of the cluster: the program's own. Another
+   * database, such as MySQL, is refused. The layer opens a small pool of its own to it.
    */
   readonly database: ClusterDatabase
   /**
@@ -126,13 +126,20 @@ const text = (expected: string, pattern: RegExp) =>
 const or = <A, I>(schema: Schema.Schema<A, I>, value: A) =>
   Schema.optionalWith(schema, { default: () => value })
 
+/** The driver would try any other URL as one of PostgreSQL. */
+const isPostgresUrl = (input: unknown): boolean =>
+  Redacted.isRedacted(input) && /^postgres(ql)?:/.test(String(Redacted.value(input)))
+
 const Database = Schema.declare(
   (input): input is ClusterDatabase =>
     typeof input === "object" &&
     input !== null &&
-    (!("url" in input) || input.url === undefined || Redacted.isRedacted(input.url)) &&
+    (!("url" in input) || input.url === undefined || isPostgresUrl(input.url)) &&
     (!("password" in input) || input.password === undefined || Redacted.isRedacted(input.password)),
-  { message: () => "expected connection settings with `url` and `password` as Redacted" }
+  {
+    message: () =>
+      "expected connection settings of PostgreSQL with `url` (postgres://...) and `password` as Redacted"
+  }
 )
 
 /** The characters of an address: the engine writes it into SQL as it is. */
