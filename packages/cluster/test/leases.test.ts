@@ -87,6 +87,17 @@ describe("leases", () => {
     })
   )
 
+  it.effect("that close while their shard is another replica's are no change", () =>
+    Effect.gen(function* () {
+      const leases = yield* leasesWith(1n, 4000)
+      const { close } = yield* open(leases, acme)
+      yield* leases.end(["default:1"])
+      const before = yield* leases.revision
+      yield* close
+      expect(yield* leases.revision).toBe(before)
+    })
+  )
+
   it.effect("a grant ends what an expired grant left behind", () =>
     Effect.gen(function* () {
       const leases = yield* leasesWith(1n, 4000)

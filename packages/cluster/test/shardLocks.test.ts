@@ -268,17 +268,23 @@ describe("giving back", () => {
     })
   )
 
-  it.scoped("lets the lock of a run that outlasts the bound expire", () =>
+  it.scoped("lets the lock of a run that outlasts the bound expire, and names its tenant", () =>
     Effect.gen(function* () {
-      const world = yield* owning
+      const { layer, lines } = yield* logged
+      const world = yield* Effect.provide(owning, layer)
       yield* world.open
-      const released = yield* Effect.fork(world.storage.release(address, one))
+      const released = yield* Effect.fork(
+        Effect.provide(world.storage.release(address, one), layer)
+      )
       yield* TestClock.adjust("25 seconds")
       yield* Fiber.join(released)
       expect(world.owners.get(one.toString())).toBe("self")
       const renewals = world.asked.length
       yield* TestClock.adjust("3 seconds")
       expect(world.asked.slice(renewals).flat()).toEqual([])
+      expect(lines).toEqual([
+        "leases of acme are held for longer than drainTimeout: the lock of shard default:1 expires instead"
+      ])
     })
   )
 

@@ -39,6 +39,8 @@ export interface Leases {
   readonly nextDeadline: () => Monotonic
   /** Ends the grants whose deadline has passed. */
   readonly expire: Effect.Effect<Expired>
+  /** The tenants of the shard whose leases are held. */
+  readonly holders: (shard: string) => ReadonlyArray<TenantId>
   /** Waits until no lease of the shard is held. */
   readonly drained: (shard: string) => Effect.Effect<void>
 }
@@ -122,7 +124,7 @@ export const makeLeases = (clock: Clock.Clock): Effect.Effect<Leases> =>
         (holder) =>
           Effect.suspend(() => {
             shards.get(name)?.remove(holder)
-            return holder.isLost ? changed : Effect.void
+            return holder.isLost && owned(name, id) !== undefined ? changed : Effect.void
           })
       ).pipe(
         Effect.map((holder): Lease => ({
@@ -185,6 +187,7 @@ export const makeLeases = (clock: Clock.Clock): Effect.Effect<Leases> =>
           leases: held.length
         })
       }),
+      holders: (shard) => [...shardOf(shard).holders].map(({ id }) => id),
       drained: (shard) => shardOf(shard).drained.await
     }
   })

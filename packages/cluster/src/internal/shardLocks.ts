@@ -167,8 +167,14 @@ export const makeShardLocks = (
     const drainAndRelease = Effect.fnUntraced(function* (shard: string) {
       const drained = yield* Effect.timeoutOption(leases.drained(shard), options.drainTimeout)
       yield* leases.end([shard])
-      if (Option.isSome(drained)) yield* release(shard)
-      else yield* Effect.logWarning(`runs of shard ${shard} do not end: its lock expires instead`)
+      if (Option.isSome(drained)) {
+        yield* release(shard)
+      } else {
+        yield* Effect.logWarning(
+          `leases of ${leases.holders(shard).join(", ")} are held for longer than drainTimeout: ` +
+            `the lock of shard ${shard} expires instead`
+        )
+      }
       locked.delete(shard)
     })
 
