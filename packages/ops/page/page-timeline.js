@@ -1,0 +1,68 @@
+/** What happened: newest first, at most 300 entries. */
+import { byId, clockTime, el, fullTime, nameOf } from "./page-dom.js"
+
+const KEPT = 300
+
+const KINDS = {
+  added: { sign: "+", tone: "up", group: "tenant", word: "Added" },
+  removed: { sign: "−", tone: "removed", group: "tenant", word: "Removed" },
+  connections: { sign: "⟳", tone: "info", group: "tenant", word: "Connections changed" },
+  updated: { sign: "✎", tone: "info", group: "tenant", word: "Updated" },
+  list: { sign: "≡", tone: "neutral", group: "list", word: "List" },
+  "list-failed": { sign: "!", tone: "degraded", group: "list problem", word: "List failed" },
+  lost: { sign: "✕", tone: "down", group: "problem", word: "Lost" },
+  mode: { sign: "◆", tone: "info", group: "problem", word: "Mode" },
+  "worker-failed": { sign: "!", tone: "down", group: "tenant problem", word: "Worker failed" },
+  omitted: { sign: "…", tone: "neutral", group: "problem", word: "Omitted" }
+}
+const OTHER = { sign: "•", tone: "neutral", group: "", word: "" }
+
+export const makeTimeline = ({ onTenant }) => {
+  const list = byId("timeline")
+
+  const makeEntry = ({ at, kind, tenant, text }) => {
+    const { group, sign, tone, word } = KINDS[kind] ?? OTHER
+    const link =
+      tenant === null
+        ? undefined
+        : el("button", { type: "button", class: "tenant-link" }, nameOf(tenant))
+    link?.addEventListener("click", () => onTenant(tenant))
+    return el(
+      "li",
+      { "data-group": group, "data-tone": tone },
+      el("span", { class: "sign", "aria-hidden": "true" }, sign),
+      el(
+        "div",
+        { class: "entry" },
+        el(
+          "p",
+          { class: "entry-head" },
+          el("span", { class: "kind" }, word),
+          el("time", { datetime: at, title: fullTime(at) }, clockTime(at))
+        ),
+        el("p", { class: "entry-text" }, text),
+        link
+      )
+    )
+  }
+
+  const prepend = (entries) => {
+    const newest = entries.slice(-KEPT)
+    list.prepend(...newest.map(makeEntry).toReversed())
+    while (list.childElementCount > KEPT) list.lastElementChild.remove()
+    byId("timeline-empty").hidden = list.childElementCount > 0
+  }
+
+  byId("timeline-filter").addEventListener("change", (event) => {
+    list.dataset.filter = event.target.value
+    byId("timeline-scroll").scrollTop = 0
+  })
+
+  return {
+    snapshot: (entries) => {
+      list.replaceChildren()
+      prepend(entries)
+    },
+    add: prepend
+  }
+}
