@@ -45,12 +45,16 @@ export const showActions = async ({ selectedTenant }) => {
         "div",
         { class: "action-group", role: "group", "aria-labelledby": `actions-${index}` },
         el("h3", { id: `actions-${index}` }, title),
-        ...actions.map((action) => {
-          const button = el("button", { type: "button", title: action.hint }, action.label)
-          button.addEventListener("click", () => void run(action))
-          buttons.push({ action, button })
-          return button
-        })
+        el(
+          "div",
+          { class: "action-buttons" },
+          ...actions.map((action) => {
+            const button = el("button", { type: "button", title: action.hint }, action.label)
+            button.addEventListener("click", () => void run(action))
+            buttons.push({ action, button })
+            return button
+          })
+        )
       )
     )
   )

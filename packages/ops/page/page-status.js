@@ -1,5 +1,5 @@
 /** The status: mode, figures, health checks, notices, workers and replicas. */
-import { age, byId, count, el, MODES, plural, setText, STATUSES } from "./page-dom.js"
+import { age, byId, clockTime, count, el, MODES, plural, setText, STATUSES } from "./page-dom.js"
 
 const CHECKS = {
   redis: "Events",
@@ -177,7 +177,10 @@ export const drawStatus = (status) => {
   setText(byId("mode-name"), status.mode)
   setText(byId("mode-meaning"), mode.meaning)
   byId("mode").dataset.tone = mode.tone
-  byId("mode-since").replaceChildren(`${status.mode} for `, age(status.modeSince))
+  byId("mode-since").replaceChildren(
+    `Since ${clockTime(status.modeSince)}, for `,
+    age(status.modeSince)
+  )
   setText(
     byId("version"),
     `tenant-discovery ${status.version} · revision ${count(status.revision)} · ${status.assignment.description}`

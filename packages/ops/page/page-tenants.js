@@ -198,7 +198,7 @@ export const makeTenantList = ({ ownerLabel, onSelect }) => {
       loaded = true
       tenants.clear()
       for (const tenant of all) tenants.set(tenant.id, tenant)
-      ids = [...tenants.keys()].sort()
+      ids = [...tenants.keys()].sort((a, b) => (a < b ? -1 : 1))
       filter()
     },
     apply: ({ added, removed, updated }) => {

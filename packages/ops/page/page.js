@@ -1,15 +1,5 @@
 /** The page of a program: follows `/events` and shows what arrives. */
-import {
-  byId,
-  clockTime,
-  count,
-  duration,
-  MODES,
-  nameOf,
-  setText,
-  STATUSES,
-  tick
-} from "./page-dom.js"
+import { byId, clockTime, count, duration, MODES, setText, STATUSES, tick } from "./page-dom.js"
 import { showActions } from "./page-actions.js"
 import { makeDetail } from "./page-detail.js"
 import { followEvents, request, token } from "./page-feed.js"
