@@ -46,7 +46,9 @@ const ageOf = (at) => duration(clock.now() - Date.parse(at))
 
 /** The time since `at`, which `tick` keeps current. */
 export const age = (at) =>
-  el("time", { datetime: at, "data-age": true, title: fullTime(at) }, ageOf(at))
+  at === null
+    ? "an unknown time"
+    : el("time", { datetime: at, "data-age": true, title: fullTime(at) }, ageOf(at))
 
 export const tick = () => {
   for (const element of document.querySelectorAll("time[data-age]")) {

@@ -17,19 +17,25 @@ const KINDS = {
 }
 const OTHER = { sign: "•", tone: "neutral", group: "", word: "" }
 
+const capitalized = (text) => text.slice(0, 1).toUpperCase() + text.slice(1)
+
 export const makeTimeline = ({ onTenant }) => {
   const list = byId("timeline")
 
+  /** The sentence, with a button in place of the tenant's ID. */
+  const sentence = (text, tenant) => {
+    const at = tenant === null ? -1 : text.indexOf(tenant.id)
+    if (at < 0) return [capitalized(text)]
+    const link = el("button", { type: "button", class: "tenant-link" }, nameOf(tenant))
+    link.addEventListener("click", () => onTenant(tenant))
+    return [capitalized(text.slice(0, at)), link, text.slice(at + tenant.id.length)]
+  }
+
   const makeEntry = ({ at, kind, tenant, text }) => {
     const { group, sign, tone, word } = KINDS[kind] ?? OTHER
-    const link =
-      tenant === null
-        ? undefined
-        : el("button", { type: "button", class: "tenant-link" }, nameOf(tenant))
-    link?.addEventListener("click", () => onTenant(tenant))
     return el(
       "li",
-      { "data-group": group, "data-tone": tone },
+      { "data-group": group, "data-kind": kind, "data-tone": tone },
       el("span", { class: "sign", "aria-hidden": "true" }, sign),
       el(
         "div",
@@ -40,15 +46,18 @@ export const makeTimeline = ({ onTenant }) => {
           el("span", { class: "kind" }, word),
           el("time", { datetime: at, title: fullTime(at) }, clockTime(at))
         ),
-        el("p", { class: "entry-text" }, text),
-        link
+        el("p", { class: "entry-text" }, ...sentence(text, tenant))
       )
     )
   }
 
   const prepend = (entries) => {
-    const newest = entries.slice(-KEPT)
-    list.prepend(...newest.map(makeEntry).toReversed())
+    for (const entry of entries.slice(-KEPT)) {
+      // Lists in a row are one entry.
+      const first = list.firstElementChild
+      if (entry.kind === "list" && first?.dataset.kind === "list") first.remove()
+      list.prepend(makeEntry(entry))
+    }
     while (list.childElementCount > KEPT) list.lastElementChild.remove()
     byId("timeline-empty").hidden = list.childElementCount > 0
   }
