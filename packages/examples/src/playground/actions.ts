@@ -1,6 +1,6 @@
 /** What a visitor can do to the servers and to the program. */
 import type { Simulator } from "@tenant-discovery/simulator"
-import { Data, Effect, Random } from "effect"
+import { Data, Effect, Either, FiberSet, Random, type Scope } from "effect"
 import { TenantId, type TenantDiscovery } from "tenant-discovery"
 import type { WorkFault } from "./work.js"
 
@@ -25,7 +25,15 @@ export type Action = About &
       }
   )
 
-const COMPANIES = ["Hooli", "Umbrella", "Stark Industries", "Wonka", "Cyberdyne", "Soylent", "Tyrell"]
+const COMPANIES = [
+  "Hooli",
+  "Umbrella",
+  "Stark Industries",
+  "Wonka",
+  "Cyberdyne",
+  "Soylent",
+  "Tyrell"
+]
 
 const orFailed = <A, E extends { readonly message: string }>(effect: Effect.Effect<A, E>) =>
   Effect.mapError(effect, ({ message }) => new ActionFailed({ message }))
@@ -36,25 +44,37 @@ export interface Stage {
   readonly faults: Map<TenantId, WorkFault>
 }
 
-export const makeActions = ({ discovery, faults, simulator }: Stage): ReadonlyArray<Action> => {
-  const act = (about: About, run: Effect.Effect<string, { readonly message: string }>): Action => ({
-    ...about,
-    needsTenant: false,
-    run: orFailed(run)
-  })
-  const actOn = (
-    about: About,
-    run: (tenant: string) => Effect.Effect<string, { readonly message: string }>
-  ): Action => ({ ...about, needsTenant: true, run: (tenant) => orFailed(run(tenant)) })
+const act = (about: About, run: Effect.Effect<string, { readonly message: string }>): Action => ({
+  ...about,
+  needsTenant: false,
+  run: orFailed(run)
+})
 
+const actOn = (
+  about: About,
+  run: (tenant: string) => Effect.Effect<string, { readonly message: string }>
+): Action => ({ ...about, needsTenant: true, run: (tenant) => orFailed(run(tenant)) })
+
+export const makeActions = (
+  stage: Stage
+): Effect.Effect<ReadonlyArray<Action>, never, Scope.Scope> =>
+  Effect.map(FiberSet.make<void>(), (fibers) => actionsOn(stage, fibers))
+
+const actionsOn = (
+  { discovery, faults, simulator }: Stage,
+  fibers: FiberSet.FiberSet<void>
+): ReadonlyArray<Action> => {
   const published = (change: Simulator.Change, done: string) =>
     change.published ? `${done} An event was published.` : `${done} Its event is lost.`
 
   /** A list at once, since the next one may be a minute away. Its failure is what the page shows. */
-  const list = Effect.forkDaemon(Effect.ignore(discovery.refresh))
+  const list = FiberSet.run(fibers, Effect.ignore(discovery.refresh))
 
   const workGoesWrong = (tenant: string, fault: WorkFault) =>
-    Effect.map(orFailed(TenantId.fromString(tenant)), (id) => faults.set(id, fault))
+    Either.match(TenantId.parse(tenant), {
+      onLeft: (message) => Effect.fail(new ActionFailed({ message })),
+      onRight: (id) => Effect.sync(() => faults.set(id, fault))
+    })
 
   return [
     act(
@@ -133,7 +153,12 @@ export const makeActions = ({ discovery, faults, simulator }: Stage): ReadonlyAr
       Effect.as(simulator.redis.kill, "Redis was killed. Lists alone keep the view up to date.")
     ),
     act(
-      { id: "redis-start", group: "Redis", label: "Start Redis", hint: "Subscribed again, and listed." },
+      {
+        id: "redis-start",
+        group: "Redis",
+        label: "Start Redis",
+        hint: "Subscribed again, and listed."
+      },
       Effect.as(simulator.redis.start, "Redis runs. The program subscribes, then lists.")
     ),
     act(
@@ -155,12 +180,18 @@ export const makeActions = ({ discovery, faults, simulator }: Stage): ReadonlyAr
         label: "Send a malformed event",
         hint: "It is counted and changes nothing."
       },
-      Effect.map(simulator.publishRaw(simulator.channel ?? "", ['{"event_type": "tenant.ser']), (ok) =>
-        ok ? "Half of an event was published." : "Redis did not take it."
+      Effect.map(
+        simulator.publishRaw(simulator.channel ?? "", ['{"event_type": "tenant.ser']),
+        (ok) => (ok ? "Half of an event was published." : "Redis did not take it.")
       )
     ),
     act(
-      { id: "list", group: "Tenant manager", label: "List now", hint: "A list outside of its turn." },
+      {
+        id: "list",
+        group: "Tenant manager",
+        label: "List now",
+        hint: "A list outside of its turn."
+      },
       Effect.as(list, "A list was asked for.")
     ),
     act(
@@ -192,10 +223,9 @@ export const makeActions = ({ discovery, faults, simulator }: Stage): ReadonlyAr
         label: "A list lacks most tenants",
         hint: "No tenant is removed: a second list must confirm it."
       },
-      Effect.zipRight(
-        simulator.trouble({ _tag: "PartialList", drop: 0.8, times: 1 }),
-        list
-      ).pipe(Effect.as("One list lacks four of five tenants. A second one must confirm it."))
+      Effect.zipRight(simulator.trouble({ _tag: "PartialList", drop: 0.8, times: 1 }), list).pipe(
+        Effect.as("One list lacks four of five tenants. A second one must confirm it.")
+      )
     ),
     act(
       {

@@ -1,5 +1,5 @@
 /** Two workers over a toy database per tenant, which can be told to fail or hang for a tenant. */
-import { Context, Effect, Layer, Random, Schedule } from "effect"
+import { Context, Data, Effect, Layer, Random, Schedule } from "effect"
 import {
   CurrentTenant,
   TenantConnections,
@@ -38,17 +38,21 @@ class TenantDatabase extends TenantLayers.Service<TenantDatabase>()("playground/
     )
 }) {}
 
+class QueryFailed extends Data.TaggedError("QueryFailed")<{ readonly message: string }> {}
+
 const goWrong = Effect.gen(function* () {
   const tenant = yield* CurrentTenant
-  const fault = (yield* WorkFaults).get(tenant.id)
-  if (fault === "fails") yield* Effect.fail(new Error("relation \"accounts\" does not exist"))
-  if (fault === "hangs") yield* Effect.never
+  const faults = yield* WorkFaults
+  while (faults.get(tenant.id) === "hangs") yield* Effect.sleep("200 millis")
+  if (faults.get(tenant.id) === "fails") {
+    yield* new QueryFailed({ message: 'relation "accounts" does not exist' })
+  }
 })
 
 const BalanceSync = TenantWorker.scheduled({
   name: "balance-sync",
   schedule: Schedule.spaced("2 seconds"),
-  timeout: "30 seconds",
+  timeout: "2 minutes",
   longRunAfter: "5 seconds",
   failureBackoff: Schedule.exponential("2 seconds"),
   run: Effect.gen(function* () {

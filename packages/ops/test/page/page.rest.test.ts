@@ -88,7 +88,8 @@ describe.runIf(hasChromium)("the page", () => {
       yield* program.tenants.setStatus("BootstrapOnly")
       const { page } = yield* visit(yield* makeBrowser, program.url)
       yield* appears(row(page, "Acme Corp"))
-      for (const age of [2, 3]) yield* appears(page.locator("#figures").getByText(`${age} s`).first())
+      for (const age of [2, 3])
+        yield* appears(page.locator("#figures").getByText(`${age} s`).first())
     })
   )
 
