@@ -1,0 +1,85 @@
+/** The page and the actions of the playground, on one port. */
+import {
+  HttpRouter,
+  HttpServer,
+  type HttpServerError,
+  HttpServerRequest,
+  HttpServerResponse
+} from "@effect/platform"
+import { NodeHttpServer } from "@effect/platform-node"
+import { TenantOps } from "@tenant-discovery/ops"
+import { Effect, ParseResult, Schema, type Scope } from "effect"
+import { createServer } from "node:http"
+import type { TenantDiscovery } from "tenant-discovery"
+import { type Action, ActionFailed } from "./actions.js"
+
+const HOST = "127.0.0.1"
+
+const problem = (status: number, detail: string) =>
+  HttpServerResponse.unsafeJson(
+    { type: "about:blank", title: "The action was not done", status, detail },
+    { status, contentType: "application/problem+json" }
+  )
+
+const Body = Schema.Struct({ tenant: Schema.optional(Schema.String) })
+
+const body = Effect.gen(function* () {
+  const { headers } = yield* HttpServerRequest.HttpServerRequest
+  // A page of another origin cannot send JSON without asking first, which this server refuses.
+  if (!/^application\/json\b/.test(headers["content-type"] ?? "")) {
+    return yield* new ActionFailed({ message: "expected JSON" })
+  }
+  return yield* HttpServerRequest.schemaBodyJson(Body)
+})
+
+const run = (action: Action, tenant: string | undefined): Effect.Effect<string, ActionFailed> => {
+  if (!action.needsTenant) return action.run
+  return tenant === undefined
+    ? new ActionFailed({ message: `"${action.label}" needs a tenant` })
+    : action.run(tenant)
+}
+
+const actionRoutes = (actions: ReadonlyArray<Action>) =>
+  HttpRouter.empty.pipe(
+    HttpRouter.get(
+      "/demo/actions",
+      HttpServerResponse.unsafeJson(
+        actions.map(({ group, hint, id, label, needsTenant }) => ({
+          id,
+          label,
+          needsTenant,
+          group,
+          hint
+        }))
+      )
+    ),
+    HttpRouter.post(
+      "/demo/actions/:id",
+      Effect.gen(function* () {
+        const { id } = yield* HttpRouter.params
+        const { tenant } = yield* body
+        const action = actions.find((action) => action.id === id)
+        if (action === undefined) return problem(404, `there is no action "${id}"`)
+        return HttpServerResponse.unsafeJson({ text: yield* run(action, tenant) })
+      }).pipe(
+        Effect.catchTags({
+          ActionFailed: ({ message }) => Effect.succeed(problem(409, message)),
+          ParseError: (error) =>
+            Effect.succeed(problem(400, ParseResult.TreeFormatter.formatErrorSync(error))),
+          RequestError: ({ message }) => Effect.succeed(problem(400, message))
+        })
+      )
+    )
+  )
+
+/** Listens until the scope closes; gives the address of the page. Port 0 takes a free one. */
+export const serve = (
+  port: number,
+  actions: ReadonlyArray<Action>
+): Effect.Effect<string, HttpServerError.ServeError, TenantDiscovery | Scope.Scope> =>
+  Effect.gen(function* () {
+    const ops = yield* TenantOps.routes()
+    const server = yield* NodeHttpServer.make(createServer, { host: HOST, port })
+    yield* server.serve(HttpRouter.concat(ops, actionRoutes(actions)))
+    return `${HttpServer.formatAddress(server.address)}/?demo`
+  })
