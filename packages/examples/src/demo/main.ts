@@ -19,6 +19,7 @@ import {
 } from "effect"
 import { CurrentTenant, type TenantChange, TenantDiscovery, TenantWorker } from "tenant-discovery"
 import { NodeTenantDiscovery } from "tenant-discovery/node"
+import { makePlayground } from "../playground/playground.js"
 import { actCount, DURATION, playStory, type Stage } from "./story.js"
 import { makeTimeline, short, type Timeline } from "./timeline.js"
 
@@ -59,7 +60,8 @@ const workers = (timeline: Timeline) => {
 /** Says what to try, and lists every five seconds so that a fault shows. */
 const stay = (
   simulator: Simulator.SimulatorService,
-  { discovery, timeline }: Stage
+  { discovery, timeline }: Stage,
+  page: string
 ): Effect.Effect<never> => {
   const post = (path: string, body: object) => [
     `curl -X POST localhost:${simulator.port}/admin/${path} \\`,
@@ -67,7 +69,11 @@ const stay = (
   ]
   const lines = [
     "",
-    "The servers and the program keep running; Ctrl+C stops them. Try:",
+    "The servers and the program keep running; Ctrl+C stops them.",
+    "",
+    `The page of the program, with buttons for the faults: ${page}`,
+    "",
+    "The same from a shell:",
     "",
     ...post("create", { id: "stark" }),
     ...post("suspend", { tenantId: "stark" }),
@@ -122,7 +128,10 @@ const demo = Effect.fnUntraced(function* (timeline: Timeline, stays: boolean) {
       (failed === 0 ? "all as expected." : `${failed} NOT as expected.`)
   )
   if (failed > 0) yield* Effect.fail("a check was not as expected")
-  if (stays) yield* stay(simulator, stage)
+  if (stays) {
+    const page = yield* Effect.provide(makePlayground({ simulator }), built)
+    yield* stay(simulator, stage, page)
+  }
 })
 
 const STAYS = process.argv.includes("--stay")

@@ -25,7 +25,8 @@ export const TENANTS: ReadonlyArray<Simulator.CreateOptions> = [
  */
 export const makePlayground = (options: {
   readonly simulator: Simulator.SimulatorService
-  readonly port: number
+  /** Default: 9464, or a free one where that is taken. */
+  readonly port?: number | undefined
 }): Effect.Effect<
   string,
   HttpServerError.ServeError,
@@ -36,5 +37,5 @@ export const makePlayground = (options: {
     yield* Layer.build(Layer.provide(Workers, Layer.succeed(WorkFaults, faults)))
     const discovery = yield* TenantDiscovery
     const actions = yield* makeActions({ simulator: options.simulator, discovery, faults })
-    return yield* serve(options.port, actions)
+    return yield* serve(actions, options.port)
   })

@@ -72,14 +72,23 @@ const actionRoutes = (actions: ReadonlyArray<Action>) =>
     )
   )
 
-/** Listens until the scope closes; gives the address of the page. Port 0 takes a free one. */
+/** As `TenantOps.layer`. */
+const DEFAULT_PORT = 9464
+
+/**
+ * Listens until the scope closes; gives the address of the page. Without a port: 9464, or a free one
+ * where that is taken.
+ */
 export const serve = (
-  port: number,
-  actions: ReadonlyArray<Action>
+  actions: ReadonlyArray<Action>,
+  port: number | undefined
 ): Effect.Effect<string, HttpServerError.ServeError, TenantDiscovery | Scope.Scope> =>
   Effect.gen(function* () {
     const ops = yield* TenantOps.routes()
-    const server = yield* NodeHttpServer.make(createServer, { host: HOST, port })
+    const listen = (port: number) => NodeHttpServer.make(createServer, { host: HOST, port })
+    const server = yield* port === undefined
+      ? Effect.orElse(listen(DEFAULT_PORT), () => listen(0))
+      : listen(port)
     yield* server.serve(HttpRouter.concat(ops, actionRoutes(actions)))
     return `${HttpServer.formatAddress(server.address)}/?demo`
   })
