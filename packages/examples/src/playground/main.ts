@@ -1,6 +1,6 @@
 /**
  * `npm run simulator`: a tenant manager and a Redis server to try out, a program that uses both, and
- * the page of that program. `PORT` is the port of the page.
+ * the page of that program. `PORT` is the port of the page; 0 takes a free one.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Simulator } from "@tenant-discovery/simulator"
@@ -11,7 +11,7 @@ import { makePlayground, TENANTS } from "./playground.js"
 const settings = Config.all({
   service: Config.withDefault(Config.nonEmptyString("APPLICATION_NAME"), "ledger"),
   environment: Config.withDefault(Config.nonEmptyString("ENVIRONMENT_NAME"), "local"),
-  port: Config.withDefault(Config.port("PORT"), undefined)
+  port: Config.withDefault(Config.integer("PORT"), undefined)
 })
 
 const quoted = (value: string) => (/^[\w./:-]+$/.test(value) ? value : `'${value}'`)

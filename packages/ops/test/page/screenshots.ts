@@ -58,7 +58,7 @@ const main = Effect.gen(function* () {
   yield* story(address)
   const browser = yield* makeBrowser
   for (const scheme of ["light", "dark"] as const) {
-    const { page } = yield* visit(browser, new URL("/", address).href, { height: 1000, scheme })
+    const { page } = yield* visit(browser, new URL("/", address).href, { height: 860, scheme })
     yield* Effect.promise(async () => {
       await page.getByRole("option", { name: SELECTED }).click()
       await page.getByRole("region", { name: SELECTED }).getByText("Last failure").first().waitFor()
