@@ -19,14 +19,19 @@ const OTHER = { sign: "•", tone: "neutral", group: "", word: "" }
 
 const capitalized = (text) => text.slice(0, 1).toUpperCase() + text.slice(1)
 
-export const makeTimeline = ({ onTenant }) => {
+/** `known(id)` gives the tenant as it is now, if it is active: a name can arrive after its ID. */
+export const makeTimeline = ({ known, onTenant }) => {
   const list = byId("timeline")
 
   /** The sentence, with a button in place of the tenant's ID. */
   const sentence = (text, tenant) => {
     const at = tenant === null ? -1 : text.indexOf(tenant.id)
     if (at < 0) return [capitalized(text)]
-    const link = el("button", { type: "button", class: "tenant-link" }, nameOf(tenant))
+    const link = el(
+      "button",
+      { type: "button", class: "tenant-link" },
+      nameOf(known(tenant.id) ?? tenant)
+    )
     link.addEventListener("click", () => onTenant(tenant))
     return [capitalized(text.slice(0, at)), link, text.slice(at + tenant.id.length)]
   }

@@ -73,7 +73,10 @@ const detail = makeDetail({
   }
 })
 
-const timeline = makeTimeline({ onTenant: ({ id }) => list.select(id, "pointer") })
+const timeline = makeTimeline({
+  known: (id) => list.get(id),
+  onTenant: ({ id }) => list.select(id, "pointer")
+})
 
 const selectFromAddress = () => {
   const id = new URLSearchParams(location.hash.slice(1)).get("tenant")

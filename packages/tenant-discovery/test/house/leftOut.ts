@@ -1,6 +1,7 @@
 /** Says at the end of a run which tests the suite left out, and which command runs them. */
 import { RedisServer } from "@tenant-discovery/simulator"
 import { Effect } from "effect"
+import { existsSync } from "node:fs"
 import { LEFT_OUT, reachesRegistry } from "../package/support.js"
 
 const leftOut = async (): Promise<ReadonlyArray<string>> => {
@@ -12,6 +13,7 @@ const leftOut = async (): Promise<ReadonlyArray<string>> => {
     ...(kinds.includes("native")
       ? []
       : ["what needs a native Redis; put redis-server or valkey-server on the PATH"]),
+    ...(existsSync("/usr/bin/chromium") ? [] : ["the page in a browser; install chromium"]),
     ...((await Effect.runPromise(reachesRegistry)) ? [] : [LEFT_OUT])
   ]
 }
