@@ -159,8 +159,8 @@ export const makeRoutes = (
         ? problem(503, `${MAX_CLIENTS} clients follow /events already`, { "retry-after": "5" })
         : HttpServerResponse.stream(Stream.encodeText(feed), {
             contentType: "text/event-stream; charset=utf-8",
-            // Without it, nginx collects the events.
-            headers: { "x-accel-buffering": "no" }
+            // The connection ends with the stream; nginx does not collect the events.
+            headers: { connection: "close", "x-accel-buffering": "no" }
           })
     )
 

@@ -5,7 +5,7 @@ import { Effect, Layer, Logger, LogLevel, Redacted, Schema, Stream } from "effec
 import { TestTenantDiscovery } from "tenant-discovery/testing"
 import { TenantOps } from "../../src/index.js"
 
-export const TOKEN = "a-token-of-the-test"
+export const TOKEN = "token-of-the-test"
 export const token = Redacted.make(TOKEN)
 
 /** The endpoints over a discovery that the test controls, and a client for them. */
