@@ -2,21 +2,23 @@
 import { HttpClient, HttpClientRequest, type HttpClientResponse } from "@effect/platform"
 import { NodeHttpClient } from "@effect/platform-node"
 import { Effect, Layer, Logger, LogLevel, Redacted, Schema, Stream } from "effect"
+import type { TenantDiscovery } from "tenant-discovery"
 import { TestTenantDiscovery } from "tenant-discovery/testing"
 import { TenantOps } from "../../src/index.js"
 
 export const TOKEN = "token-of-the-test"
 export const token = Redacted.make(TOKEN)
 
-/** The endpoints over a discovery that the test controls, and a client for them. */
+/** The endpoints over a discovery that the test controls, a client for them, and `besides`. */
 export const served = (
   options: TenantOps.TenantOpsOptions = {},
-  tenants: ReadonlyArray<string | { id: string; name: string }> = ["acme", "globex"]
+  tenants: ReadonlyArray<string | { id: string; name: string }> = ["acme", "globex"],
+  besides: Layer.Layer<never, never, TenantDiscovery> = Layer.empty
 ) =>
   Layer.mergeAll(
     TenantOps.layer({ port: 0, ...options }),
-    // A connection for each request: none is left idle.
-    NodeHttpClient.layerUndici
+    NodeHttpClient.layerUndici,
+    besides
   ).pipe(
     Layer.provideMerge(TestTenantDiscovery.layer(tenants)),
     Layer.provide(Logger.minimumLogLevel(LogLevel.Fatal)),

@@ -14,6 +14,7 @@ const leftOut = async (): Promise<ReadonlyArray<string>> => {
       ? []
       : ["what needs a native Redis; put redis-server or valkey-server on the PATH"]),
     ...(existsSync("/usr/bin/chromium") ? [] : ["the page in a browser; install chromium"]),
+    ...(existsSync("/usr/bin/promtool") ? [] : ["what needs Prometheus; install prometheus"]),
     ...((await Effect.runPromise(reachesRegistry)) ? [] : [LEFT_OUT])
   ]
 }

@@ -25,6 +25,10 @@ const assignedTenants = Metric.gauge("tenant_discovery_assigned_tenants", {
   description: "Active tenants that this replica owns, as counted every 5 s"
 })
 
+const troubledAssignment = Metric.gauge("tenant_discovery_assignment_problem", {
+  description: "Whether the assignment has a problem, such as a database out of reach: 1 or 0"
+})
+
 const isKnown = <A>(report: A | undefined): report is A => report !== undefined
 
 export const makeHealth = (settings: HealthSettings) =>
@@ -35,8 +39,12 @@ export const makeHealth = (settings: HealthSettings) =>
     const ofService = Effect.provideService(TenantDiscovery, discovery)
     const start = yield* currentMoment
     const first = yield* discovery.status.get
+    const labels = yield* metricLabels({ service: first.service })
     const makeCheck = makeChecks(settings, first, start)
     const history = makeHistory(yield* discovery.view.get, start.wall)
+
+    const showProblem = (isTroubled: boolean) =>
+      troubledAssignment.unsafeUpdate(isTroubled ? 1 : 0, labels)
 
     /** Reads everything, then follows it before another fiber runs. */
     const observe = Effect.gen(function* () {
@@ -44,6 +52,7 @@ export const makeHealth = (settings: HealthSettings) =>
       const fresh = yield* Effect.either(discovery.requireFresh(settings.maxStaleness))
       const running = yield* workers.entries
       const assignmentProblem = yield* assignment.problem
+      showProblem(assignmentProblem !== undefined)
       const view = yield* discovery.view.get
       const now = momentOf(clock)
       history.observe(view, now.wall)
@@ -65,9 +74,13 @@ export const makeHealth = (settings: HealthSettings) =>
       assignment.view.get,
       ({ ids }, { owns }) => ids.filter(owns).length
     )
-    const labels = yield* metricLabels({ service: first.service })
     const showAssigned = (count: number) => assignedTenants.unsafeUpdate(count, labels)
-    yield* Effect.addFinalizer(() => Effect.sync(() => showAssigned(0)))
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        showAssigned(0)
+        showProblem(false)
+      })
+    )
     // Not at each event: it asks the assignment about every tenant.
     const tick = Effect.zipRight(observe, Effect.map(ownedTenants, showAssigned))
 
