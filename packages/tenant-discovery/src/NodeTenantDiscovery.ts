@@ -28,6 +28,10 @@ import { TenantManagerNotFound, type TenantManagerError } from "./TenantManagerE
 
 export type { TransportOptions }
 
+/** The default client for the tenant manager: undici, with a proxy and trusted roots. */
+export const layerHttpClient: (options: TransportOptions) => Layer.Layer<HttpClient.HttpClient> =
+  layerUndiciClient
+
 /** The options of the events that are not their address or channel. */
 export type EventsOptions = Omit<RedisTenantEventsOptions, "redis" | "channel">
 
