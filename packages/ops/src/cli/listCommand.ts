@@ -5,7 +5,7 @@ import { Console, Effect } from "effect"
 import { type Tenant, TenantManager, type TenantManagerError } from "tenant-discovery"
 import { layerManager } from "./edges.js"
 import { envFile, json, withEnvFile } from "./options.js"
-import { printable, table } from "./output.js"
+import { counted, printable, table } from "./output.js"
 
 export type ListFormat = "table" | "json" | "ids"
 
@@ -37,10 +37,12 @@ export const list = (format: ListFormat): Effect.Effect<void, TenantManagerError
             sorted.map(({ id, name }) => [id, printable(name ?? "-")])
           )
         )
-        yield* Console.error(`${sorted.length} active tenants of ${service}`)
+        yield* Console.error(`${counted(sorted.length, "active tenant")} of ${service}`)
     }
     if (skipped > 0) {
-      yield* Console.error(`${skipped} elements of the list could not be read and are left out`)
+      yield* Console.error(
+        `left out what could not be read: ${counted(skipped, "element")} of the list`
+      )
     }
   })
 

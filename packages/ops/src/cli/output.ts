@@ -17,6 +17,10 @@ export const printable = (text: string): string =>
   // oxlint-disable-next-line no-control-regex -- control characters are what it removes
   stripVTControlCharacters(text).replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ")
 
+/** `1 tenant`, `2 tenants`. */
+export const counted = (count: number, noun: string): string =>
+  `${count} ${noun}${count === 1 ? "" : "s"}`
+
 /** Columns as wide as their longest cell. The last one has no padding. */
 export const table = (
   head: ReadonlyArray<string>,

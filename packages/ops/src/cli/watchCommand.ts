@@ -10,7 +10,7 @@ import {
 } from "tenant-discovery"
 import { layerDiscovery } from "./edges.js"
 import { envFile, json, withEnvFile } from "./options.js"
-import { printable } from "./output.js"
+import { counted, printable } from "./output.js"
 import { makePublishedEvents, type PublishedEvents } from "./publishedEvents.js"
 
 /** What is printed as a line. Its fields are those of the JSON, where `at` is an ISO 8601 time. */
@@ -32,17 +32,23 @@ const KINDS = {
   Updated: "updated"
 } as const
 
+/** The cause as far as the change tells it. */
+const causeOf = (change: TenantChange): string => {
+  if (change._tag === "ConnectionsChanged") return change.reason
+  return change._tag === "Removed" && change.cause._tag === "Event"
+    ? change.cause.eventType
+    : "list"
+}
+
 const entryOf = (change: TenantChange, published: PublishedEvents, at: number): Entry => {
   const { id, name } = change.tenant
   const byList = change._tag === "Removed" && change.cause._tag === "Listing"
   const event = byList ? undefined : published.take(id, at)
-  const named =
-    change._tag === "Removed" && change.cause._tag === "Event" ? change.cause.eventType : "list"
   return {
     at,
     kind: KINDS[change._tag],
     tenant: { id, name: name ?? null },
-    cause: event?.eventType ?? named,
+    cause: event?.eventType ?? causeOf(change),
     lagMillis: event?.publishedAt === undefined ? null : at - event.publishedAt
   }
 }
@@ -58,7 +64,7 @@ const modeText = ({ lastError, mode, tenantCount }: DiscoveryStatus): string => 
     mode === "BootstrapOnly" && lastError?._tag === "SubscriptionLost"
       ? ` (${lastError.cause.message})`
       : ""
-  return `${meaning}${why}; ${tenantCount} tenants`
+  return `${meaning}${why}; ${counted(tenantCount, "tenant")}`
 }
 
 const timeOf = (at: number): string => new Date(at).toISOString().slice(11, 23)
@@ -89,7 +95,7 @@ const makeTally = () => {
     changes: () => counts.added + counts.removed + counts.connections + counts.updated,
     summary: (took: number) => ({
       kind: "summary" as const,
-      seconds: Math.round(took / 1000),
+      seconds: Math.floor(took / 1000),
       added: counts.added,
       removed: counts.removed,
       connections: counts.connections,
@@ -143,8 +149,8 @@ export const watch = (
     )
     const statusLine = Effect.gen(function* () {
       const { asOf, mode, size } = yield* view.get
-      const age = Math.max(0, Math.round(((yield* Clock.currentTimeMillis) - asOf) / 1000))
-      const text = `${mode} | ${size} tenants | view ${age} s old | ${tally.changes()} changes | Ctrl-C ends`
+      const age = Math.max(0, Math.floor(((yield* Clock.currentTimeMillis) - asOf) / 1000))
+      const text = `${mode} | ${counted(size, "tenant")} | view ${age} s old | ${counted(tally.changes(), "change")} | Ctrl-C ends`
       yield* terminal.display(`${CLEAR_LINE}${text.slice(0, (yield* terminal.columns) - 1)}`)
     }).pipe(Effect.ignore)
 

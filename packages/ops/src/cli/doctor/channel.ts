@@ -1,6 +1,7 @@
 /** The steps after the login: permissions, the channel, and a probe. */
 import { Clock, Duration, Effect, Random, type Scope } from "effect"
 import type { Redis } from "ioredis"
+import { counted } from "../output.js"
 import type { Target } from "./network.js"
 import { millis } from "./reach.js"
 import {
@@ -188,7 +189,7 @@ const channelFinding = (
       ? ""
       : count === 0
         ? `; no message in ${wait}`
-        : `; ${count} messages in ${wait}`
+        : `; ${counted(count, "message")} in ${wait}`
   if (subscribers._tag === "Left") return ok(`PUBSUB is not permitted${received}`)
   const { others, own } = subscribers.right
   if (own === 0 && others.length > 0 && count === 0) {
@@ -198,7 +199,7 @@ const channelFinding = (
       `check ENVIRONMENT_NAME (or ENV_NAME): it picks the channel, and the publisher may use one of ${named}`
     )
   }
-  return ok(`${own} others listen to ${channel}${received}`)
+  return ok(`${counted(own, "other subscriber")} of ${channel}${received}`)
 }
 
 /** Publishes a probe, and waits until it comes back. */

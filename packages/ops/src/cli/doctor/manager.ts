@@ -3,6 +3,7 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import { Duration, Effect, Either, type Redacted } from "effect"
 import type { TenantDiscoveryConfig, TenantListing, TenantManagerOptions } from "tenant-discovery"
 import { type ListCall, listOnce } from "./call.js"
+import { counted } from "../output.js"
 import { portOf, type Target, textOf, tunnel } from "./network.js"
 import { proxyFor } from "./proxy.js"
 import { checkCertificates, connectAll, millis, plainAdvice, resolveAll } from "./reach.js"
@@ -289,7 +290,7 @@ const describe = (
   length: string | undefined
 ): string =>
   [
-    `${tenants.length} active tenants`,
+    counted(tenants.length, "active tenant"),
     ...[...inactive].map(([status, count]) => `${count} ${status}`),
     ...(firstSkipped === undefined
       ? []

@@ -1,5 +1,5 @@
 /** Reports as text for people. */
-import { green, red, yellow, dim } from "../output.js"
+import { counted, dim, green, red, yellow } from "../output.js"
 import type { StepReport, StepStatus } from "./step.js"
 
 const LABELS: { readonly [S in StepStatus]: string } = {
@@ -9,7 +9,7 @@ const LABELS: { readonly [S in StepStatus]: string } = {
   skipped: dim("skipped")
 }
 
-const indented = (text: string): string => text.replaceAll("\n", "\n           ")
+const indented = (text: string): string => text.replaceAll("\n", "\n               ")
 
 /** A few lines for one step. */
 export const renderReport = (report: StepReport): string =>
@@ -24,7 +24,7 @@ export const renderReport = (report: StepReport): string =>
 export const renderSummary = (reports: ReadonlyArray<StepReport>): string => {
   const of = (status: StepStatus) => reports.filter((report) => report.status === status)
   const failures = of("failed")
-  const counts = `${of("ok").length} ok, ${of("warning").length} warnings, ${failures.length} failed, ${of("skipped").length} skipped`
+  const counts = `${of("ok").length} ok, ${counted(of("warning").length, "warning")}, ${failures.length} failed, ${of("skipped").length} skipped`
   return failures.length === 0
     ? `${green("no step failed")}: ${counts}`
     : `${red("failed")}: ${failures.map(({ step }) => step).join(", ")} (${counts})`
