@@ -2,7 +2,8 @@
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Effect } from "effect"
-import { exitCodeOf, run } from "./cli/main.js"
+import { exitCodeOf } from "./cli/exitCode.js"
+import { run } from "./cli/main.js"
 
 /** Ends when whoever reads the output is gone, as `head` is after its last line. */
 const readerGone = Effect.async<void>((resume) => {

@@ -1,17 +1,24 @@
-/** The command line as a whole: the commands, how errors are shown, and the exit codes. */
+/** The command line as a whole: the commands, and how errors are shown. */
 import * as Command from "@effect/cli/Command"
 import * as ValidationError from "@effect/cli/ValidationError"
-import { Cause, Console, Effect, Exit, Layer, Logger, LogLevel, Option } from "effect"
+import { Console, Effect, Layer, Logger, LogLevel } from "effect"
 import { createRequire } from "node:module"
 import { connectionsCommand } from "./connectionsCommand.js"
 import { doctorCommand } from "./doctorCommand.js"
 import { listCommand } from "./listCommand.js"
 import { layerConsole } from "./output.js"
+import { serveCommand } from "./serveCommand.js"
 import { watchCommand } from "./watchCommand.js"
 
 const tenantDiscovery = Command.make("tenant-discovery").pipe(
   Command.withDescription("Lists, follows and diagnoses the tenants of a service."),
-  Command.withSubcommands([listCommand, watchCommand, connectionsCommand, doctorCommand])
+  Command.withSubcommands([
+    listCommand,
+    watchCommand,
+    connectionsCommand,
+    serveCommand,
+    doctorCommand
+  ])
 )
 
 const { version }: { readonly version: string } = createRequire(import.meta.url)(
@@ -38,14 +45,3 @@ export const run = (argv: ReadonlyArray<string>) =>
     Effect.tapError(showError),
     Effect.provide(Layer.merge(layerConsole, layerLogs))
   )
-
-/**
- * 0: well, also where `watch` or `serve` was interrupted. 1: an error or a failed step.
- * 2: wrong usage. 130: another command was interrupted.
- */
-export const exitCodeOf = (exit: Exit.Exit<unknown, unknown>): number => {
-  if (Exit.isSuccess(exit)) return 0
-  if (Cause.isInterruptedOnly(exit.cause)) return Number(process.exitCode ?? 130)
-  const error = Option.getOrUndefined(Cause.failureOption(exit.cause))
-  return ValidationError.isValidationError(error) ? 2 : 1
-}

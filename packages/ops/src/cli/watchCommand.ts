@@ -9,6 +9,7 @@ import {
   TenantView
 } from "tenant-discovery"
 import { layerDiscovery } from "./edges.js"
+import { endsByInterruption } from "./exitCode.js"
 import { envFile, json, withEnvFile } from "./options.js"
 import { counted, printable } from "./output.js"
 import { makePublishedEvents, type PublishedEvents } from "./publishedEvents.js"
@@ -183,12 +184,7 @@ export const watchCommand = Command.make("watch", { envFile, json }, (options) =
         layerDiscovery(published.record)
       )
     ),
-    // An interruption is how it ends.
-    Effect.onInterrupt(() =>
-      Effect.sync(() => {
-        process.exitCode = 0
-      })
-    ),
+    endsByInterruption,
     withEnvFile(options.envFile)
   )
 ).pipe(

@@ -204,4 +204,32 @@ describe("the process", () => {
       }),
     TIMEOUT
   )
+
+  it.scopedLive(
+    "serve answers on the given port, and ends at SIGTERM with exit code 0",
+    () =>
+      Effect.gen(function* () {
+        const simulator = yield* simulated
+        const { child, exit, out } = yield* start(simulator.env, "serve", "--port", "0")
+        yield* printed(out, "serving")
+        const url = /http:\S+(?=;)/.exec(out.join(""))?.[0] ?? ""
+        const answer = yield* Effect.promise(() => fetch(`${url}/readyz`))
+        expect(answer.status).toBe(200)
+        child.kill("SIGTERM")
+        expect(yield* exit).toBe(0)
+      }),
+    TIMEOUT
+  )
+
+  it.scopedLive(
+    "serve needs a token for a host that is not loopback",
+    () =>
+      Effect.gen(function* () {
+        const simulator = yield* simulated
+        const { code, error } = yield* finished(simulator.env, "serve", "--host", "0.0.0.0")
+        expect(code).toBe(1)
+        expect(error.join("\n")).toContain("MULTI_TENANT_OPS_TOKEN is missing")
+      }),
+    TIMEOUT
+  )
 })
