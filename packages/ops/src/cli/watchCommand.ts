@@ -152,7 +152,9 @@ export const watch = (
       const { asOf, mode, size } = yield* view.get
       const age = Math.max(0, Math.floor(((yield* Clock.currentTimeMillis) - asOf) / 1000))
       const text = `${mode} | ${counted(size, "tenant")} | view ${age} s old | ${counted(tally.changes(), "change")} | Ctrl-C ends`
-      yield* terminal.display(`${CLEAR_LINE}${text.slice(0, (yield* terminal.columns) - 1)}`)
+      yield* terminal.display(
+        `${CLEAR_LINE}${text.slice(0, ((yield* terminal.columns) || 80) - 1)}`
+      )
     }).pipe(Effect.ignore)
 
     const print = (entry: Entry) =>
