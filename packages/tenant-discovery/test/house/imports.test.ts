@@ -20,6 +20,7 @@ const rules: ReadonlyArray<Rule> = [
   ["TenantWorker.ts", [isRedis, isNode, isPlatformNode]],
   ["TenantConnections.ts", [isRedis, isNode, isPlatformNode]],
   ["TenantLayers.ts", [isRedis, isNode, isPlatformNode]],
+  ["TenantHealth.ts", [isRedis, isNode, isPlatformNode]],
   ["RedisTenantEvents.ts", [isHttp, (name) => name === "TenantView.ts"]],
   ["TenantDiscovery.ts", [isRedis, isNode, isPlatformNode]],
   ["index.ts", [isRedis, isNode, isPlatformNode]],
@@ -35,7 +36,8 @@ const folders: ReadonlyArray<Rule> = [
   ["internal/http/", [isRedis]],
   ["internal/connections/", [isRedis, isNode, isPlatformNode]],
   ["internal/layers/", [isRedis, isNode, isPlatformNode]],
-  ["internal/worker/", [isRedis, isNode, isPlatformNode]]
+  ["internal/worker/", [isRedis, isNode, isPlatformNode]],
+  ["internal/health/", [isRedis, isNode, isPlatformNode]]
 ]
 
 const violations = (file: string, forbidden: Rule[1]) =>
