@@ -6,6 +6,7 @@ import {
   TenantDiscovery,
   TenantHealth,
   type TenantHealthOptions,
+  type TenantListing,
   TenantManagerUnavailable,
   TenantWorker
 } from "../../src/index.js"
@@ -219,6 +220,31 @@ describe("TenantHealth.check", () => {
     )
   )
 
+  it.scoped("is degraded while lists are incomplete and lack present tenants", () => {
+    let remarks: Partial<TenantListing> = {}
+    const incomplete = { complete: false, skipped: 1 }
+    const over = world({
+      tenants: ["acme", "globex"],
+      listing: (listing) => ({ ...listing, ...remarks }),
+      discovery: { reconcileInterval: "4 seconds", reconcileJitter: 0 }
+    })
+    return Effect.gen(function* () {
+      const manager = yield* TestTenantManager
+      remarks = incomplete
+      yield* advance("20 seconds")
+      // The lists lack nobody.
+      expect(yield* checked).toMatchObject({ tenant_manager: ["up", 0] })
+      yield* manager.remove("globex")
+      yield* advance("4 seconds")
+      expect(yield* checked).toMatchObject({ tenant_manager: ["up", 0] })
+      yield* advance("12 seconds")
+      expect(yield* checked).toMatchObject({ tenant_manager: ["degraded", 34_000] })
+      remarks = {}
+      yield* advance("4 seconds")
+      expect(yield* checked).toMatchObject({ tenant_manager: ["up", 40_000] })
+    }).pipe(Effect.provide(Layer.provideMerge(TenantHealth.layer(), over)))
+  })
+
   it.scoped("is degraded at once where the program started without a subscription", () =>
     Effect.gen(function* () {
       const { status } = yield* check
@@ -321,7 +347,7 @@ describe("the check of the workers", () => {
       yield* advance("6 seconds")
       expect(yield* workers).toMatchObject({
         status: "degraded",
-        reason: "1 tenants wait for a place or missed their turn",
+        reason: "tenants that wait for a place or missed their turn: 1",
         since: 60_000
       })
       expect((yield* check).status).toBe("degraded")
@@ -346,7 +372,7 @@ describe("the check of the workers", () => {
         yield* advance("1 second")
         expect(yield* workers).toMatchObject({
           status: "degraded",
-          reason: "2 runs are under way for too long",
+          reason: "runs under way for too long: 2",
           since: 31_000
         })
         yield* Deferred.succeed(gate, undefined)

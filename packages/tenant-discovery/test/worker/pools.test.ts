@@ -1,6 +1,7 @@
 /** Workers whose work waits for a place in a pool of `TenantLayers`. */
 import { describe, expect } from "@effect/vitest"
-import { Effect, Schedule } from "effect"
+import { Effect, Layer, Schedule } from "effect"
+import { TenantHealth } from "../../src/TenantHealth.js"
 import type * as TenantLayers from "../../src/TenantLayers.js"
 import * as TenantWorker from "../../src/TenantWorker.js"
 import { eventually } from "../connections/support/eventually.js"
@@ -65,6 +66,38 @@ describe("a pool with fewer places than there are tenants", () => {
         yield* eventually(() => warnings(logs).length > 0)
         expect(yield* waitsForPool).toEqual([undefined, undefined, "test/TenantDb"])
       }).pipe(Effect.provide(worker))
+    },
+    options
+  )
+
+  scenario(
+    "degrades the health after a minute, also between the waits that time out",
+    function* ({ world }) {
+      const workers = Effect.flatMap(TenantHealth, ({ check }) =>
+        Effect.map(check, ({ checks }) => checks.workers)
+      )
+      yield* Effect.gen(function* () {
+        yield* advance("59 seconds")
+        expect((yield* workers).status).toBe("up")
+        // The wait fails after 60 s, and the run begins anew at least a second later.
+        for (let n = 0; n < 10; n++) {
+          yield* advance("6 seconds")
+          expect(yield* workers).toMatchObject({
+            status: "degraded",
+            reason: "tenants that wait for a place in a pool: 1"
+          })
+        }
+        yield* world.remove(acme)
+        yield* advance("70 seconds")
+        expect((yield* workers).status).toBe("up")
+      }).pipe(
+        Effect.provide(
+          Layer.merge(
+            TenantHealth.layer(),
+            TenantWorker.perTenant({ name: "holder", run: holding })
+          )
+        )
+      )
     },
     options
   )

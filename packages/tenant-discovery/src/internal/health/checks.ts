@@ -69,7 +69,7 @@ export const makeChecks = (settings: HealthSettings, first: DiscoveryStatus, sta
   /** What the subscription and the lists failed with last; a later error of the other replaces the status'. */
   let lostWith: DiscoveryError | undefined
   let listFailedWith: DiscoveryError | undefined
-  let overall = { status: worst(["skipped"]), since: start.wall }
+  let overall: Pick<Checked, "status" | "since"> = { status: "skipped", since: start.wall }
 
   const observeLists = ({ lastError, lastListedAt }: DiscoveryStatus, now: Moment): void => {
     const listed = lastListedAt !== known.lastListedAt ? lastListedAt : undefined
@@ -170,14 +170,14 @@ export const makeChecks = (settings: HealthSettings, first: DiscoveryStatus, sta
     if (since !== undefined) {
       const count = (key: keyof WorkerProblems, what: string) => {
         const found = total(workers, key)
-        return found === 0 ? [] : [`${found} ${what}`]
+        return found === 0 ? [] : [`${what}: ${found}`]
       }
       const isWaiting = waiting.countsSince(now) !== undefined
       const reasons = [
         ...(unassigned.countsSince(now) === undefined ? [] : [`assignment: ${assignmentProblem}`]),
-        ...count("longRunning", "runs are under way for too long"),
-        ...(isWaiting ? count("waitingForPool", "runs wait for a place in a pool") : []),
-        ...(isWaiting ? count("waiting", "tenants wait for a place or missed their turn") : [])
+        ...count("longRunning", "runs under way for too long"),
+        ...(isWaiting ? count("waitingForPool", "tenants that wait for a place in a pool") : []),
+        ...(isWaiting ? count("waiting", "tenants that wait for a place or missed their turn") : [])
       ]
       return { status: "degraded", reason: reasons.join("; "), since }
     }

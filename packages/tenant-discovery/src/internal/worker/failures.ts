@@ -5,7 +5,7 @@
  * counted, and logged as one summary per minute: a shared database that is down must not write a
  * line per tenant and tick.
  */
-import { Cause, Effect, type Schedule } from "effect"
+import { Cause, Chunk, Effect, Predicate, type Schedule } from "effect"
 import type { TenantId } from "../../Tenant.js"
 import { failureText } from "../failureText.js"
 import { currentMoment } from "../moment.js"
@@ -18,6 +18,8 @@ export interface Failing<E, R> {
   /** Failures in a row. */
   readonly count: number
   readonly last: TenantWorkFailure
+  /** The last run waited in vain for a place in a pool. */
+  readonly lacksPlace: boolean
   /** The last delay of the schedule, in milliseconds; 0 without a schedule. */
   readonly delay: number
   /** The schedule has no more delays. */
@@ -30,6 +32,9 @@ export interface Failing<E, R> {
 const REPORT_INTERVAL = "1 minute"
 const messageOf = (cause: Cause.Cause<unknown>): string =>
   Cause.isEmpty(cause) ? "the work ended" : failureText(cause)
+
+const lacksPlace = (cause: Cause.Cause<unknown>): boolean =>
+  Chunk.some(Cause.failures(cause), Predicate.isTagged("TenantPoolsExhausted"))
 
 export const makeFailures = <E, R>(
   schedule: Schedule.Schedule<unknown, Cause.Cause<E>, R> | undefined
@@ -69,6 +74,7 @@ export const makeFailures = <E, R>(
         const now: Failing<E, R> = {
           count: (before?.count ?? 0) + 1,
           last: { at: wall, message: messageOf(cause) },
+          lacksPlace: lacksPlace(cause),
           delay,
           exhausted: given === undefined,
           retryAt: mono + delay,

@@ -25,17 +25,12 @@ import { momentOf } from "../moment.js"
 import { decodeOptions } from "../options.js"
 import { longSleep } from "./delays.js"
 import { type Failing, makeFailures } from "./failures.js"
+import { problemsOf } from "./problems.js"
 import { makeSupervisor, type Run, type RunContext, statusOfRun } from "./supervisor.js"
 import { onTransition } from "./transitions.js"
 import { makeWorkerMetrics } from "./workerMetrics.js"
 import { defaults, type PerTenantOptions, perTenantSettings } from "./workerOptions.js"
-import {
-  noStatus,
-  problemsOf,
-  register,
-  type TenantWorkState,
-  type TenantWorkStatus
-} from "./workerStatus.js"
+import { noStatus, register, type TenantWorkState, type TenantWorkStatus } from "./workerStatus.js"
 
 const defaultRestart = Schedule.exponential(defaults.restartFrom).pipe(
   Schedule.modifyDelay((_, delay) => Duration.min(delay, defaults.restartTo)),
@@ -252,7 +247,7 @@ export function perTenant<E, R>(
         for (const [id, run] of running) all.set(id, statusOfRun(run, all.get(id)))
         return all
       }),
-      problems: () => problemsOf(running.values(), running.size >= limit ? queued() : 0)
+      problems: () => problemsOf(running, failures.entries(), running.size >= limit ? queued() : 0)
     })
     yield* Effect.addFinalizer(() => Effect.sync(() => metrics.waiting(0)))
     for (const id of supervisor.seen().ids) enqueue(id, waiting)

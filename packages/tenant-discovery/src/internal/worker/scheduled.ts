@@ -13,10 +13,11 @@ import { decodeOptions } from "../options.js"
 import { momentOf } from "../moment.js"
 import { longSleep, makeDelays } from "./delays.js"
 import { type Failing, makeFailures } from "./failures.js"
+import { problemsOf } from "./problems.js"
 import { makeSupervisor, type Run, type RunContext, statusOfRun } from "./supervisor.js"
 import { makeWorkerMetrics } from "./workerMetrics.js"
 import { defaults, type ScheduledOptions, scheduledSettings } from "./workerOptions.js"
-import { noStatus, problemsOf, register, type TenantWorkStatus } from "./workerStatus.js"
+import { noStatus, register, type TenantWorkStatus } from "./workerStatus.js"
 import { onTransition, quietly } from "./transitions.js"
 
 const nextAttempt = <E, R>({ delay }: Failing<E, R>): string =>
@@ -189,7 +190,7 @@ export const scheduled = <E, R, RS = never>(
 
     yield* register({
       name,
-      problems: () => problemsOf(running.values(), Math.max(0, late - position)),
+      problems: () => problemsOf(running, failures.entries(), Math.max(0, late - position)),
       snapshot: Effect.sync(() => {
         const { mono } = momentOf(clock)
         const all = new Map<TenantId, TenantWorkStatus>()

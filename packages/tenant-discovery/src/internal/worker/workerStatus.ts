@@ -62,24 +62,10 @@ export class TenantWorkerNotFound extends Data.TaggedError("TenantWorkerNotFound
 export interface WorkerProblems {
   /** Tenants that wait for a place of the worker, or missed their turn in the last tick. */
   readonly waiting: number
-  /** Runs that wait for a place in a pool. */
+  /** Tenants whose run waits for a place in a pool, or last failed since it got none in time. */
   readonly waitingForPool: number
   /** Runs that are under way for longer than `longRunAfter`. */
   readonly longRunning: number
-}
-
-/** The problems of the runs, and those that the worker counts itself. */
-export const problemsOf = (
-  runs: Iterable<{ readonly waits: ReadonlySet<unknown>; readonly longRunning: boolean }>,
-  waiting: number
-): WorkerProblems => {
-  let waitingForPool = 0
-  let longRunning = 0
-  for (const run of runs) {
-    if (run.waits.size > 0) waitingForPool++
-    if (run.longRunning) longRunning++
-  }
-  return { waiting, waitingForPool, longRunning }
 }
 
 export interface RegisteredWorker {
