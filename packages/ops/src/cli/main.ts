@@ -1,7 +1,7 @@
 /** The command line as a whole: the commands, and how errors are shown. */
 import * as Command from "@effect/cli/Command"
 import * as ValidationError from "@effect/cli/ValidationError"
-import { Console, Effect, Layer, Logger, LogLevel } from "effect"
+import { Cause, Console, Effect, Layer, Logger, LogLevel, Option } from "effect"
 import { createRequire } from "node:module"
 import { connectionsCommand } from "./connectionsCommand.js"
 import { doctorCommand } from "./doctorCommand.js"
@@ -31,17 +31,30 @@ const layerLogs = Layer.merge(
   Logger.minimumLogLevel(LogLevel.None)
 )
 
-/** Shows an error, unless it has been shown. */
-const showError = (error: { readonly _tag: string; readonly message?: unknown }) =>
-  error._tag === "DiagnosisFailed" || ValidationError.isValidationError(error)
+interface AnyError {
+  readonly _tag: string
+  readonly message?: unknown
+}
+
+const textOf = ({ _tag, message }: AnyError): string => {
+  const text = typeof message === "string" ? message.trim() : _tag
+  const isRemote = _tag.startsWith("TenantManager") && _tag !== "TenantManagerNotFound"
+  return isRemote ? `${text}; \`tenant-discovery doctor\` says more` : text
+}
+
+/** Shows why a command failed, unless that has been shown. A defect is shown with its stack. */
+const showFailure = (cause: Cause.Cause<AnyError>): Effect.Effect<void> => {
+  if (Cause.isInterruptedOnly(cause)) return Effect.void
+  const error = Option.getOrUndefined(Cause.failureOption(cause))
+  if (error === undefined) return Console.error(Cause.pretty(cause))
+  return error._tag === "DiagnosisFailed" || ValidationError.isValidationError(error)
     ? Effect.void
-    : Console.error(
-        `tenant-discovery: ${typeof error.message === "string" ? error.message.trim() : error._tag}`
-      )
+    : Console.error(`tenant-discovery: ${textOf(error)}`)
+}
 
 /** Runs a command line: the whole of `process.argv`. Errors are shown and then fail the effect. */
 export const run = (argv: ReadonlyArray<string>) =>
   Command.run(tenantDiscovery, { name: "tenant-discovery", version })(argv).pipe(
-    Effect.tapError(showError),
+    Effect.tapErrorCause(showFailure),
     Effect.provide(Layer.merge(layerConsole, layerLogs))
   )

@@ -10,6 +10,7 @@ import {
   proxyTo,
   sentinel,
   silentPort,
+  temporaryFolder,
   tlsInFrontOf
 } from "./servers.js"
 
@@ -266,7 +267,8 @@ export const brokenSetups: ReadonlyArray<BrokenSetup> = [
     name: "DNS gone",
     arrange: changed(() => ({ MULTI_TENANT_URL: "https://tenant-manager.invalid" })),
     step: "manager-dns",
-    found: /tenant-manager\.invalid has no address/,
+    // An offline machine may wait for its DNS server.
+    found: /tenant-manager\.invalid has no address|no answer within/,
     advice: /check the spelling of the host in MULTI_TENANT_URL/
   },
   {
@@ -286,6 +288,17 @@ export const brokenSetups: ReadonlyArray<BrokenSetup> = [
     advice: /only through a proxy, set HTTP_PROXY/
   },
   {
+    name: "proxy without its password",
+    arrange: Effect.gen(function* () {
+      const simulator = yield* simulated()
+      const proxy = yield* proxyTo(simulator.port, `user:${PASSWORD}`)
+      return { env: { ...simulator.env, HTTP_PROXY: `http://127.0.0.1:${proxy}` } }
+    }),
+    step: "manager-proxy",
+    found: /407/,
+    advice: /set the proxy's user and password in HTTP_PROXY/
+  },
+  {
     name: "clock 10 minutes off",
     arrange: Effect.gen(function* () {
       const port = yield* managerWithClock(-600_000)
@@ -294,6 +307,41 @@ export const brokenSetups: ReadonlyArray<BrokenSetup> = [
     step: "clock",
     found: /this machine is 10m( 1s)? ahead/,
     advice: /NTP/
+  },
+  {
+    name: "replica that is cut off from its master",
+    arrange: Effect.gen(function* () {
+      const redis = yield* RedisServer.make({
+        kind: "native",
+        setup: [["REPLICAOF", "127.0.0.1", yield* closedPort]]
+      })
+      return { env: { ...(yield* simulated()).env, MULTI_TENANT_REDIS_PORT: String(redis.port) } }
+    }),
+    step: "redis-topology",
+    status: "warning",
+    found: /cut off from its master/,
+    advice: /repair the replication or connect to the master/
+  },
+  {
+    name: "cluster nodes that are no cluster",
+    arrange: Effect.gen(function* () {
+      const simulator = yield* simulated({ redis: { kind: "native" } })
+      const { MULTI_TENANT_REDIS_HOST: _, MULTI_TENANT_REDIS_PORT: __, ...env } = simulator.env
+      const cluster = yield* RedisServer.make({
+        kind: "native",
+        nativeConfig: ["cluster-enabled yes", `dir ${yield* temporaryFolder}`],
+        setup: [["CLUSTER", "ADDSLOTSRANGE", 0, 16_383]]
+      })
+      const nodes = (port: number) => ({
+        ...env,
+        MULTI_TENANT_REDIS_CLUSTER_NODES: `127.0.0.1:${port}`
+      })
+      return { env: nodes(simulator.redis.port), repaired: nodes(cluster.port) }
+    }),
+    step: "redis-topology",
+    status: "warning",
+    found: /no node of a cluster/,
+    advice: /set MULTI_TENANT_REDIS_HOST/
   },
   {
     name: "Redis loading",

@@ -33,6 +33,9 @@ const each = <R>(
     concurrency: "unbounded"
   }).pipe(Effect.map(summary))
 
+export const dnsAdvice = (variable: string): string =>
+  `check the spelling of the host in ${variable}, and that the DNS server of this machine knows it`
+
 /** Resolves every host. `variable` is where the hosts come from. */
 export const resolveAll = (
   targets: ReadonlyArray<Target>,
@@ -46,7 +49,7 @@ export const resolveAll = (
             onSuccess: (addresses) => `${host} is ${addresses.join(", ")}`,
             onFailure: ({ code }) => ({
               found: `${host} has no address (${code})`,
-              advice: `check the spelling of the host in ${variable}, and that the DNS server of this machine knows it`
+              advice: dnsAdvice(variable)
             })
           })
         )
@@ -109,7 +112,7 @@ export const checkCertificates = (
       Effect.catchTag("NetworkError", (error) =>
         Effect.fail({
           found: `${textOf(target)}: ${error.message}`,
-          advice: handshakeAdvice(error, names)
+          advice: plainAdvice(names)
         })
       )
     )
@@ -159,12 +162,6 @@ const distrustAdvice = (
   return at.ca === undefined
     ? `set ${names.ca} to the root certificate of ${at.issuer}, or have the server send its whole chain`
     : `${names.ca} does not hold the root that signed the server's certificate: it must hold that of ${at.issuer}`
-}
-
-const handshakeAdvice = ({ code }: NetworkError, names: TlsNames): string => {
-  if (code === "PROXY_407") return "give the proxy's user and password in its URL"
-  if (code.startsWith("PROXY_")) return "ask whoever runs the proxy to allow this host and port"
-  return plainAdvice(names)
 }
 
 /** For a server that does not answer a handshake as TLS does. */

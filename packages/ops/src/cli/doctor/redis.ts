@@ -3,7 +3,7 @@ import { Effect, Exit, type Redacted, type Scope } from "effect"
 import type { TenantDiscoveryConfig } from "tenant-discovery"
 import { channelSteps } from "./channel.js"
 import { connect, exchange, NetworkError, type Target, textOf } from "./network.js"
-import { checkCertificates, connectAll, plainAdvice, resolveAll } from "./reach.js"
+import { checkCertificates, connectAll, dnsAdvice, plainAdvice, resolveAll } from "./reach.js"
 import {
   command,
   loggedIn,
@@ -72,7 +72,8 @@ export const redisSteps = (subject: RedisSubject): Effect.Effect<ReadonlyArray<S
         step: "redis-dns",
         needs: [],
         tried: `find the address of ${targets.map(({ host }) => host).join(", ")}`,
-        run: resolveAll(targets, variable)
+        run: resolveAll(targets, variable),
+        ifSilent: dnsAdvice(variable)
       },
       {
         step: "redis-tcp",
