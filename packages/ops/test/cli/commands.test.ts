@@ -12,6 +12,7 @@ import {
   type StepReport,
   warning
 } from "../../src/cli/doctor/step.js"
+import { judge } from "../../src/cli/doctor/reach.js"
 import { DiagnosisFailed, printReports } from "../../src/cli/doctorCommand.js"
 import { list, type ListFormat } from "../../src/cli/listCommand.js"
 import { cleaner } from "../../src/cli/secrets.js"
@@ -203,6 +204,33 @@ describe("the steps of doctor", () => {
       expect(report).toMatchObject({ tried: clean, found: clean, advice: clean })
     })
   )
+})
+
+describe("a certificate", () => {
+  const names = { host: "MULTI_TENANT_URL", ca: "MULTI_TENANT_CA_CERT", off: "turn TLS off" }
+  const judged = (today: string) =>
+    judge(
+      { host: "tm.example", port: 443 },
+      {
+        problem: undefined,
+        names: ["tm.example"],
+        issuer: "Example CA",
+        expires: new Date("2030-06-30T00:00:00Z"),
+        protocol: "TLSv1.3"
+      },
+      Date.parse(today),
+      undefined,
+      names
+    )
+
+  it("that expires within 14 days is a warning", () => {
+    const found =
+      "tm.example:443: TLSv1.3; the certificate names tm.example, was issued by Example CA and expires on 2030-06-30"
+    expect(judged("2030-06-15")).toEqual(ok(found))
+    expect(judged("2030-06-20")).toEqual(
+      warning(found, "renew the certificate: it expires in 10 days")
+    )
+  })
 })
 
 const reports: ReadonlyArray<StepReport> = [

@@ -1,5 +1,5 @@
 /** What the way to the tenant manager and the way to Redis have in common: names, TCP and TLS. */
-import { Array as Arr, Clock, Duration, Effect, Either, type Scope } from "effect"
+import { Array as Arr, Clock, Duration, Effect, type Scope } from "effect"
 import * as net from "node:net"
 import {
   connect,
@@ -12,24 +12,23 @@ import {
 } from "./network.js"
 import { failed, type Finding, ok, warning } from "./step.js"
 
-/** Ok where all targets are well, failed where none is. */
-const summary = (
-  results: ReadonlyArray<Either.Either<string, { readonly found: string; readonly advice: string }>>
-): Finding => {
-  const found = results.map((result) => (Either.isRight(result) ? result.right : result.left.found))
-  const text = found.join("; ")
-  const advice = Arr.dedupe(Arr.getLefts(results).map(({ advice }) => advice)).join("; ")
-  if (advice === "") return ok(text)
-  return results.every(Either.isLeft) ? failed(text, advice) : warning(text, advice)
+/** Failed where every target failed; a warning where only some did. */
+const summary = (findings: ReadonlyArray<Finding>): Finding => {
+  const are = (wanted: Finding["status"]) => findings.every(({ status }) => status === wanted)
+  const advice = Arr.dedupe(findings.flatMap(({ advice }) => advice ?? [])).join("; ")
+  return {
+    status: are("failed") ? "failed" : are("ok") ? "ok" : "warning",
+    found: findings.map(({ found }) => found).join("; "),
+    advice: advice === "" ? undefined : advice
+  }
 }
 
+/** One finding for all targets, which are checked at once. */
 const each = <R>(
   targets: ReadonlyArray<Target>,
-  check: (
-    target: Target
-  ) => Effect.Effect<string, { readonly found: string; readonly advice: string }, R>
+  check: (target: Target) => Effect.Effect<Finding, Finding, R>
 ): Effect.Effect<Finding, never, R> =>
-  Effect.forEach(targets, (target) => Effect.either(check(target)), {
+  Effect.forEach(targets, (target) => Effect.merge(check(target)), {
     concurrency: "unbounded"
   }).pipe(Effect.map(summary))
 
@@ -43,14 +42,11 @@ export const resolveAll = (
 ): Effect.Effect<Finding> =>
   each(targets, ({ host }) =>
     net.isIP(host) !== 0
-      ? Effect.succeed(`${host} is an address`)
+      ? Effect.succeed(ok(`${host} is an address`))
       : resolve(host).pipe(
           Effect.mapBoth({
-            onSuccess: (addresses) => `${host} is ${addresses.join(", ")}`,
-            onFailure: ({ code }) => ({
-              found: `${host} has no address (${code})`,
-              advice: dnsAdvice(variable)
-            })
+            onSuccess: (addresses) => ok(`${host} is ${addresses.join(", ")}`),
+            onFailure: ({ code }) => failed(`${host} has no address (${code})`, dnsAdvice(variable))
           })
         )
   )
@@ -64,11 +60,12 @@ export const connectAll = (
   each(targets, (target) =>
     Effect.timed(connect(target)).pipe(
       Effect.mapBoth({
-        onSuccess: ([took]) => `connected to ${textOf(target)} in ${millis(took)}`,
-        onFailure: (error) => ({
-          found: `${textOf(target)}: ${describe(error)}`,
-          advice: refusalAdvice(error, target, variable, otherwise)
-        })
+        onSuccess: ([took]) => ok(`connected to ${textOf(target)} in ${millis(took)}`),
+        onFailure: (error) =>
+          failed(
+            `${textOf(target)}: ${describe(error)}`,
+            refusalAdvice(error, target, variable, otherwise)
+          )
       })
     )
   )
@@ -107,36 +104,36 @@ export const checkCertificates = (
       const socket = open === undefined ? undefined : yield* open(target)
       const presented = yield* handshake(target, ca, socket)
       const now = yield* Clock.currentTimeMillis
-      return yield* judge(target, presented, now, ca, names)
+      return judge(target, presented, now, ca, names)
     }).pipe(
-      Effect.catchTag("NetworkError", (error) =>
-        Effect.fail({
-          found: `${textOf(target)}: ${error.message}`,
-          advice: plainAdvice(names)
-        })
-      )
+      Effect.mapError((error) => failed(`${textOf(target)}: ${error.message}`, plainAdvice(names)))
     )
   )
 
-const judge = (
-  { host }: Target,
+const DAY_MILLIS = 86_400_000
+/** A certificate that expires sooner is worth a warning. */
+const SOON_MILLIS = 14 * DAY_MILLIS
+
+/** What a presented certificate is worth at `now`, in milliseconds since the epoch. */
+export const judge = (
+  target: Target,
   { expires, issuer, names: certified, problem, protocol }: Presented,
   now: number,
   ca: string | undefined,
   names: TlsNames
-) => {
+): Finding => {
   const day = expires.toISOString().slice(0, 10)
-  const found = `${protocol}; the certificate names ${certified.join(", ")}, was issued by ${issuer} and expires on ${day}`
-  const days = Math.floor((expires.getTime() - now) / 86_400_000)
-  if (problem === undefined) {
-    return days > 14
-      ? Effect.succeed(found)
-      : Effect.fail({ found, advice: `renew the certificate: it expires in ${days} days` })
+  const found = `${textOf(target)}: ${protocol}; the certificate names ${certified.join(", ")}, was issued by ${issuer} and expires on ${day}`
+  if (problem !== undefined) {
+    return failed(
+      `${found}; not trusted (${problem})`,
+      distrustAdvice(problem, { host: target.host, day, issuer, certified, ca }, names)
+    )
   }
-  return Effect.fail({
-    found: `${found}; not trusted (${problem})`,
-    advice: distrustAdvice(problem, { host, day, issuer, certified, ca }, names)
-  })
+  const left = expires.getTime() - now
+  return left > SOON_MILLIS
+    ? ok(found)
+    : warning(found, `renew the certificate: it expires in ${Math.floor(left / DAY_MILLIS)} days`)
 }
 
 const distrustAdvice = (
