@@ -140,6 +140,22 @@ export const brokenSetups: ReadonlyArray<BrokenSetup> = [
     advice: /for wrong\.example and not for localhost/
   },
   {
+    name: "https to a tenant manager without TLS",
+    arrange: changed(({ url }) => ({ MULTI_TENANT_URL: url.replace("http:", "https:") })),
+    step: "manager-tls",
+    found: /./,
+    advice: /if the server speaks no TLS on this port, begin MULTI_TENANT_URL with http:/
+  },
+  {
+    name: "http to a tenant manager with TLS",
+    arrange: Effect.map(withTls(TestCertificates.localhost, TestCertificates.ca), ({ env }) => ({
+      env: { ...env, MULTI_TENANT_URL: env.MULTI_TENANT_URL.replace("https:", "http:") }
+    })),
+    step: "manager-http",
+    found: /no complete answer/,
+    advice: /the scheme \(http or https\) that the server speaks/
+  },
+  {
     name: "wrong Redis password",
     arrange: changed(() => ({ MULTI_TENANT_REDIS_PASSWORD: "another-password-91bb" }), {
       redis: { password: PASSWORD }
