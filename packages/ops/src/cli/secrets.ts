@@ -26,6 +26,8 @@ export const cleaner = (
         : [value, encodeURIComponent(value), JSON.stringify(value).slice(1, -1)]
     })
   )
+  // One secret may begin with another.
+  const longestFirst = [...spellings].sort((a, b) => b.length - a.length)
   return (text) =>
-    [...spellings].reduce((rest, spelling) => rest.replaceAll(spelling, "<redacted>"), text)
+    longestFirst.reduce((rest, spelling) => rest.replaceAll(spelling, "<redacted>"), text)
 }

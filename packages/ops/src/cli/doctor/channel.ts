@@ -1,5 +1,5 @@
 /** The steps after the login: permissions, the channel, and a probe. */
-import { Clock, Duration, Effect, Random, type Scope } from "effect"
+import { Clock, Duration, Effect, Either, Random, type Scope } from "effect"
 import type { Redis } from "ioredis"
 import { counted } from "../output.js"
 import type { Target } from "./network.js"
@@ -179,7 +179,7 @@ const countMessages = (
 
 const channelFinding = (
   channel: string,
-  subscribers: { readonly _tag: "Left" } | { readonly _tag: "Right"; readonly right: Subscribers },
+  subscribers: Either.Either<Subscribers, RedisFailure>,
   count: number,
   listenFor: number
 ): Finding => {
@@ -190,7 +190,7 @@ const channelFinding = (
       : count === 0
         ? `; no message in ${wait}`
         : `; ${counted(count, "message")} in ${wait}`
-  if (subscribers._tag === "Left") return ok(`PUBSUB is not permitted${received}`)
+  if (Either.isLeft(subscribers)) return ok(`PUBSUB is not permitted${received}`)
   const { others, own } = subscribers.right
   if (own === 0 && others.length > 0 && count === 0) {
     const named = others.slice(0, 5).join(", ")

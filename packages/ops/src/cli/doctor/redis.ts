@@ -26,7 +26,7 @@ export interface RedisSubject {
   readonly publish: boolean
 }
 
-const TLS_NAMES = (host: string) => ({
+const tlsNames = (host: string) => ({
   host,
   ca: "MULTI_TENANT_REDIS_CA_CERT",
   off: "set MULTI_TENANT_REDIS_TLS=false"
@@ -38,7 +38,7 @@ export const redisSteps = (subject: RedisSubject): Effect.Effect<ReadonlyArray<S
     const { tls, username } = settings
     const login: Login = { username, password, tls }
     const { targets, variable } = addressesOf(settings)
-    const names = TLS_NAMES(variable)
+    const names = tlsNames(variable)
     const isSentinel = "sentinels" in settings
     const server = yield* Effect.cached(
       isSentinel ? askSentinels(settings) : firstThatConnects(targets, variable)
