@@ -49,8 +49,8 @@ export const layerConsole: Layer.Layer<never> = Layer.unwrapEffect(
         isColoured
           ? args
           : args.map((arg) => (typeof arg === "string" ? stripVTControlCharacters(arg) : arg))
-    const out = plain(hasColours(process.stdout))
-    const error = plain(hasColours(process.stderr))
+    const out = plain(hasColours(process.stdout, process.env))
+    const error = plain(hasColours(process.stderr, process.env))
     return Console.setConsole({
       ...console,
       log: (...args) => console.log(...out(args)),
@@ -59,6 +59,8 @@ export const layerConsole: Layer.Layer<never> = Layer.unwrapEffect(
   })
 )
 
-/** `NO_COLOR` with any value but the empty one turns colours off. */
-const hasColours = (stream: NodeJS.WriteStream): boolean =>
-  stream.isTTY && (process.env["NO_COLOR"] ?? "") === "" && stream.hasColors()
+/** Whether a stream shows colours. `NO_COLOR` with any value but the empty one turns them off. */
+export const hasColours = (
+  stream: Pick<NodeJS.WriteStream, "isTTY" | "hasColors">,
+  environment: Readonly<Record<string, string | undefined>>
+): boolean => stream.isTTY && (environment["NO_COLOR"] ?? "") === "" && stream.hasColors()

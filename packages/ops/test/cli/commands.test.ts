@@ -15,6 +15,7 @@ import {
 import { judge } from "../../src/cli/doctor/reach.js"
 import { DiagnosisFailed, printReports } from "../../src/cli/doctorCommand.js"
 import { list, type ListFormat } from "../../src/cli/listCommand.js"
+import { hasColours } from "../../src/cli/output.js"
 import { cleaner } from "../../src/cli/secrets.js"
 import { makeOutput } from "./support.js"
 
@@ -134,6 +135,18 @@ streaming:
       })
     })
   )
+})
+
+describe("colours", () => {
+  it.each([
+    [true, true, {}, true],
+    [true, true, { NO_COLOR: "" }, true],
+    [true, true, { NO_COLOR: "1" }, false],
+    [true, false, {}, false],
+    [false, true, {}, false]
+  ])("terminal %s with colours %s and %j: %s", (isTTY, hasColors, environment, expected) => {
+    expect(hasColours({ isTTY, hasColors: () => hasColors }, environment)).toBe(expected)
+  })
 })
 
 const step = (name: string, run: Step["run"], ...needs: ReadonlyArray<string>): Step => ({
