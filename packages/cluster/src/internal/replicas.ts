@@ -10,12 +10,15 @@ export interface Replicas {
   readonly announce: Effect.Effect<void>
   /** The replicas in the ring; the last answer where the database does not answer. */
   readonly members: Effect.Effect<ReadonlyArray<TenantReplica>>
-  /** The replica that holds the lock of the shard. */
+  /** The replica that holds the lock of the shard, as of the last second. */
   readonly ownerOf: (shard: string) => Effect.Effect<TenantReplica | undefined>
 }
 
 /** The engine's form of an address is `<host>:<port>`, and the port is always the same. */
 export const PORT = 1
+
+/** How long an answer of `ownerOf` may be old. */
+const OWNERS_KNOWN_FOR = "1 second"
 
 interface Row {
   readonly address: string
@@ -57,31 +60,32 @@ export const makeReplicas = ({
       SELECT runner.address, replica.version, replica.since FROM ${sql(table.runners)} AS runner
       LEFT JOIN ${sql(table.replicas)} AS replica USING (address)
       WHERE runner.last_heartbeat > ${alive} ORDER BY runner.address`
-    const ownerOf = (shard: string) => sql<Row>`
-      SELECT lock.address, replica.version, replica.since FROM ${sql(table.locks)} AS lock
+    const owners = sql<Row & { readonly shard_id: string }>`
+      SELECT lock.shard_id, lock.address, replica.version, replica.since
+      FROM ${sql(table.locks)} AS lock
       LEFT JOIN ${sql(table.replicas)} AS replica USING (address)
-      WHERE lock.shard_id = ${shard} AND lock.acquired_at >= ${alive}`
+      WHERE lock.acquired_at >= ${alive}`
 
     /** An answer that takes too long counts as none. */
-    const rows = (query: Effect.Effect<ReadonlyArray<Row>, unknown>) =>
-      query.pipe(
-        Effect.disconnect,
-        Effect.timeout(longestStatement),
-        Effect.map((found) => found.map(replica))
-      )
+    const rows = <A>(query: Effect.Effect<ReadonlyArray<A>, unknown>) =>
+      Effect.timeout(Effect.disconnect(query), longestStatement)
+
+    // One query for all shards: a report asks for the owner of every tenant.
+    const ownerByShard = yield* rows(owners).pipe(
+      Effect.map((found) => new Map(found.map((row) => [row.shard_id, replica(row)]))),
+      Effect.orElseSucceed(() => new Map<string, TenantReplica>()),
+      Effect.cachedWithTTL(OWNERS_KNOWN_FOR)
+    )
 
     return {
       announce: Effect.ignore(announce),
       members: rows(members).pipe(
+        Effect.map((found) => found.map(replica)),
         Effect.tap((found) => {
           known = found
         }),
         Effect.catchAll(() => Effect.succeed(known))
       ),
-      ownerOf: (shard) =>
-        rows(ownerOf(shard)).pipe(
-          Effect.map(([owner]) => owner),
-          Effect.catchAll(() => Effect.succeed(undefined))
-        )
+      ownerOf: (shard) => Effect.map(ownerByShard, (owner) => owner.get(shard))
     } satisfies Replicas
   })
