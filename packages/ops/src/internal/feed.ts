@@ -6,8 +6,8 @@ import { diffRows, isShared, type RowChanges, rowsOf, type TenantRows } from "./
 
 /** The least time between two snapshots. */
 const SPACING = "200 millis"
-/** The longest time between two snapshots: the ages in the status grow. */
-const REFRESH = "5 seconds"
+/** The longest time between two snapshots, in milliseconds: the ages in the status grow. */
+const REFRESH = 5000
 const HEARTBEAT = "15 seconds"
 /** How many tenants one write holds at most: a client that does not read costs no more. */
 const PER_WRITE = 500
@@ -19,6 +19,9 @@ interface Snapshot {
   /** The body of `/status` as JSON. */
   readonly status: string
   readonly rows: TenantRows
+  /** When the rows were made, and from which assignment. */
+  readonly rowsAt: number
+  readonly assigned: number
   /** From the snapshot with the number before. */
   readonly changes: RowChanges
   readonly timeline: Timeline
@@ -83,16 +86,24 @@ export const makeFeed = (options: {
     const snapshotAfter = (before: Snapshot | undefined) =>
       Effect.gen(function* () {
         const view = yield* discovery.view.get
-        const isSame = before?.revision === view.revision && !isShared(assignment)
-        const rows = isSame
+        const at = clock.unsafeCurrentTimeMillis()
+        const assigned = (yield* assignment.view.get).revision
+        // Tenants may move between other replicas without a change of this replica's assignment.
+        const isCurrent =
+          before?.revision === view.revision &&
+          before.assigned === assigned &&
+          (!isShared(assignment) || at - before.rowsAt < REFRESH)
+        const rows = isCurrent
           ? before.rows
           : new Map((yield* rowsOf(assignment, view.tenants)).map((row) => [row.id, row] as const))
         const snapshot: Snapshot = {
           number: (before?.number ?? 0) + 1,
           revision: view.revision,
-          at: clock.unsafeCurrentTimeMillis(),
+          at,
           status: JSON.stringify(yield* status),
           rows,
+          rowsAt: isCurrent ? before.rowsAt : at,
+          assigned,
           changes: diffRows(before?.rows ?? rows, rows),
           timeline: yield* timeline.get
         }
