@@ -1,7 +1,7 @@
 /** The playground as a visitor uses it: buttons over HTTP, and what the page would show. */
 import { expect, it } from "@effect/vitest"
 import { RedisServer, Simulator } from "@tenant-discovery/simulator"
-import { ConfigProvider, Effect, Layer, Schedule, Schema } from "effect"
+import { ConfigProvider, Duration, Effect, Exit, Layer, Schedule, Schema, Scope } from "effect"
 import { NodeTenantDiscovery } from "tenant-discovery/node"
 import { makePlayground } from "../src/playground/playground.js"
 
@@ -139,5 +139,17 @@ it.scopedLive("fails the work of one tenant, and repairs it", () =>
     yield* until("a relay that backs off", (status) => relays("BackingOff")(status) === 1)
     yield* post("work-repaired")
     yield* until("3 relays again", (status) => relays("Running")(status) === 3)
+  })
+)
+
+it.live("closes at once while a page follows it", () =>
+  Effect.gen(function* () {
+    const scope = yield* Scope.make()
+    const { get } = yield* Scope.extend(setUp, scope)
+    const events = yield* get("/events")
+    const reader = events.body?.getReader()
+    yield* Effect.promise(async () => reader?.read())
+    const [took] = yield* Effect.timed(Scope.close(scope, Exit.void))
+    expect(Duration.toMillis(took)).toBeLessThan(2000)
   })
 )

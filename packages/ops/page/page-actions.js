@@ -6,6 +6,7 @@ import { problemText, request } from "./page-feed.js"
 export const showActions = async ({ selectedTenant }) => {
   const answer = byId("actions-answer")
   const buttons = []
+  const headings = []
 
   const run = async ({ id, label, needsTenant }) => {
     const tenant = selectedTenant()
@@ -27,12 +28,14 @@ export const showActions = async ({ selectedTenant }) => {
     }
   }
 
+  /** The groups of actions that need a tenant name the one that they are for. */
   const update = () => {
     const tenant = selectedTenant()
+    for (const { heading, title } of headings) {
+      setText(heading, `${title}: ${tenant === undefined ? "choose one below" : nameOf(tenant)}`)
+    }
     for (const { action, button } of buttons) {
-      if (!action.needsTenant) continue
-      button.setAttribute("aria-disabled", String(tenant === undefined))
-      setText(button, tenant === undefined ? action.label : `${action.label} ${nameOf(tenant)}`)
+      if (action.needsTenant) button.setAttribute("aria-disabled", String(tenant === undefined))
     }
   }
 
@@ -40,11 +43,13 @@ export const showActions = async ({ selectedTenant }) => {
   if (response?.ok !== true) return () => {}
   const groups = Map.groupBy(await response.json(), ({ group }) => group ?? "Actions")
   byId("actions-groups").replaceChildren(
-    ...[...groups].map(([title, actions], index) =>
-      el(
+    ...[...groups].map(([title, actions], index) => {
+      const heading = el("h3", { id: `actions-${index}` }, title)
+      if (actions.some(({ needsTenant }) => needsTenant)) headings.push({ heading, title })
+      return el(
         "div",
-        { class: "action-group", role: "group", "aria-labelledby": `actions-${index}` },
-        el("h3", { id: `actions-${index}` }, title),
+        { class: "action-group", role: "group", "aria-labelledby": heading.id },
+        heading,
         el(
           "div",
           { class: "action-buttons" },
@@ -56,7 +61,7 @@ export const showActions = async ({ selectedTenant }) => {
           })
         )
       )
-    )
+    })
   )
   byId("actions").hidden = false
   update()

@@ -27,8 +27,7 @@ const ADDED_BY = {
 const changeText = ({ _tag, by, cause }) => {
   if (_tag === "Added") return ADDED_BY[by] ?? "Added"
   if (cause._tag === "Listing") return "Removed: a list of the tenant manager no longer has it"
-  const type = cause.type ?? cause.eventType
-  return type === undefined ? "Removed" : `Removed by the event ${type}`
+  return cause._tag === "Event" ? `Removed by the event ${cause.eventType}` : "Removed"
 }
 
 const failure = (last) =>
@@ -99,9 +98,15 @@ export const makeDetail = ({ hasReplicas, onClose, onUnauthorized }) => {
   let timer
   let abort = new AbortController()
 
+  /** Someone marks text of it, to copy it. */
+  const isSelecting = () => {
+    const selection = getSelection()
+    return selection !== null && !selection.isCollapsed && selection.containsNode(body, true)
+  }
+
   const draw = (report) => {
     const text = JSON.stringify(report)
-    if (text === drawn) return
+    if (text === drawn || isSelecting()) return
     drawn = text
     setText(byId("detail-title"), nameOf(report))
     body.replaceChildren(

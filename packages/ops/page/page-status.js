@@ -139,7 +139,7 @@ const drawWorkers = (workers) => {
 
 /** `self`: the address of this replica where it is known; `tenantsOf` counts a replica's tenants. */
 export const drawReplicas = ({ description, members, ownedTenants }, self, tenantsOf) => {
-  byId("replicas").hidden = members.length === 0
+  byId("replicas").hidden = false
   setText(byId("replicas-count"), count(members.length))
   setText(
     byId("replicas-text"),

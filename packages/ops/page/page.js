@@ -102,6 +102,10 @@ const learnSelf = async () => {
 }
 
 const drawMembers = () => {
+  if (!hasReplicas()) {
+    byId("replicas").hidden = true
+    return
+  }
   const owned = new Map()
   for (const { owner } of list.all()) owned.set(owner, (owned.get(owner) ?? 0) + 1)
   drawReplicas(status.assignment, self, (address) => owned.get(address) ?? 0)
@@ -138,7 +142,7 @@ const handlers = {
   },
   changes: (changes) => {
     list.apply(changes)
-    if (status !== undefined) drawMembers()
+    drawMembers()
     const { added, removed, updated } = changes
     const id = detail.selectedId()
     if (removed.includes(id) || [...added, ...updated].some((tenant) => tenant.id === id)) {

@@ -95,12 +95,12 @@ const actionsOn = (
       Effect.as(simulator.bulkCreate(100), "100 tenants were associated.")
     ),
     actOn(
-      { id: "suspend", group: "Tenants", label: "Suspend", hint: "Its workers stop." },
+      { id: "suspend", group: "Tenants", label: "Suspend it", hint: "Its workers stop." },
       (tenant) =>
         Effect.map(simulator.suspend(tenant), (change) => published(change, "It was suspended."))
     ),
     actOn(
-      { id: "reactivate", group: "Tenants", label: "Reactivate", hint: "Its workers start." },
+      { id: "reactivate", group: "Tenants", label: "Reactivate it", hint: "Its workers start." },
       (tenant) =>
         Effect.map(simulator.reactivate(tenant), (change) =>
           published(change, "It was reactivated.")
@@ -110,7 +110,7 @@ const actionsOn = (
       {
         id: "rotate",
         group: "Tenants",
-        label: "Rotate the credentials of",
+        label: "Rotate its credentials",
         hint: "Its pool is replaced."
       },
       (tenant) =>
@@ -122,7 +122,7 @@ const actionsOn = (
       {
         id: "work-fails",
         group: "Workers",
-        label: "Fail the work for",
+        label: "Fail its work",
         hint: "It backs off; the other tenants go on."
       },
       (tenant) => Effect.as(workGoesWrong(tenant, "fails"), "Its work fails from now on.")
@@ -131,7 +131,7 @@ const actionsOn = (
       {
         id: "work-hangs",
         group: "Workers",
-        label: "Hang the work for",
+        label: "Hang its work",
         hint: "The workers are degraded after a while."
       },
       (tenant) => Effect.as(workGoesWrong(tenant, "hangs"), "Its work hangs from now on.")
@@ -140,7 +140,7 @@ const actionsOn = (
       {
         id: "work-repaired",
         group: "Workers",
-        label: "Repair the work",
+        label: "Repair all work",
         hint: "The work of all tenants succeeds again."
       },
       Effect.sync(() => {

@@ -84,11 +84,15 @@ export const serve = (
   port: number | undefined
 ): Effect.Effect<string, HttpServerError.ServeError, TenantDiscovery | Scope.Scope> =>
   Effect.gen(function* () {
-    const ops = yield* TenantOps.routes()
-    const listen = (port: number) => NodeHttpServer.make(createServer, { host: HOST, port })
+    const http = createServer()
+    const listen = (port: number) => NodeHttpServer.make(() => http, { host: HOST, port })
     const server = yield* port === undefined
       ? Effect.orElse(listen(DEFAULT_PORT), () => listen(0))
       : listen(port)
+    // Without it, the server waits for the idle connections of browsers.
+    yield* Effect.addFinalizer(() => Effect.sync(() => http.closeAllConnections()))
+    // After the server, so that the streams of the page end before it closes.
+    const ops = yield* TenantOps.routes()
     yield* server.serve(HttpRouter.concat(ops, actionRoutes(actions)))
     return `${HttpServer.formatAddress(server.address)}/?demo`
   })
