@@ -47,6 +47,7 @@ export interface NodeTenantDiscoveryOptions {
    * (`tenant-events:*`), with one warning: an event of staging then counts in production. Default: `false`.
    */
   readonly allEnvironments?: boolean | undefined
+  /** The heartbeat, the timeouts and the backoff of the subscription; see `RedisTenantEventsOptions`. */
   readonly events?: EventsOptions | undefined
   /** `environment` is required unless `channel` or `allEnvironments` is given; trimmed, lower-cased. */
   readonly discovery?: TenantDiscoveryOptions | undefined

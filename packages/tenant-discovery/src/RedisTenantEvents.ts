@@ -64,7 +64,7 @@ export interface RedisTenantEventsOptions {
    *   `retryStrategy: () => null`, `enableReadyCheck: false` and `disconnectTimeout: 20` too.
    */
   readonly redis: RedisSource
-  /** See {@link channelFor}. */
+  /** What to subscribe to: a channel or a pattern; {@link channelFor} makes it from an environment. */
   readonly channel: Channel
   /**
    * The limit for TCP, TLS, AUTH and the reply to SUBSCRIBE together. An effect that reads a
@@ -81,6 +81,10 @@ export interface RedisTenantEventsOptions {
    * Default: 5 s.
    */
   readonly heartbeatTimeout?: Duration.DurationInput | undefined
+  /**
+   * The wait before the next attempt: random up to `base`, which doubles each time up to `cap`.
+   * Default: `base` 200 ms, `cap` 30 s, `resetAfter` 1 min.
+   */
   readonly backoff?: RedisBackoff | undefined
   /**
    * Whether failure messages name options (`redis.tls`) or environment variables

@@ -11,7 +11,7 @@ it("the documentation names every metric", () => {
     [...codeOf(file).matchAll(NAME)].map(([, name = ""]) => name)
   )
   expect(names.length).toBeGreaterThan(20)
-  const docs = ["observing.md", "workers.md"]
+  const docs = ["operations.md", "workers.md"]
     .map((file) => readFileSync(join(src, "../../../docs", file), "utf8"))
     .join()
   expect(names.filter((name) => !docs.includes(`\`${name}\``))).toEqual([])
