@@ -304,7 +304,7 @@ failed: tcp (1 ok, 0 warnings, 1 failed, 0 skipped)`)
         "MULTI_TENANT_URL is invalid",
         "MULTI_TENANT_SERVICE_API_KEY is missing",
         "MULTI_TENANT_REDIS_PORT is invalid",
-        "MULTI_TENANT_ENABLED=false is the way to single-tenant mode"
+        "MULTI_TENANT_ENABLED=false is the way to single-tenant mode; .env.reference explains each variable"
       ])
       expect(all[0]?.advice).toBe(
         "set ENVIRONMENT_NAME, MULTI_TENANT_URL, MULTI_TENANT_SERVICE_API_KEY, MULTI_TENANT_REDIS_PORT as said"

@@ -91,7 +91,7 @@ export const configError = (problems: ReadonlyArray<Problem>): ConfigError.Confi
       `\n${name} is ${isMissing ? "missing" : "invalid"}: expected ${expected}`
   )
   const hint = problems.some(({ isMissing }) => isMissing)
-    ? "\nMULTI_TENANT_ENABLED=false is the way to single-tenant mode"
+    ? "\nMULTI_TENANT_ENABLED=false is the way to single-tenant mode; .env.reference explains each variable"
     : ""
   return make([problems.map(({ name }) => name).join(", ")], `${lines.join("")}${hint}`)
 }
