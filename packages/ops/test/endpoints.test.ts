@@ -179,6 +179,19 @@ describe("the token", () => {
     }).pipe(Effect.provide(served()))
   )
 
+  it.scopedLive("is missing: another name of this machine than a loopback one is refused", () =>
+    Effect.gen(function* () {
+      const named = (host: string, path = "/tenants") => ask(path, { headers: { host } })
+      for (const host of ["evil.example", "evil.example:9464", "10.0.0.1:9464", "[::2]:80"]) {
+        expect(yield* named(host), host).toMatchObject({ status: 403 })
+        expect(yield* named(host, "/livez"), host).toMatchObject({ status: 200 })
+      }
+      for (const host of ["localhost", "localhost:9464", "127.0.0.1:80", "[::1]:9464"]) {
+        expect(yield* named(host), host).toMatchObject({ status: 200 })
+      }
+    }).pipe(Effect.provide(served()))
+  )
+
   it.scopedLive("allows /refresh, which answers with the error of the list", () =>
     Effect.gen(function* () {
       const tenants = yield* TestTenantDiscovery

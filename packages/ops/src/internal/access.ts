@@ -7,6 +7,7 @@ import {
 } from "@effect/platform"
 import { Effect, Redacted } from "effect"
 import { createHash, timingSafeEqual } from "node:crypto"
+import { isLoopback } from "./opsOptions.js"
 import { problem, withSecurityHeaders } from "./problem.js"
 
 /** A body is never needed; the largest that is ignored, in bytes. */
@@ -26,6 +27,13 @@ const carries = (
 const hasLargeBody = ({ headers }: HttpServerRequest.HttpServerRequest): boolean =>
   headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > MAX_BODY
 
+/**
+ * Whether the client asked for this machine by a loopback name. A page of another site whose name
+ * was made to resolve to 127.0.0.1 (DNS rebinding) sends its own name.
+ */
+const namesLoopback = ({ headers }: HttpServerRequest.HttpServerRequest): boolean =>
+  isLoopback((headers["host"] ?? "").replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1"))
+
 interface Rule {
   readonly method: "GET" | "POST"
   /** `open`: needs no token. `guarded`: is not served without one. */
@@ -43,6 +51,9 @@ const refusal = (
   }
   if (access === "guarded" && token === undefined) {
     return problem(404, "this path is served only where a token is configured")
+  }
+  if (access !== "open" && token === undefined && !namesLoopback(request)) {
+    return problem(403, "without a token this path is served only to a client on this machine")
   }
   const allowed: ReadonlyArray<string> = method === "GET" ? ["GET", "HEAD"] : [method]
   if (!allowed.includes(request.method)) {

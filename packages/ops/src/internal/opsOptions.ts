@@ -45,7 +45,7 @@ loopback.addSubnet("127.0.0.0", 8)
 loopback.addAddress("::1", "ipv6")
 
 /** Whether only this machine reaches the host. */
-const isLoopback = (host: string): boolean => {
+export const isLoopback = (host: string): boolean => {
   const version = isIP(host)
   if (version === 0) return host.toLowerCase() === "localhost"
   return loopback.check(host, version === 6 ? "ipv6" : "ipv4")

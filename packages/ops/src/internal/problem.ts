@@ -15,6 +15,7 @@ export const withSecurityHeaders = HttpServerResponse.setHeaders(securityHeaders
 const titles = {
   400: "Bad Request",
   401: "Unauthorized",
+  403: "Forbidden",
   404: "Not Found",
   405: "Method Not Allowed",
   413: "Content Too Large",
