@@ -146,7 +146,7 @@ export const drawReplicas = ({ description, members, ownedTenants }, self, tenan
     `This replica works for ${description}: ${plural(ownedTenants, "tenant")} at present.`
   )
   byId("replicas-list").replaceChildren(
-    ...members.map(({ address, cordoned, since, version }) =>
+    ...members.map(({ address, since, version }) =>
       el(
         "li",
         {},
@@ -154,10 +154,7 @@ export const drawReplicas = ({ description, members, ownedTenants }, self, tenan
           "p",
           { class: "item-head" },
           el("span", { class: "mono" }, address),
-          address === self ? el("span", { class: "chip" }, "this replica") : undefined,
-          cordoned === true
-            ? el("span", { class: "badge", "data-tone": "degraded" }, "Cordoned")
-            : undefined
+          address === self ? el("span", { class: "chip" }, "this replica") : undefined
         ),
         el(
           "p",

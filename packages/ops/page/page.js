@@ -1,5 +1,5 @@
 /** The page of a program: follows `/events` and shows what arrives. */
-import { byId, clockTime, count, duration, MODES, setText, STATUSES, tick } from "./page-dom.js"
+import { byId, clockTime, count, duration, el, MODES, setText, STATUSES, tick } from "./page-dom.js"
 import { showActions } from "./page-actions.js"
 import { makeDetail } from "./page-detail.js"
 import { followEvents, request, token } from "./page-feed.js"
@@ -12,7 +12,12 @@ let self
 let selected
 let updateActions = () => {}
 
-const announce = (text) => setText(byId("announcer"), text)
+/** For screen readers. The last messages stay, so that one does not cut off the one before. */
+const announce = (text) => {
+  const announcer = byId("announcer")
+  announcer.append(el("p", {}, text))
+  while (announcer.childElementCount > 3) announcer.firstElementChild.remove()
+}
 
 /* Theme */
 

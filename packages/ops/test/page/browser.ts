@@ -40,13 +40,15 @@ export interface VisitOptions {
   readonly width?: number
   readonly height?: number
   readonly scheme?: "light" | "dark"
+  /** The test moves the clock of the page, with `page.clock`. */
+  readonly fakeClock?: boolean
 }
 
 /** Opens an address in a window of its own. */
 export const visit = (
   browser: Browser,
   url: string,
-  { height = 900, scheme = "light", width = 1280 }: VisitOptions = {}
+  { fakeClock = false, height = 900, scheme = "light", width = 1280 }: VisitOptions = {}
 ): Effect.Effect<Visit, never, Scope.Scope> =>
   Effect.gen(function* () {
     const context = yield* Effect.acquireRelease(
@@ -68,6 +70,7 @@ export const visit = (
       if (["error", "warning"].includes(message.type())) complaints.push(message.text())
     })
     page.on("pageerror", (error) => complaints.push(String(error)))
+    if (fakeClock) yield* Effect.promise(() => page.clock.install())
     yield* Effect.promise(() => page.goto(url))
     return { page, complaints }
   })

@@ -116,6 +116,78 @@ describe.runIf(hasChromium)("the page", () => {
     })
   )
 
+  it.scopedLive("notices a program that fell silent", () =>
+    Effect.gen(function* () {
+      const program = yield* makeProgram(TENANTS)
+      const { page } = yield* visit(yield* makeBrowser, program.url, { fakeClock: true })
+      yield* appears(row(page, "Acme Corp"))
+      // The next status of the server is seconds away.
+      yield* Effect.promise(() => page.clock.runFor(20_000))
+      yield* appears(page.getByText("The program fell silent."))
+      yield* Effect.promise(() => page.clock.runFor(1000))
+      yield* appears(page.getByRole("banner").getByText("Following"))
+    })
+  )
+
+  it.scopedLive("tries again more and more slowly", () =>
+    Effect.gen(function* () {
+      const program = yield* makeProgram(TENANTS)
+      const { page } = yield* visit(yield* makeBrowser, program.url, { fakeClock: true })
+      yield* appears(row(page, "Acme Corp"))
+      yield* program.stopServer
+      yield* appears(page.getByText(/Connection lost at/))
+      let attempts = 0
+      page.on("requestfailed", () => {
+        attempts += 1
+      })
+      for (let second = 0; second < 60; second += 1) {
+        yield* Effect.promise(() => page.clock.runFor(1000))
+        // Lets an attempt fail before the clock goes on.
+        yield* Effect.promise(() => page.evaluate("fetch('data:,').catch(() => {})"))
+      }
+      expect(attempts).toBeGreaterThanOrEqual(4)
+      expect(attempts).toBeLessThanOrEqual(12)
+
+      yield* program.startServer
+      yield* click(page.getByRole("button", { name: "Try now" }))
+      yield* appears(page.getByRole("banner").getByText("Following"))
+    })
+  )
+
+  it.scopedLive("tells a screen reader what changes", () =>
+    Effect.gen(function* () {
+      const program = yield* makeProgram(TENANTS)
+      const { page } = yield* visit(yield* makeBrowser, program.url)
+      const said = (words: string) => appears(page.locator("#announcer", { hasText: words }))
+      yield* said("Mode Live. Every change arrives as an event")
+      yield* program.tenants.setStatus("BootstrapOnly")
+      yield* said("Mode BootstrapOnly. No events arrive.")
+      yield* program.stopServer
+      yield* said("Connection lost.")
+      yield* program.startServer
+      yield* said("Connected again.")
+      yield* search(page, "corp")
+      yield* appears(page.locator("#search-result", { hasText: "1 of 4 tenants match" }))
+    })
+  )
+
+  it.scopedLive("shows the owners of the tenants, and the replicas", () =>
+    Effect.gen(function* () {
+      const program = yield* makeProgram(TENANTS, { assigned: ["acme", "globex"] })
+      const { complaints, page } = yield* visit(yield* makeBrowser, program.url, { width: 360 })
+      yield* appears(row(page, "Acme Corp").getByText("this replica"))
+      yield* appears(row(page, "Initech").getByText("no owner"))
+      const replicas = page.getByRole("region", { name: "Replicas" })
+      yield* appears(replicas.getByText("test-replica"))
+      yield* appears(replicas.getByText("2 tenants", { exact: true }))
+      yield* click(row(page, "Globex"))
+      const region = page.getByRole("region", { name: "Globex" })
+      yield* appears(region.getByText("test-replica"))
+      expect(yield* violations(page)).toEqual([])
+      expect(complaints).toEqual([])
+    })
+  )
+
   it.scopedLive("finds tenants by name and ID", () =>
     Effect.gen(function* () {
       const program = yield* makeProgram(TENANTS)

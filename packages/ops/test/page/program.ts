@@ -15,9 +15,10 @@ import {
   Scope
 } from "effect"
 import { createServer } from "node:http"
-import { CurrentTenant, TenantDiscovery, TenantWorker } from "tenant-discovery"
+import { CurrentTenant, TenantWorker } from "tenant-discovery"
 import {
   type TenantInput,
+  TestTenantAssignment,
   TestTenantDiscovery,
   type TestTenantDiscoveryControls
 } from "tenant-discovery/testing"
@@ -35,6 +36,8 @@ export interface ProgramOptions {
   readonly token?: string
   /** Serves actions as a demo does. */
   readonly demo?: boolean
+  /** The tenants that are this replica's. Default: the program shares its tenants with no other. */
+  readonly assigned?: ReadonlyArray<string>
 }
 
 /** The work of a tenant with this ID fails. */
@@ -82,11 +85,15 @@ const demoServer = (port: number) =>
 /** Runs until the scope closes. */
 export const makeProgram = (
   initial: Iterable<TenantInput>,
-  { demo = false, token }: ProgramOptions = {}
+  { assigned, demo = false, token }: ProgramOptions = {}
 ): Effect.Effect<Program, never, Scope.Scope> =>
   Effect.gen(function* () {
+    const assignment = assigned === undefined ? Layer.empty : TestTenantAssignment.layer(assigned)
     const context = yield* Layer.build(
-      Layer.provideMerge(Relay, TestTenantDiscovery.layer(initial))
+      Relay.pipe(
+        Layer.provideMerge(assignment),
+        Layer.provideMerge(TestTenantDiscovery.layer(initial))
+      )
     )
     let port = 0
     let scope = yield* Scope.make()
@@ -100,10 +107,7 @@ export const makeProgram = (
         ...(token === undefined ? {} : { token: Redacted.make(token) })
       })
       return Context.get(yield* Layer.build(ops), TenantOps.TenantOpsServer).url
-    }).pipe(
-      Effect.provideService(TenantDiscovery, Context.get(context, TenantDiscovery)),
-      Effect.orDie
-    )
+    }).pipe(Effect.provide(context), Effect.orDie)
     const start = Effect.gen(function* () {
       scope = yield* Scope.make()
       const url = yield* Scope.extend(serve, scope)
