@@ -148,6 +148,9 @@ const handlers = {
   changes: (changes) => {
     list.apply(changes)
     drawMembers()
+    // A name can arrive after its ID.
+    selected = list.get(selected?.id) ?? selected
+    updateActions()
     const { added, removed, updated } = changes
     const id = detail.selectedId()
     if (removed.includes(id) || [...added, ...updated].some((tenant) => tenant.id === id)) {
