@@ -58,11 +58,14 @@ const main = Effect.gen(function* () {
   yield* story(address)
   const browser = yield* makeBrowser
   for (const scheme of ["light", "dark"] as const) {
-    const { page } = yield* visit(browser, new URL("/", address).href, { height: 860, scheme })
+    const { page } = yield* visit(browser, new URL("/", address).href, { height: 840, scheme })
     yield* Effect.promise(async () => {
+      // The library has recovered.
+      await page.locator("#mode").getByText("Live", { exact: true }).waitFor({ timeout: 30_000 })
       await page.getByRole("option", { name: SELECTED }).click()
       await page.getByRole("region", { name: SELECTED }).getByText("Last failure").first().waitFor()
       await page.mouse.move(0, 0)
+      await page.evaluate("scrollTo(0, 0)")
       await page.screenshot({ path: file(`docs/page-${scheme}.png`) })
     })
   }
