@@ -22,7 +22,9 @@ const workspace = resolve(examples, "../..")
 const folder = join(examples, "dist/docs")
 
 const documents = [
-  ...["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md"],
+  "README.md",
+  "CONTRIBUTING.md",
+  "ARCHITECTURE.md",
   ...readdirSync(join(workspace, "docs"))
     .filter((file) => file.endsWith(".md"))
     .map((file) => `docs/${file}`),
