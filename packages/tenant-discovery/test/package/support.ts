@@ -1,7 +1,7 @@
 /** Packs what is published, and runs programs in projects of their own. */
 import { Effect, type Scope } from "effect"
 import { execFile } from "node:child_process"
-import { cpSync, existsSync, readFileSync } from "node:fs"
+import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { mkdir, mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { dirname, join, resolve } from "node:path"
@@ -56,11 +56,20 @@ export const pack = (
     // A package that uses others compiles with their sources: none needs a build before it.
     const out = yield* temporaryFolder(tmpdir())
     const tsc = join(workspace, "node_modules/typescript/bin/tsc")
-    const project = join(source, "tsconfig.build.json")
-    const sources = ["--customConditions", "tenant-discovery-source", "--composite", "false"]
-    const output = ["--rootDir", join(workspace, "packages"), "--outDir", out]
-    const once = ["--incremental", "false", "--tsBuildInfoFile", "null"]
-    yield* run(process.execPath, [tsc, "-p", project, ...sources, ...output, ...once], workspace)
+    const project = join(folder, "tsconfig.json")
+    const settings = {
+      extends: join(workspace, "tsconfig.json"),
+      compilerOptions: {
+        noEmit: false,
+        rootDir: join(workspace, "packages"),
+        outDir: out,
+        typeRoots: [join(workspace, "node_modules/@types")]
+      },
+      include: [join(source, "src")]
+    }
+    writeFileSync(project, JSON.stringify(settings))
+    yield* run(process.execPath, [tsc, "-p", project], workspace)
+    rmSync(project)
     cpSync(join(out, name, "src"), dist, { recursive: true })
     if (name === "tenant-discovery") {
       yield* run("npm", ["run", "bundle", "--", `--outdir=${dist}`], source)
