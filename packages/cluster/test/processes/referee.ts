@@ -3,7 +3,7 @@
  * faults that the test injects. The order of the rows decides.
  */
 import { SqlClient } from "@effect/sql"
-import { Effect } from "effect"
+import { Clock, Effect } from "effect"
 import type { Lease } from "tenant-discovery"
 
 /** While a replica is `dead` (killed or frozen), its runs count as ended. */
@@ -15,6 +15,8 @@ interface Row {
   readonly replica: string
   readonly tenant: string | null
   readonly fence: string | null
+  /** When the process found its lease valid, by the clock of the machine. */
+  readonly decided: number | null
   /** Milliseconds since the epoch, by the database's clock. */
   readonly at: number
 }
@@ -34,14 +36,19 @@ export const createReferee = Effect.flatMap(
       replica TEXT NOT NULL,
       tenant TEXT,
       fence BIGINT,
+      decided FLOAT8,
       at TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp()
     )`
 )
 
 export const makeReferee = Effect.map(SqlClient.SqlClient, (sql) => {
-  const record = (kind: Kind, replica: string, lease: Lease | undefined) => sql`
-    INSERT INTO referee (kind, replica, tenant, fence)
-    VALUES (${kind}, ${replica}, ${lease?.tenantId ?? null}, ${String(lease?.fence)}::bigint)`
+  const record = (kind: Kind, replica: string, lease: Lease) =>
+    Effect.flatMap(
+      Clock.currentTimeMillis,
+      (decided) => sql`
+        INSERT INTO referee (kind, replica, tenant, fence, decided)
+        VALUES (${kind}, ${replica}, ${lease.tenantId}, ${String(lease.fence)}::bigint, ${decided})`
+    )
   return {
     /** Records nothing and is interrupted where the lease is not valid any more. */
     begin: (replica: string, lease: Lease) =>
@@ -73,23 +80,29 @@ export const makeReferee = Effect.map(SqlClient.SqlClient, (sql) => {
           WHERE kind = 'begin' AND tenant = ${tenant} ORDER BY n DESC LIMIT 1`,
         ([row]) => row?.replica
       ),
-    rows: sql<Row>`SELECT n, kind, replica, tenant, fence,
+    rows: sql<Row>`SELECT n, kind, replica, tenant, fence, decided,
       extract(epoch FROM at)::float8 * 1000 AS at FROM referee ORDER BY n`
   }
 })
 
 export type Referee = Effect.Effect.Success<typeof makeReferee>
 
-/** What breaks the promise: two runs of a tenant at once, or a fence that is lower than one before. */
+/**
+ * What breaks the promise: two runs of a tenant at once, or a fence that is lower than one before.
+ * A statement that a process decided on before it was frozen, and that arrives when it thaws, is no
+ * begin: only a fence at the resource stops such a write.
+ */
 export const violations = (rows: ReadonlyArray<Row>): ReadonlyArray<string> => {
   const running = new Map<string, { readonly replica: string; readonly fence: bigint }>()
   const highest = new Map<string, bigint>()
   const dead = new Set<string>()
+  const diedAt = new Map<string, number>()
   const found: Array<string> = []
-  for (const { fence, kind, n, replica, tenant } of rows) {
+  for (const { at, decided, fence, kind, n, replica, tenant } of rows) {
     if (kind === "alive") dead.delete(replica)
     if (kind === "dead") {
       dead.add(replica)
+      diedAt.set(replica, at)
       for (const [id, run] of running) if (run.replica === replica) running.delete(id)
       continue
     }
@@ -99,6 +112,7 @@ export const violations = (rows: ReadonlyArray<Row>): ReadonlyArray<string> => {
       if (run?.replica === replica && run.fence === BigInt(fence)) running.delete(tenant)
       continue
     }
+    if (decided !== null && decided < (diedAt.get(replica) ?? 0)) continue
     if (run !== undefined) {
       found.push(`${n}: ${replica} begins ${tenant} while ${run.replica} has not ended`)
     }
