@@ -5,7 +5,7 @@ import { defineConfig } from "vitest/config"
  *
  * - A file `*.long.test.ts` runs where `CLUSTER_TESTS=long` alone (`npm run test:cluster`).
  * - A file `*.rest.test.ts`, a file under `test/faults`, `test/fuzz` or `test/wire`, and every test
- *   of the packages other than the library, the cluster and the ops runs in `rest` alone.
+ *   of the packages other than the library runs in `rest` alone.
  * - A file under `test/redis` or `test/model` runs in both: its parameters differ (see `env` below).
  * - Any other file runs in `quick` alone.
  */
@@ -24,7 +24,7 @@ const resolution = {
   ssr: { resolve: { conditions, externalConditions: conditions } }
 }
 
-const project = (name: string, kind: "library" | "tested" | "program" = "program") => ({
+const project = (name: string, kind: "library" | "other" = "other") => ({
   ...resolution,
   test: {
     name,
@@ -36,9 +36,9 @@ const project = (name: string, kind: "library" | "tested" | "program" = "program
     },
     setupFiles: kind === "library" ? ["test/setup.ts"] : [],
     include:
-      suite === "rest" && kind !== "program" ? [...restOnly, ...both] : ["test/**/*.test.ts"],
+      suite === "rest" && kind === "library" ? [...restOnly, ...both] : ["test/**/*.test.ts"],
     exclude: [
-      ...(suite === "quick" ? (kind === "program" ? ["**"] : restOnly) : []),
+      ...(suite === "quick" ? (kind === "other" ? ["**"] : restOnly) : []),
       ...(process.env["CLUSTER_TESTS"] === "long" ? [] : ["**/*.long.test.ts"])
     ],
     // The quick suite loads Effect once per worker: with a process per file it takes twice the time.
@@ -53,8 +53,8 @@ export default defineConfig({
   test: {
     projects: [
       project("tenant-discovery", "library"),
-      project("cluster", "tested"),
-      project("ops", "tested"),
+      project("cluster"),
+      project("ops"),
       project("simulator"),
       project("benchmarks"),
       project("examples")

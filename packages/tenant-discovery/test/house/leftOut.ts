@@ -6,7 +6,9 @@ import { LEFT_OUT, reachesRegistry } from "../package/support.js"
 
 const leftOut = async (): Promise<ReadonlyArray<string>> => {
   if (process.env["TEST_SUITE"] === "quick") {
-    return ["native Redis, ioredis 6, faults, fuzz, examples; `npm run test:rest` runs them"]
+    return [
+      "native Redis, ioredis 6, faults, fuzz, the other packages; `npm run test:rest` runs them"
+    ]
   }
   const kinds = await Effect.runPromise(RedisServer.available)
   return [
