@@ -13,11 +13,14 @@ interface Program {
   readonly output: Effect.Effect<string>
   /** Sends SIGTERM; returns the exit code. */
   readonly stop: Effect.Effect<number | null>
+  /** Waits for the end; returns the exit code. */
+  readonly ended: Effect.Effect<number | null>
 }
 
 const run = (
   name: string,
-  env: Readonly<Record<string, string>>
+  env: Readonly<Record<string, string>>,
+  ...args: ReadonlyArray<string>
 ): Effect.Effect<Program, never, Scope.Scope> =>
   Effect.gen(function* () {
     let output = ""
@@ -25,7 +28,7 @@ const run = (
       Effect.sync((): ChildProcess => {
         const path = fileURLToPath(new URL(`../src/${name}.ts`, import.meta.url))
         const conditions = "--conditions=tenant-discovery-source"
-        return spawn(process.execPath, ["--import", "tsx", conditions, path], {
+        return spawn(process.execPath, ["--import", "tsx", conditions, path, ...args], {
           env: { PATH: process.env["PATH"], NO_COLOR: "1", ...env },
           stdio: ["ignore", "pipe", "pipe"]
         })
@@ -37,13 +40,17 @@ const run = (
     }
     child.stdout?.on("data", read)
     child.stderr?.on("data", read)
+    const exited = once(child, "exit")
+    const ended = Effect.promise(async () => {
+      await exited
+      return child.exitCode
+    })
     return {
+      ended,
       output: Effect.sync(() => output),
-      stop: Effect.promise(async () => {
-        const exited = once(child, "exit")
+      stop: Effect.suspend(() => {
         child.kill("SIGTERM")
-        await exited
-        return child.exitCode
+        return ended
       })
     }
   })
@@ -97,6 +104,21 @@ it.scopedLive(
       expect(yield* program.stop).toBe(0)
       // The shutdown closes the others.
       expect(yield* program.output).toMatch(line("outbox closed", "globex"))
+    }),
+  TIMEOUT
+)
+
+it.scopedLive(
+  "npm run example:scheduled-job starts its own servers, shows the changes and ends by itself",
+  () =>
+    Effect.gen(function* () {
+      const program = yield* run("withSimulator", {}, "scheduled-job")
+      expect(yield* program.ended, yield* program.output).toBe(0)
+      const output = yield* program.output
+      expect(output).toMatch(line("run 1", "acme"))
+      const afterSuspension = output.slice(output.indexOf("acme is suspended"))
+      expect(afterSuspension).toMatch(line("run \\d+", "initech"))
+      expect(output).toContain("ended with exit code 0")
     }),
   TIMEOUT
 )
