@@ -1,7 +1,6 @@
 /** The metrics of the discovery. Each carries the labels of its discovery besides. */
 import { Metric, MetricBoundaries } from "effect"
 import type { DiscoveryMode } from "../TenantView.js"
-import type { DiscoveryState } from "./discovery/state.js"
 import type { Outcome } from "./event/eventReader.js"
 import { type MetricLabels, taggedCounter, taggedGauge, taggedHistogram } from "./metricLabels.js"
 
@@ -66,16 +65,16 @@ export const messagesProcessed = Metric.counter("tenant_messages_processed_total
 const gauge = (name: string, description: string) => Metric.gauge(name, { description })
 
 export const tenants = gauge("tenant_discovery_tenants", "Active tenants")
-const awaitingRemoval = gauge(
+export const awaitingRemoval = gauge(
   "tenant_discovery_awaiting_removal",
   "Tenants that a list lacks and that stay until another list confirms their removal"
 )
-const subscribed = gauge(
+export const subscribed = gauge(
   "tenant_discovery_subscribed",
   "Whether the subscription to the events is acknowledged: 1 or 0"
 )
 /** A time and not an age: a gauge does not grow between two updates, and the one who reads it can subtract. */
-const asOf = gauge(
+export const asOf = gauge(
   "tenant_discovery_view_as_of_timestamp_seconds",
   "The view held everything that was true up to this time: seconds since the epoch"
 )
@@ -86,7 +85,7 @@ const modeGauge = (mode: DiscoveryMode) =>
     "mode",
     mode
   )
-const modes = {
+export const modes = {
   Live: modeGauge("Live"),
   Resyncing: modeGauge("Resyncing"),
   BootstrapOnly: modeGauge("BootstrapOnly")
@@ -96,30 +95,4 @@ const modes = {
 export const existing = (labels: MetricLabels): void => {
   const counters = [...Object.values(events), ...Object.values(lists), drift, messagesProcessed]
   for (const counter of counters) counter.unsafeUpdate(0, labels)
-}
-
-/** The gauges of a discovery. */
-export const makeStateGauges = (labels: MetricLabels) => {
-  let shown: DiscoveryMode | undefined
-  const set = (metric: Metric.Metric.Gauge<number>, value: number): void =>
-    metric.unsafeUpdate(value, labels)
-  const showMode = (now: DiscoveryMode | undefined): void => {
-    if (now === shown) return
-    shown = now
-    set(subscribed, now === "Live" || now === "Resyncing" ? 1 : 0)
-    for (const [mode, metric] of Object.entries(modes)) set(metric, mode === now ? 1 : 0)
-  }
-  return {
-    show: ({ status, view }: DiscoveryState): void => {
-      set(tenants, view.size)
-      set(asOf, view.asOf / 1000)
-      set(awaitingRemoval, status.awaitingRemoval)
-      showMode(status.mode)
-    },
-    /** The discovery is closed: they are 0. */
-    clear: (): void => {
-      for (const metric of [tenants, asOf, awaitingRemoval]) set(metric, 0)
-      showMode(undefined)
-    }
-  }
 }

@@ -10,6 +10,7 @@ import {
   Either,
   FiberHandle,
   LogLevel,
+  type Metric,
   Option,
   Random,
   type Scope,
@@ -33,6 +34,7 @@ import { decodeSettings, type DiscoverySettings } from "./settings.js"
 import { waitBeforeRetry } from "./startRetry.js"
 import {
   type Command,
+  type DiscoveryState,
   initialState,
   type Input,
   type Now,
@@ -73,6 +75,18 @@ const countLag = (inputs: ReadonlyArray<Input>, now: number, labels: MetricLabel
       if (seconds >= 0) Metrics.eventLag.unsafeUpdate(seconds, labels)
     }
   }
+}
+
+/** Sets the gauges. They are 0 once the discovery is closed. */
+const showState = ({ closed, status, view }: DiscoveryState, labels: MetricLabels): void => {
+  const set = (gauge: Metric.Metric.Gauge<number>, value: number): void =>
+    gauge.unsafeUpdate(closed ? 0 : value, labels)
+  set(Metrics.tenants, view.size)
+  set(Metrics.asOf, view.asOf / 1000)
+  set(Metrics.awaitingRemoval, status.awaitingRemoval)
+  set(Metrics.subscribed, status.mode === "BootstrapOnly" ? 0 : 1)
+  for (const [mode, gauge] of Object.entries(Metrics.modes))
+    set(gauge, mode === status.mode ? 1 : 0)
 }
 
 const logDefect = (message: string, cause: Cause.Cause<unknown>): Effect.Effect<void> =>
@@ -151,7 +165,6 @@ const build = (manager: TenantManager["Type"], settings: DiscoverySettings, redu
     const { subscribe } = yield* TenantEvents
     const { service } = manager
     const labels = yield* metricLabels({ service })
-    const gauges = Metrics.makeStateGauges(labels)
     yield* counting(() => Metrics.existing(labels))
     const recordSpans = yield* makeEventSpans(service)
     const began = yield* currentMoment
@@ -166,9 +179,9 @@ const build = (manager: TenantManager["Type"], settings: DiscoverySettings, redu
       Effect.gen(function* () {
         yield* mailbox.close
         const now = yield* currentMoment
-        yield* SubscriptionRef.update(ref, (state) => closeState(state, now))
+        const state = yield* SubscriptionRef.updateAndGet(ref, (state) => closeState(state, now))
         yield* Effect.forEach(pending, (waiter) => Deferred.fail(waiter, closed))
-        yield* counting(gauges.clear)
+        yield* counting(() => showState(state, labels))
       })
     )
     const listFiber = yield* FiberHandle.make<void>()
@@ -249,7 +262,7 @@ const build = (manager: TenantManager["Type"], settings: DiscoverySettings, redu
         )
         if (reduced.state !== state) yield* SubscriptionRef.set(ref, reduced.state)
         yield* Effect.forEach(reduced.commands, runCommand, { discard: true })
-        yield* counting(() => gauges.show(reduced.state))
+        yield* counting(() => showState(reduced.state, labels))
       })
 
     const runTurn = (turn: Turn): Effect.Effect<void> =>

@@ -7,8 +7,8 @@ import type { PoolSettings } from "./poolOptions.js"
 import { ResourceHolder } from "./resourceHolder.js"
 
 /**
- * Wraps a wait for a place: the gauge `tenant_layers_waiting` counts it, the worker whose run it is shows it in its status, and the first wait that `isFull` confirms
- * is logged.
+ * Wraps a wait for a place. The gauge `tenant_layers_waiting` counts it, and the status of the
+ * worker whose run waits shows it. The first wait that `isFull` confirms is logged.
  */
 export const makePlaceWaits = (
   { maxTenants, maxTenantsName, name }: PoolSettings,
@@ -22,7 +22,7 @@ export const makePlaceWaits = (
 
     const count = (change: 1 | -1): void => {
       waiting += change
-      metrics.waiting(waiting)
+      metrics.waiting.unsafeUpdate(waiting, metrics.labels)
     }
 
     const report = Effect.suspend(() => {

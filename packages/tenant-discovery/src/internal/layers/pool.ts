@@ -59,7 +59,8 @@ export const make = <A, E, R>(settings: PoolSettings, functions: PoolFunctions<A
     const places = new Set<Entry>()
     let closed = false
     const metrics = yield* makePoolMetrics(settings)
-    const countPlaces = () => metrics.inUse(closed ? 0 : Math.min(places.size, capacity))
+    const countPlaces = () =>
+      metrics.inUse.unsafeUpdate(closed ? 0 : Math.min(places.size, capacity), metrics.labels)
 
     /** Wakes who waits for a change of the entry; frees its place and forgets it where nothing is left. */
     const settle = (entry: Entry): void => {

@@ -1,7 +1,7 @@
 /** The gauges of a pool, with the labels `service` and `layers`. They are 0 after its close. */
-import { Effect, Metric, Record } from "effect"
+import { Effect, Metric } from "effect"
 import { TenantDiscovery } from "../../TenantDiscovery.js"
-import { metricLabels } from "../metricLabels.js"
+import { metricLabels, type MetricLabels } from "../metricLabels.js"
 import type { PoolSettings } from "./poolOptions.js"
 
 const gauge = (name: string, description: string) => Metric.gauge(name, { description })
@@ -15,24 +15,20 @@ const metrics = {
   cap: gauge("tenant_layers_cap", "How many tenants may have a place; +Inf without a limit")
 }
 
-export type PoolMetrics = { readonly [Name in keyof typeof metrics]: (value: number) => void }
+export type PoolMetrics = typeof metrics & { readonly labels: MetricLabels }
 
 export const makePoolMetrics = ({ maxTenants, name }: PoolSettings) =>
   Effect.gen(function* () {
     const { service } = yield* Effect.flatMap(TenantDiscovery, ({ status }) => status.get)
     const labels = yield* metricLabels({ service, layers: name })
-    const updates: PoolMetrics = Record.map(
-      metrics,
-      (metric) => (value: number) => metric.unsafeUpdate(value, labels)
-    )
     const set = (cap: number): void => {
-      updates.waiting(0)
-      updates.inUse(0)
-      updates.cap(cap)
+      metrics.waiting.unsafeUpdate(0, labels)
+      metrics.inUse.unsafeUpdate(0, labels)
+      metrics.cap.unsafeUpdate(cap, labels)
     }
     yield* Effect.acquireRelease(
       Effect.sync(() => set(maxTenants || Infinity)),
       () => Effect.sync(() => set(0))
     )
-    return updates
+    return { ...metrics, labels } satisfies PoolMetrics
   })
