@@ -1,7 +1,7 @@
 /** What a replica checks and creates before it joins, on a real PostgreSQL. */
 import { PgClient } from "@effect/sql-pg"
 import { expect, layer } from "@effect/vitest"
-import { Context, Effect, Layer, Redacted, Stream } from "effect"
+import { Context, Duration, Effect, Layer, Option, Redacted, Schedule, Stream } from "effect"
 import { readFileSync } from "node:fs"
 import { TenantAssignment, TenantId } from "tenant-discovery"
 import { embedded, type Server } from "../../examples/src/balance-sync/server.js"
@@ -36,14 +36,28 @@ const join = (options: Options) =>
 
 const tenants = Array.from({ length: 20 }, (_, n) => TenantId.make(`tenant-${n}`))
 
+type Assignment = Effect.Effect.Success<ReturnType<typeof join>>
+
 /** Waits until the replica owns this many of the tenants. */
-const owning = (
-  assignment: Effect.Effect.Success<ReturnType<typeof join>>,
-  enough: (owned: number) => boolean
-) =>
+const owning = (assignment: Assignment, enough: (owned: number) => boolean) =>
   assignment.view.changes.pipe(
     Stream.filter((view) => enough(tenants.filter(view.owns).length)),
     Stream.runHead
+  )
+
+/** The first answer that fits. It asks again and again. */
+const answer = <A>(ask: Effect.Effect<A>, fits: (answer: A) => boolean) =>
+  Stream.repeatEffectWithSchedule(ask, Schedule.spaced("20 millis")).pipe(
+    Stream.filter(fits),
+    Stream.runHead,
+    Effect.map(Option.getOrThrow)
+  )
+
+/** The members, when there are so many and each has told when it joined. */
+const announced = (assignment: Assignment, count: number) =>
+  answer(
+    assignment.members,
+    (members) => members.length === count && members.every(({ since }) => since !== undefined)
   )
 
 layer(Layer.provideMerge(sqlClient, postgres), { excludeTestServices: true })(
@@ -73,7 +87,7 @@ layer(Layer.provideMerge(sqlClient, postgres), { excludeTestServices: true })(
         yield* owning(two, some)
         yield* owning(one, some)
         expect(one.description).toMatch(/^replica one-\S+ of the cluster shared$/)
-        const members = yield* one.members
+        const members = yield* announced(one, 2)
         expect(members.map(({ version }) => version)).toEqual(["1.0.0", undefined])
         for (const { address, since } of members) {
           expect(address).toMatch(/^(?:one|two)-[0-9a-f-]{13}$/)
@@ -83,6 +97,44 @@ layer(Layer.provideMerge(sqlClient, postgres), { excludeTestServices: true })(
         const mine = tenants.find(view.owns)
         if (mine === undefined) return expect.unreachable()
         expect((yield* one.ownerOf(mine))?.address).toBe(members[1]?.address)
+      })
+    )
+
+    it.scoped("tells the members that it knew last while the database does not answer", () =>
+      Effect.gen(function* () {
+        const assignment = yield* join({ prefix: "slow" })
+        const known = yield* announced(assignment, 1)
+        const sql = yield* PgClient.PgClient
+        const [took, members] = yield* sql`LOCK TABLE slow_runners IN ACCESS EXCLUSIVE MODE`.pipe(
+          // The first answers are kept ones; the next one asks the database.
+          Effect.zipRight(
+            answer(Effect.timed(assignment.members), ([took]) =>
+              Duration.greaterThan(took, "100 millis")
+            )
+          ),
+          sql.withTransaction
+        )
+        expect(members).toEqual(known)
+        expect(Duration.toMillis(took)).toBeLessThan(1000)
+      })
+    )
+
+    it.scoped("uses its own connections within a transaction of its caller", () =>
+      Effect.gen(function* () {
+        const assignment = yield* join({ prefix: "own" })
+        const sql = yield* PgClient.PgClient
+        yield* owning(assignment, (owned) => owned === tenants.length)
+        yield* announced(assignment, 1)
+        const failed = Effect.gen(function* () {
+          // From here on each statement of this transaction is refused.
+          yield* Effect.flip(sql`SELECT 1 / 0`)
+          expect(yield* assignment.members).toHaveLength(1)
+          expect(yield* assignment.ownerOf(TenantId.make("tenant-3"))).toBeDefined()
+          yield* assignment.cordon
+          return yield* Effect.fail("rolled back")
+        })
+        expect(yield* Effect.flip(sql.withTransaction(failed))).toBe("rolled back")
+        expect(yield* sql`SELECT address FROM own_runners`).toEqual([])
       })
     )
 

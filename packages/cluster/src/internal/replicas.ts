@@ -1,6 +1,6 @@
 /** What is known of the replicas: their version, since when they run, and what they own. */
 import { SqlClient } from "@effect/sql"
-import { Effect } from "effect"
+import { type Duration, Effect } from "effect"
 import type { TenantReplica } from "tenant-discovery"
 import type { Settings } from "./options.js"
 import { names } from "./tables.js"
@@ -8,7 +8,7 @@ import { names } from "./tables.js"
 export interface Replicas {
   /** Writes this replica's row, and removes the rows of those that are gone. */
   readonly announce: Effect.Effect<void>
-  /** The replicas in the ring; the last answer where the database does not answer. */
+  /** The replicas in the ring, as of the last second; the last answer where the database is slow. */
   readonly members: Effect.Effect<ReadonlyArray<TenantReplica>>
   /** The replica that holds the lock of the shard, as of the last second. */
   readonly ownerOf: (shard: string) => Effect.Effect<TenantReplica | undefined>
@@ -17,8 +17,11 @@ export interface Replicas {
 /** The engine's form of an address is `<host>:<port>`, and the port is always the same. */
 export const PORT = 1
 
-/** How long an answer of `ownerOf` may be old. */
-const OWNERS_KNOWN_FOR = "1 second"
+/** How old an answer of `members` and `ownerOf` may be, so that many readers cost one query. */
+const KNOWN_FOR = "1 second"
+
+/** How long `members` waits for the database: a probe reads it, and gives up after a second. */
+const MEMBERS_WITHIN = "500 millis"
 
 interface Row {
   readonly address: string
@@ -47,7 +50,6 @@ export const makeReplicas = ({
     )
     const self = `${address}:${PORT}`
     const alive = sql`now() - make_interval(secs => ${expiration / 1000})`
-    let known: ReadonlyArray<TenantReplica> = []
 
     const announce = sql`
       WITH gone AS (
@@ -67,25 +69,28 @@ export const makeReplicas = ({
       WHERE lock.acquired_at >= ${alive}`
 
     /** An answer that takes too long counts as none. */
-    const rows = <A>(query: Effect.Effect<ReadonlyArray<A>, unknown>) =>
-      Effect.timeout(Effect.disconnect(query), longestStatement)
+    const rows = <A>(
+      query: Effect.Effect<ReadonlyArray<A>, unknown>,
+      within: Duration.DurationInput = longestStatement
+    ) => Effect.timeout(Effect.disconnect(query), within)
 
     // One query for all shards: a report asks for the owner of every tenant.
     const ownerByShard = yield* rows(owners).pipe(
       Effect.map((found) => new Map(found.map((row) => [row.shard_id, replica(row)]))),
       Effect.orElseSucceed(() => new Map<string, TenantReplica>()),
-      Effect.cachedWithTTL(OWNERS_KNOWN_FOR)
+      Effect.cachedWithTTL(KNOWN_FOR)
+    )
+
+    let lastMembers: ReadonlyArray<TenantReplica> = []
+    const currentMembers = yield* rows(members, MEMBERS_WITHIN).pipe(
+      Effect.map((found) => (lastMembers = found.map(replica))),
+      Effect.orElse(() => Effect.sync(() => lastMembers)),
+      Effect.cachedWithTTL(KNOWN_FOR)
     )
 
     return {
       announce: Effect.ignore(announce),
-      members: rows(members).pipe(
-        Effect.map((found) => found.map(replica)),
-        Effect.tap((found) => {
-          known = found
-        }),
-        Effect.catchAll(() => Effect.succeed(known))
-      ),
+      members: currentMembers,
       ownerOf: (shard) => Effect.map(ownerByShard, (owner) => owner.get(shard))
     } satisfies Replicas
   })

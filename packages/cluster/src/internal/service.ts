@@ -1,11 +1,24 @@
 /** The assignment of a replica, over its leases. */
-import { Deferred, Effect, type Scope, Stream, Subscribable, SubscriptionRef } from "effect"
+import { SqlClient } from "@effect/sql"
+import {
+  Context,
+  Deferred,
+  Effect,
+  type Scope,
+  Stream,
+  Subscribable,
+  SubscriptionRef
+} from "effect"
 import type { AssignmentView, TenantAssignmentService, TenantId } from "tenant-discovery"
 import type { Leases } from "./leases.js"
 import type { Replicas } from "./replicas.js"
 import type { Membership } from "./runnerStorage.js"
 
 const UNREAD_AFTER = "30 seconds"
+
+/** A caller's open transaction is on another connection, and may be on another database. */
+const outsideTransactions: <A>(effect: Effect.Effect<A>) => Effect.Effect<A> =
+  Effect.mapInputContext(Context.omit(SqlClient.TransactionConnection))
 
 export const makeService = (options: {
   readonly description: string
@@ -54,9 +67,9 @@ export const makeService = (options: {
         )
       }),
       hold: (id) => Effect.zipRight(read, leases.hold(shardOf(id), id)),
-      members: replicas.members,
-      ownerOf: (id) => replicas.ownerOf(shardOf(id)),
-      cordon: membership.leave,
+      members: outsideTransactions(replicas.members),
+      ownerOf: (id) => outsideTransactions(replicas.ownerOf(shardOf(id))),
+      cordon: outsideTransactions(membership.leave),
       uncordon: membership.join,
       problem: options.problem
     }

@@ -57,7 +57,11 @@ export interface TenantAssignmentService {
    * scopes of all its leases have closed, or a bound of the implementation has passed.
    */
   readonly hold: (id: TenantId) => Effect.Effect<Lease, TenantNotAssigned, Scope.Scope>
-  /** The replicas that share the tenants, this one included; empty where they are not known. */
+  /**
+   * The replicas that share the tenants, this one included; empty where they are not known. A
+   * probe of the health asks for it: an implementation answers within half a second, with its last
+   * answer where its database is slow.
+   */
   readonly members: Effect.Effect<ReadonlyArray<TenantReplica>>
   /** The replica that the tenant belongs to; `undefined` where that is not known. */
   readonly ownerOf: (id: TenantId) => Effect.Effect<TenantReplica | undefined>
