@@ -92,7 +92,6 @@ export class ListServer {
   private faults: Array<Fault> = []
   private delay = 0
   private snapshot: "Request" | "Answer" = "Request"
-  private stopped = false
 
   constructor(
     private readonly model: Model,
@@ -102,25 +101,16 @@ export class ListServer {
 
   addFault(fault: Fault): void {
     for (let i = 0; i < fault.times; i++) this.faults.push(fault)
-    this.model.listsWork = false
   }
 
   delayBy(millis: number, snapshot: "Request" | "Answer"): void {
     this.delay = millis
     this.snapshot = snapshot
-    this.model.listsWork = false
-  }
-
-  stop(): void {
-    this.stopped = true
-    this.model.listsWork = false
   }
 
   repair(): void {
     this.faults = []
     this.delay = 0
-    this.stopped = false
-    this.model.listsWork = true
   }
 
   /** How many present tenants the last list lacks, without those that an event named since. */
@@ -143,8 +133,7 @@ export class ListServer {
     this.urgent = false
     this.calls.push(call)
     const fault = this.faults.shift()
-    const failure =
-      fault?._tag === "FailLists" ? fault.failure : this.stopped ? "Outage" : undefined
+    const failure = fault?._tag === "FailLists" ? fault.failure : undefined
     const wait = failure === "Hangs" ? CLIENT_TIMEOUT : failure === "CircuitOpen" ? 0 : this.delay
     const end = failure === undefined ? this.answering(call, fault) : this.failing(call, failure)
     return Effect.acquireUseRelease(

@@ -111,12 +111,10 @@ export class MessageBus {
 
   delay(queue: QueueName, millis: number): void {
     this.queues[queue].latency = millis
-    this.model.busWorks = false
   }
 
   repair(): void {
     for (const queue of Object.values(this.queues)) queue.latency = 0
-    this.model.busWorks = true
   }
 
   /** An adapter that breaks its promise and signals after the close. */

@@ -65,8 +65,6 @@ export class Model {
   /** `Silent`: the first subscription was neither acknowledged nor lost. */
   connection: "Silent" | "Subscribed" | "Lost" = "Silent"
   subscribedSeq = 0
-  busWorks = true
-  listsWork = true
 
   private readonly tenants = new Map<TenantId, TenantState>()
   private readonly past: Array<{ readonly at: number; readonly active: ReadonlySet<TenantId> }> = []

@@ -71,7 +71,6 @@ export class Simulation {
   readonly lists: ListServer
   readonly freshness: Freshness
   expectedDrift = driftCount()
-  readonly takenSteps: Array<Step> = []
   discovery: TenantDiscoveryService | undefined
   readers: Readers | undefined
   refreshes: Array<RefreshCall> = []
@@ -192,7 +191,6 @@ export class Simulation {
       FailLists: (fault) => lists.addFault(fault),
       OmitFromLists: (fault) => lists.addFault(fault),
       OutdateLists: (fault) => lists.addFault(fault),
-      StopLists: () => lists.stop(),
       RepairLists: () => lists.repair(),
       SetClock: ({ millis }) => time.setWallBy(millis),
       AddReader: ({ slowness }) =>

@@ -1,7 +1,7 @@
 /**
  * A runtime whose time passes only on request: thousands of histories a minute, each the same
- * at every run. `TestClock` waits in real time for fibers to suspend; here the scheduler is
- * own code, and nothing runs once its queue is empty.
+ * at every run. `TestClock` waits in real time for fibers to suspend; here nothing runs once the
+ * scheduler has no task.
  */
 import {
   Clock,
@@ -12,7 +12,7 @@ import {
   Logger,
   LogLevel,
   Random,
-  type Scheduler
+  Scheduler
 } from "effect"
 
 interface Timer {
@@ -24,17 +24,10 @@ export class VirtualTime {
   private millis = 1_000_000
   /** Fibers that sleep, and calls of `at` that are due later, in the order of their start. */
   readonly timers = new Set<Timer>()
-  private tasks: Array<() => void> = []
   /** How far the wall clock is ahead of the monotonic one. */
   private wallOffset = 0
 
-  private readonly scheduler: Scheduler.Scheduler = {
-    shouldYield: (fiber) => (fiber.currentOpCount > 2048 ? 0 : false),
-    scheduleTask: (task) => {
-      this.tasks.push(task)
-    }
-  }
-
+  private readonly scheduler = new Scheduler.ControlledScheduler()
   private readonly clock: Clock.Clock = {
     [Clock.ClockTypeId]: Clock.ClockTypeId,
     unsafeCurrentTimeMillis: () => this.wall,
@@ -100,7 +93,7 @@ export class VirtualTime {
   }
 
   settle(): void {
-    for (let task = this.tasks.shift(); task !== undefined; task = this.tasks.shift()) task()
+    while (this.scheduler.tasks.buckets.length > 0) this.scheduler.step()
   }
 
   /** Lets time pass. `check` is called after each timer, once nothing can run. */

@@ -1,19 +1,21 @@
 /** Runs stories and random histories, and checks every law. */
 import { Effect, FastCheck as fc } from "effect"
 import { checkBounded, checkConvergence, checkSilence } from "./endLaws.js"
-import { commands, start, TakeStep } from "./histories.js"
+import { histories } from "./histories.js"
+import { checkLaws, checkRequireFresh } from "./laws.js"
 import { checkOneList } from "./listLaws.js"
-import type { Model } from "./Model.js"
 import { Simulation, type Variant } from "./Simulation.js"
 import type { Story } from "./story.js"
 import { LawViolation } from "./violation.js"
 
-type Commands = Iterable<fc.Command<Model, Simulation>>
-
 /** One history from the start to after the close. Throws where a law is broken. */
-const run = (simulation: Simulation, steps: Commands): void => {
-  fc.modelRun(() => ({ model: simulation.model, real: simulation }), steps)
-  if (simulation.start.ending !== "Close") {
+const run = ({ start, steps }: Story, variant?: Variant): void => {
+  const simulation = new Simulation(start, variant)
+  for (const step of steps) {
+    simulation.take(step, () => checkLaws(simulation))
+    checkRequireFresh(simulation)
+  }
+  if (start.ending !== "Close") {
     checkConvergence(simulation)
     checkBounded(simulation)
   }
@@ -24,10 +26,7 @@ const run = (simulation: Simulation, steps: Commands): void => {
 /** How a story breaks a law, if it does. */
 export const violationOf = (story: Story, variant?: Variant): string | undefined => {
   try {
-    run(
-      new Simulation(story.start, variant),
-      story.steps.map((step) => new TakeStep(step))
-    )
+    run(story, variant)
     return undefined
   } catch (error) {
     if (error instanceof LawViolation) return error.message
@@ -42,24 +41,19 @@ export const violationOf = (story: Story, variant?: Variant): string | undefined
 export const findViolation = async (
   runs: number,
   seed: number,
-  variant: Variant = {},
-  { shrink }: { readonly shrink: boolean } = { shrink: true }
+  variant?: Variant,
+  { shrink } = { shrink: true }
 ): Promise<string | undefined> => {
-  let failed: Story | undefined
-  const property = fc.asyncProperty(commands, start, async (steps, from) => {
-    const simulation = new Simulation(from, variant)
-    try {
-      run(simulation, steps)
-    } catch (error) {
-      failed = { start: from, steps: simulation.takenSteps }
-      throw error
-    }
+  const property = fc.asyncProperty(histories, async (history) => {
+    run(history, variant)
     // Lets the test runner handle its messages.
     await Effect.runPromise(Effect.sleep(0))
   })
   const details = await fc.check(property, { numRuns: runs, seed, endOnFailure: !shrink })
   if (!details.failed) return undefined
   const where = `(seed ${seed}, history ${details.numRuns}, path ${details.counterexamplePath})`
-  const story = failed && [failed.start, ...failed.steps].map((part) => JSON.stringify(part))
-  return [String(details.errorInstance), ...(story ?? []), where].join("\n")
+  const parts = details.counterexample?.flatMap(({ start, steps }) => [start, ...steps]) ?? []
+  return [String(details.errorInstance), ...parts.map((part) => JSON.stringify(part)), where].join(
+    "\n"
+  )
 }

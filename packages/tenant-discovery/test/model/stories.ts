@@ -147,7 +147,7 @@ export const stories: ReadonlyArray<KeptStory> = [
     [empty, wait(100), refresh]
   ),
   story("does not back off", withSettings("ListFailed", { relistBackoff: 1 }), [
-    { _tag: "StopLists" },
+    { ...outageOnce, times: 1000 },
     activate,
     wait(90_000)
   ]),

@@ -71,8 +71,6 @@ export type Step =
       readonly times: number
     }
   | { readonly _tag: "OutdateLists"; readonly millis: number; readonly times: number }
-  /** Every list fails until `RepairLists`. */
-  | { readonly _tag: "StopLists" }
   | { readonly _tag: "RepairLists" }
   /** Sets the wall clock; the monotonic clock goes on. */
   | { readonly _tag: "SetClock"; readonly millis: number }
