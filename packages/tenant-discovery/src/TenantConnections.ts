@@ -46,9 +46,10 @@ export interface TenantConnectionsOptions {
   /** How long settings are answered without a request. Default 2 min. */
   readonly ttl?: Duration.DurationInput | undefined
   /**
-   * How long after `ttl` settings are answered, marked as stale, while the tenant manager
-   * is unavailable: an outage does not stop new pools. Settings that an event said to be
-   * out of date are never answered. 0 turns it off. Default 12 h.
+   * How long after `ttl` settings are answered, marked as stale, while requests for them fail: an
+   * outage does not stop new pools. Not where the tenant manager says that the tenant is not
+   * active or refuses access (403), and never settings that an event said to be out of date.
+   * 0 turns it off. Default 12 h.
    */
   readonly staleFor?: Duration.DurationInput | undefined
   /**
