@@ -246,11 +246,11 @@ const field = (info: string, name: string): string | undefined =>
 const topologyOf = (
   target: Target,
   login: Login,
-  isCluster: boolean
+  inClusterMode: boolean
 ): Effect.Effect<Finding, Finding, Scope.Scope> =>
   Effect.gen(function* () {
     const client = yield* loggedIn(target, login)
-    if (isCluster) {
+    if (inClusterMode) {
       const info = String(yield* command(client, "CLUSTER", "INFO"))
       const state = field(info, "cluster_state") ?? "unknown"
       const found = `cluster of ${field(info, "cluster_known_nodes") ?? "?"} nodes, state ${state}`
