@@ -1,7 +1,7 @@
 import { describe, expect } from "@effect/vitest"
 import { Context, Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { TenantDiscovery } from "../../src/index.js"
-import { type WorldOptions, settle, overEdges, discovery as layer } from "./harness.js"
+import { settle, one, overEdges, discovery as layer } from "./harness.js"
 
 /** A discovery, and the close of its scope. */
 const open = Effect.gen(function* () {
@@ -12,8 +12,6 @@ const open = Effect.gen(function* () {
     close: Scope.close(scope, Exit.void)
   }
 })
-
-const one: WorldOptions = { tenants: ["a"] }
 
 const closedError = {
   _tag: "TenantManagerUnavailable",

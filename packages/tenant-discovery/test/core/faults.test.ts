@@ -1,5 +1,5 @@
 /** Law 11: nothing that arrives, and no code of the user, stops the loop. */
-import { describe, expect, it, vi } from "@effect/vitest"
+import { beforeEach, describe, expect, it, vi } from "@effect/vitest"
 import {
   Clock,
   Context,
@@ -15,13 +15,12 @@ import {
 } from "effect"
 import * as Metrics from "../../src/internal/metrics.js"
 import { reduce } from "../../src/internal/discovery/reducer.js"
-import type { Input, Reducer } from "../../src/internal/discovery/state.js"
+import type { Input } from "../../src/internal/discovery/state.js"
 import { TenantDiscovery } from "../../src/index.js"
 import { TestEvent, TestTenantEvents, TestTenantManager } from "../../src/testing.js"
 import { makeCollector } from "../support/collector.js"
 import {
   SERVICE,
-  type WorldOptions,
   discovery,
   world,
   settle,
@@ -34,128 +33,104 @@ import {
   recordChanges,
   refreshHeld,
   none,
+  one,
   overEdges,
-  over,
-  type ScenarioBody
+  over
 } from "./harness.js"
 
-/** A reducer that throws for inputs that match, while it is armed. */
-const faulty = (matches: (input: Input) => boolean) => {
-  let armed = false
-  const reducer: Reducer = (settings, state, inputs, now) => {
-    if (armed && inputs.some(matches)) throw new Error("a fault of the test")
-    return reduce(settings, state, inputs, now)
-  }
-  return {
-    reducer,
-    arm: (on: boolean) => {
-      armed = on
+/** While it is set, the reducer of `faulty` throws for the inputs that match. */
+let isArmed = false
+
+beforeEach(() => {
+  isArmed = false
+})
+
+/** Declares a test with a reducer that throws for these inputs. */
+const faulty = (matches: (input: Input) => boolean) =>
+  over({
+    tenants: ["a"],
+    reducer: (settings, state, inputs, now) => {
+      if (isArmed && inputs.some(matches)) throw new Error("a fault of the test")
+      return reduce(settings, state, inputs, now)
     }
-  }
-}
+  })
 
 const isTag = (tag: Input["_tag"]) => (input: Input) => input._tag === tag
 
-/** Declares a test with such a reducer; `arm` turns it on and off. */
-const faultyScenario = (
-  matches: (input: Input) => boolean,
-  name: string,
-  body: (arm: (on: boolean) => void) => ScenarioBody
-) => {
-  const { arm, reducer } = faulty(matches)
-  over({ tenants: ["a"], reducer })(name, body(arm))
-}
+const isBad = (input: Input) =>
+  input._tag === "Events" && input.events.some(({ tenantId }) => tenantId === "bad")
 
 describe("an input that cannot be applied", () => {
-  faultyScenario(
-    (input) => input._tag === "Events" && input.events.some(({ tenantId }) => tenantId === "bad"),
-    "costs itself alone; the rest of its batch applies, and a relist follows",
-    (arm) =>
-      function* ({ events, log, manager }) {
-        arm(true)
-        yield* manager.set(["a", "b", "bad", "c"])
-        yield* events.send(
-          ...["b", "bad", "c"].map((id) => TestEvent.associated(id, SERVICE)),
-          TestEvent.tenantDeleted("a")
-        )
-        expect(yield* active).toEqual(ids("b", "c"))
-        expect(log.messages("ERROR")).toEqual(["Events could not be applied; relisting"])
-        yield* TestClock.adjust(Duration.millis(500))
-        expect(yield* active).toEqual(ids("a", "b", "bad", "c"))
-      }
-  )
+  faulty(isBad)("loses itself alone, and a relist follows", function* ({ events, log, manager }) {
+    isArmed = true
+    yield* manager.set(["a", "b", "bad", "c"])
+    yield* events.send(
+      ...["b", "bad", "c"].map((id) => TestEvent.associated(id, SERVICE)),
+      TestEvent.tenantDeleted("a")
+    )
+    expect(yield* active).toEqual(ids("b", "c"))
+    expect(log.messages("ERROR")).toEqual(["Events could not be applied; relisting"])
+    yield* TestClock.adjust(Duration.millis(500))
+    expect(yield* active).toEqual(ids("a", "b", "bad", "c"))
+  })
 
-  faultyScenario(
-    isTag("Listed"),
+  faulty(isTag("Listed"))(
     "fails a list in flight and its refresh; events of the batch apply",
-    (arm) =>
-      function* ({ manager }) {
-        const events = yield* TestTenantEvents
-        const held = yield* refreshHeld
-        arm(true)
-        // One batch: an event, the answer of the list, and another event.
-        yield* events.send(TestEvent.associated("b", SERVICE))
-        yield* held.release
-        yield* events.send(TestEvent.associated("c", SERVICE))
-        const error = yield* Effect.flip(held.finish)
-        expect(error._tag).toBe("TenantManagerUnavailable")
-        expect(yield* active).toEqual(ids("a", "b", "c"))
-        expect((yield* status).lastError).toMatchObject({ _tag: "ListFailed", error })
-        arm(false)
-        yield* manager.set(["a", "c", "d"])
-        yield* TestClock.adjust(Duration.seconds(1))
-        expect(yield* active).toEqual(ids("a", "c", "d"))
-        yield* refresh
-      }
+    function* ({ manager }) {
+      const events = yield* TestTenantEvents
+      const held = yield* refreshHeld
+      isArmed = true
+      // One batch: an event, the answer of the list, and another event.
+      yield* events.send(TestEvent.associated("b", SERVICE))
+      yield* held.release
+      yield* events.send(TestEvent.associated("c", SERVICE))
+      const error = yield* Effect.flip(held.finish)
+      expect(error._tag).toBe("TenantManagerUnavailable")
+      expect(yield* active).toEqual(ids("a", "b", "c"))
+      expect((yield* status).lastError).toMatchObject({ _tag: "ListFailed", error })
+      isArmed = false
+      yield* manager.set(["a", "c", "d"])
+      yield* TestClock.adjust(Duration.seconds(1))
+      expect(yield* active).toEqual(ids("a", "c", "d"))
+      yield* refresh
+    }
   )
 
-  faultyScenario(
-    isTag("ListFailed"),
-    "ends a list that failed, and lists again",
-    (arm) =>
-      function* ({ manager }) {
-        arm(true)
-        yield* manager.fail(undefined, 1)
-        yield* Effect.flip(refresh)
-        yield* manager.add("b")
-        yield* TestClock.adjust(Duration.seconds(1))
-        expect(yield* active).toEqual(ids("a", "b"))
-      }
-  )
+  faulty(isTag("ListFailed"))("ends a list that failed, and lists again", function* ({ manager }) {
+    isArmed = true
+    yield* manager.fail(undefined, 1)
+    yield* Effect.flip(refresh)
+    yield* manager.add("b")
+    yield* TestClock.adjust(Duration.seconds(1))
+    expect(yield* active).toEqual(ids("a", "b"))
+  })
 
-  faultyScenario(
-    isTag("Refresh"),
-    "fails its refresh",
-    (arm) =>
-      function* () {
-        arm(true)
-        expect((yield* Effect.flip(refresh))._tag).toBe("TenantManagerUnavailable")
-        arm(false)
-        yield* refresh
-      }
-  )
+  faulty(isTag("Refresh"))("fails its refresh", function* () {
+    isArmed = true
+    expect((yield* Effect.flip(refresh))._tag).toBe("TenantManagerUnavailable")
+    isArmed = false
+    yield* refresh
+  })
 
-  faultyScenario(
-    () => true,
+  faulty(() => true)(
     "does not stop the loop when every input is one",
-    (arm) =>
-      function* ({ events, manager }) {
-        const held = yield* manager.hold()
-        const refreshing = yield* Effect.fork(Effect.exit(refresh))
-        yield* held.asked
-        arm(true)
-        yield* events.send(TestEvent.associated("b", SERVICE), "{")
-        yield* events.lose()
-        yield* events.subscribed
-        yield* held.release
-        expect((yield* Fiber.join(refreshing))._tag).toBe("Failure")
-        yield* TestClock.adjust(Duration.minutes(1))
-        arm(false)
-        yield* manager.add("c")
-        yield* TestClock.adjust(Duration.minutes(1))
-        expect(yield* active).toEqual(ids("a", "c"))
-        yield* refresh
-      }
+    function* ({ events, manager }) {
+      const held = yield* manager.hold()
+      const refreshing = yield* Effect.fork(Effect.exit(refresh))
+      yield* held.asked
+      isArmed = true
+      yield* events.send(TestEvent.associated("b", SERVICE), "{")
+      yield* events.lose()
+      yield* events.subscribed
+      yield* held.release
+      expect((yield* Fiber.join(refreshing))._tag).toBe("Failure")
+      yield* TestClock.adjust(Duration.minutes(1))
+      isArmed = false
+      yield* manager.add("c")
+      yield* TestClock.adjust(Duration.minutes(1))
+      expect(yield* active).toEqual(ids("a", "c"))
+      yield* refresh
+    }
   )
 })
 
@@ -206,8 +181,6 @@ const fault = (): never => {
 }
 
 describe("code of the user that throws does not change what the discovery does", () => {
-  const one: WorldOptions = { tenants: ["a"] }
-
   it.scoped("without a fault", () => everything.pipe(Effect.provide(world(one))))
 
   it.scoped("a logger", () =>

@@ -1,10 +1,12 @@
 /** The real discovery over the doubles of its two edges, and helpers of its tests. */
 import { it } from "@effect/vitest"
 import {
+  Context,
   Duration,
   Effect,
   Fiber,
   HashMap,
+  identity,
   Layer,
   Logger,
   LogLevel,
@@ -23,9 +25,7 @@ import {
   type TenantChange,
   TenantDiscovery,
   type TenantDiscoveryOptions,
-  type TenantEvents,
   TenantId,
-  type TenantListing,
   TenantManager
 } from "../../src/index.js"
 import {
@@ -37,13 +37,15 @@ import {
 
 export const SERVICE = "ledger"
 
+type ListCall = TenantManager["Type"]["listActiveTenants"]
+
 export interface WorldOptions {
   readonly service?: string
   readonly tenants?: Iterable<TenantInput>
   readonly events?: TestTenantEventsOptions
   readonly discovery?: TenantDiscoveryOptions
-  /** Changes each list of the double. */
-  readonly listing?: (listing: TenantListing) => TenantListing
+  /** Replaces the list call of the double. */
+  readonly list?: (list: ListCall) => ListCall
   /** Replaces the reducer of the discovery. */
   readonly reducer?: Reducer
 }
@@ -65,14 +67,12 @@ export const discovery = (options: WorldOptions = {}) =>
     makeDiscovery({ resubscribeJitter: 0, ...options.discovery }, options.reducer)
   ).pipe(Layer.provide(Layer.setRandom(Random.make("the same jitter in each run"))))
 
-const changedLists = ({ listing = (same) => same }: WorldOptions) =>
-  Layer.effect(
-    TenantManager,
-    Effect.map(TenantManager, (manager) => ({
-      ...manager,
-      listActiveTenants: Effect.map(manager.listActiveTenants, listing)
-    }))
-  )
+const changedLists = ({ list = identity }: WorldOptions) =>
+  Layer.map(Layer.service(TenantManager), (context) => {
+    const manager = Context.get(context, TenantManager)
+    const listActiveTenants = list(manager.listActiveTenants)
+    return Context.make(TenantManager, { ...manager, listActiveTenants })
+  })
 
 /** The edges, and the discovery over them. */
 export const world = (options: WorldOptions = {}) =>
@@ -175,6 +175,13 @@ export const logged = () => {
   }
 }
 
+/** A warning of the discovery. */
+export const warning = (message: unknown, fields: Readonly<Record<string, unknown>> = {}) => ({
+  level: "WARN",
+  message,
+  fields: { service: SERVICE, ...fields }
+})
+
 /** The value of a counter or gauge that has all of these labels; 0 without one. */
 export const metricValue = (name: string, labels: Readonly<Record<string, string>>) =>
   Effect.map(Metric.snapshot, (pairs) => {
@@ -205,20 +212,24 @@ export const growth = <A, E, R>(
   })
 
 export const none: WorldOptions = {}
-export const two: WorldOptions = { tenants: ["a", "b"] }
+export const one: WorldOptions = { tenants: ["a"] }
 
-interface EdgeTools {
+/** What a test over the edges gets. */
+interface Tools {
   /** Each control waits until every fiber waits for something. */
   readonly events: TestTenantEvents["Type"]
   readonly manager: TestTenantManager["Type"]
   readonly log: ReturnType<typeof logged>
 }
 
-interface Tools extends EdgeTools {
+/** What a test of the discovery gets besides. */
+interface DiscoveryTools extends Tools {
   readonly discovery: TenantDiscovery["Type"]
+  /** The summaries of the changes since the test began. */
+  readonly changes: ReadonlyArray<string>
 }
 
-type Edges = TestTenantEvents | TestTenantManager | TenantEvents | TenantManager
+type Edges = Layer.Layer.Success<ReturnType<typeof edges>>
 
 type Body<Given, R> = (
   tools: Given
@@ -228,45 +239,41 @@ type Body<Given, R> = (
   never
 >
 
-export type ScenarioBody = Body<Tools, TenantDiscovery | Edges>
+const settledEvents = Effect.map(TestTenantEvents, (events): Tools["events"] => ({
+  ...events,
+  subscribed: Effect.zipLeft(events.subscribed, settle),
+  send: (...messages) => Effect.zipLeft(events.send(...messages), settle),
+  lose: (cause) => Effect.zipLeft(events.lose(cause), settle),
+  alive: Effect.zipLeft(events.alive, settle),
+  aliveSentAt: (sentAt) => Effect.zipLeft(events.aliveSentAt(sentAt), settle)
+}))
 
-const makeTools = (log: EdgeTools["log"]) =>
-  Effect.gen(function* () {
-    const events = yield* TestTenantEvents
-    const settled: TestTenantEvents["Type"] = {
-      ...events,
-      subscribed: Effect.zipLeft(events.subscribed, settle),
-      send: (...messages) => Effect.zipLeft(events.send(...messages), settle),
-      lose: (cause) => Effect.zipLeft(events.lose(cause), settle),
-      alive: Effect.zipLeft(events.alive, settle),
-      aliveSentAt: (sentAt) => Effect.zipLeft(events.aliveSentAt(sentAt), settle)
-    }
-    return { events: settled, manager: yield* TestTenantManager, log }
-  })
-
-/** Declares a test over the doubles alone, with a log that is kept. */
-export const overEdges =
-  (options: WorldOptions) =>
-  (name: string, body: Body<EdgeTools, Edges>): void =>
-    it.scoped(name, () => {
-      const log = logged()
-      return Effect.flatMap(makeTools(log), (tools) => Effect.gen(() => body(tools))).pipe(
-        Effect.provide(edges(options)),
-        Effect.provide(log.layer)
-      )
-    })
-
-/** Declares a test of the discovery over the doubles, with a log that is kept. */
-export const over =
-  (options: WorldOptions) =>
-  (name: string, body: ScenarioBody): void =>
+const declare =
+  <Given, R, E>(
+    layer: Layer.Layer<R | Edges, E>,
+    complete: (tools: Tools) => Effect.Effect<Given, never, R | Scope.Scope>
+  ) =>
+  (name: string, body: Body<Given, R | Edges>): void =>
     it.scoped(name, () => {
       const log = logged()
       return Effect.gen(function* () {
-        const tools = { ...(yield* makeTools(log)), discovery: yield* TenantDiscovery }
-        yield* Effect.gen(() => body(tools))
-      }).pipe(Effect.provide(world(options)), Effect.provide(log.layer))
+        const tools = { events: yield* settledEvents, manager: yield* TestTenantManager, log }
+        const given = yield* complete(tools)
+        yield* Effect.gen(() => body(given))
+      }).pipe(Effect.provide(layer), Effect.provide(log.layer))
     })
 
+/** Declares a test over the doubles alone, with a log that is kept. */
+export const overEdges = (options: WorldOptions) => declare(edges(options), Effect.succeed)
+
+/** Declares a test of the discovery over the doubles, with a log that is kept. */
+export const over = (options: WorldOptions) =>
+  declare(world(options), (tools) =>
+    Effect.map(
+      Effect.all({ discovery: TenantDiscovery, changes: recordChanges }),
+      (more): DiscoveryTools => ({ ...tools, ...more })
+    )
+  )
+
 /** The same with the active tenant `a`. */
-export const scenario = over({ tenants: ["a"] })
+export const scenario = over(one)

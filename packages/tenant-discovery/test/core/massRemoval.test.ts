@@ -1,16 +1,6 @@
 import { describe, expect } from "@effect/vitest"
 import { Duration, Effect, Fiber, TestClock } from "effect"
-import {
-  SERVICE,
-  type WorldOptions,
-  refresh,
-  status,
-  ids,
-  many,
-  active,
-  recordChanges,
-  over
-} from "./harness.js"
+import { type WorldOptions, refresh, status, ids, many, active, over, warning } from "./harness.js"
 
 const ten = many(10)
 const confirmAfter = TestClock.adjust(Duration.seconds(1))
@@ -27,19 +17,17 @@ describe("law 7: a second list confirms a mass removal", () => {
     ["one tenant", ["only"]]
   ] as const) {
     const options: WorldOptions = { tenants }
-    over(options)(`${name}: one empty list removes nothing`, function* ({ manager, log }) {
-      const changes = yield* recordChanges
+    over(options)(`${name}: one empty list removes nothing`, function* ({ manager, log, changes }) {
       yield* manager.answer([])
       const refreshing = yield* Effect.fork(refresh)
       expect(yield* active).toEqual(ids(...tenants))
       const count = tenants.length
       expect((yield* status).awaitingRemoval).toBe(count)
       expect(log.at("WARN")).toEqual([
-        {
-          level: "WARN",
-          message: `the list would remove ${count} of ${count} tenants; waiting for another list to confirm`,
-          fields: { service: SERVICE, missing: count, tenants: count }
-        }
+        warning(
+          `the list would remove ${count} of ${count} tenants; waiting for another list to confirm`,
+          { missing: count, tenants: count }
+        )
       ])
       yield* confirmAfter
       yield* Fiber.join(refreshing)
@@ -50,8 +38,7 @@ describe("law 7: a second list confirms a mass removal", () => {
       expect(log.at("WARN").length).toBe(1)
     })
 
-    over(options)(`${name}: two empty lists remove all`, function* ({ manager }) {
-      const changes = yield* recordChanges
+    over(options)(`${name}: two empty lists remove all`, function* ({ manager, changes }) {
       yield* manager.set([])
       const refreshing = yield* Effect.fork(refresh)
       yield* confirmAfter
@@ -96,8 +83,7 @@ describe("law 7: a second list confirms a mass removal", () => {
 describe("removalConfirmations", () => {
   const three: WorldOptions = { tenants: ten, discovery: { removalConfirmations: 3 } }
 
-  over(three)("removes a tenant that so many lists lack", function* ({ manager, log }) {
-    const changes = yield* recordChanges
+  over(three)("removes a tenant that so many lists lack", function* ({ manager, log, changes }) {
     yield* manager.remove("t-3")
     const refreshing = yield* Effect.fork(refresh)
     yield* confirmAfter

@@ -1,27 +1,23 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Duration, Effect, Fiber, Layer, TestClock } from "effect"
-import { TenantManager, TenantManagerRejected, TenantManagerUnavailable } from "../../src/index.js"
+import { Duration, Effect, Fiber, TestClock } from "effect"
+import { TenantManagerRejected, TenantManagerUnavailable } from "../../src/index.js"
 import { outage, TestTenantManager } from "../../src/testing.js"
 import {
   SERVICE,
-  edges,
-  discovery,
+  type WorldOptions,
   world,
   refresh,
   status,
   ids,
   active,
-  recordChanges,
   refreshHeld,
-  logged,
   none,
   over,
   scenario
 } from "./harness.js"
 
 describe("law 8: a failed relist changes only the status and the age", () => {
-  scenario("logs the failure and the recovery once", function* ({ manager, log }) {
-    const changes = yield* recordChanges
+  scenario("logs the failure and the recovery once", function* ({ manager, log, changes }) {
     const error = outage(500)
     yield* manager.fail(error)
     expect(yield* Effect.flip(refresh)).toBe(error)
@@ -122,48 +118,33 @@ describe("law 8: a failed relist changes only the status and the age", () => {
 })
 
 describe("a tenant manager client with a defect", () => {
-  /** The second list does `instead`. */
-  const faulty = (instead: TenantManager["Type"]["listActiveTenants"]) =>
-    Layer.effect(
-      TenantManager,
-      Effect.map(TenantManager, (manager) => {
-        let calls = 0
-        return {
-          ...manager,
-          listActiveTenants: Effect.suspend(() =>
-            ++calls === 2 ? instead : manager.listActiveTenants
-          )
-        }
-      })
-    )
-
-  const defects: ReadonlyArray<readonly [string, TenantManager["Type"]["listActiveTenants"]]> = [
-    ["dies", Effect.die(new Error("a defect of the client"))],
+  const fault = new Error("a defect of the client")
+  const clients: ReadonlyArray<readonly [string, Effect.Effect<never>]> = [
+    ["dies", Effect.die(fault)],
     ["interrupts itself", Effect.interrupt],
     [
       "throws",
       Effect.suspend(() => {
-        throw new Error("a defect of the client")
+        throw fault
       })
     ]
   ]
-  it.scoped.each(defects)("fails the list and lists again when it %s", ([, instead]) => {
-    const log = logged()
-    return Effect.gen(function* () {
-      const manager = yield* TestTenantManager
+  for (const [name, instead] of clients) {
+    let calls = 0
+    const options: WorldOptions = {
+      tenants: ["a"],
+      list: (list) =>
+        Effect.flatMap(
+          Effect.sync(() => ++calls),
+          (call) => (call === 2 ? instead : list)
+        )
+    }
+    over(options)(`fails the list and lists again when it ${name}`, function* ({ log, manager }) {
       expect((yield* Effect.flip(refresh))._tag).toBe("TenantManagerUnavailable")
       expect(log.at("ERROR").length).toBe(1)
       yield* manager.add("b")
       yield* TestClock.adjust(Duration.seconds(1))
       expect(yield* active).toEqual(ids("a", "b"))
-    }).pipe(
-      Effect.provide(
-        discovery().pipe(
-          Layer.provide(faulty(instead)),
-          Layer.provideMerge(edges({ tenants: ["a"] }))
-        )
-      ),
-      Effect.provide(log.layer)
-    )
-  })
+    })
+  }
 })

@@ -14,7 +14,6 @@ import {
 import { outage, TestEvent, TestTenantEvents, TestTenantManager } from "../../src/testing.js"
 import {
   SERVICE,
-  type WorldOptions,
   edges,
   discovery,
   settle,
@@ -24,8 +23,10 @@ import {
   recordChanges,
   logged,
   none,
+  one,
   overEdges,
-  over
+  over,
+  warning
 } from "./harness.js"
 
 const operation = "GET /v1/tenants/active"
@@ -33,9 +34,8 @@ const message = "an error of the test"
 
 const build = Layer.build(discovery())
 
-const one: WorldOptions = { tenants: ["a"] }
-const manual: WorldOptions = { events: { auto: false } }
-const manualOne: WorldOptions = { ...one, ...manual }
+const manual = { events: { auto: false } }
+const manualOne = { ...one, ...manual }
 
 describe("law 1: subscribe, then list", () => {
   overEdges(manual)("lists after the acknowledgement", function* ({ events, manager }) {
@@ -157,11 +157,7 @@ describe("law 3: an unreachable Redis does not fail the layer", () => {
     expect(yield* Effect.provide(active, context)).toEqual(ids("a"))
     expect(yield* Effect.provide(mode, context)).toBe("BootstrapOnly")
     expect(log.at("WARN")).toEqual([
-      {
-        level: "WARN",
-        message: expect.stringMatching(/^running without events \(BootstrapOnly\): /),
-        fields: { service: SERVICE }
-      }
+      warning(expect.stringMatching(/^running without events \(BootstrapOnly\): /))
     ])
   })
 

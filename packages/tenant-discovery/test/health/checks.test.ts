@@ -225,7 +225,7 @@ describe("TenantHealth.check", () => {
     const incomplete = { complete: false, skipped: 1 }
     const over = world({
       tenants: ["acme", "globex"],
-      listing: (listing) => ({ ...listing, ...remarks }),
+      list: Effect.map((listing) => ({ ...listing, ...remarks })),
       discovery: { reconcileInterval: "4 seconds", reconcileJitter: 0 }
     })
     return Effect.gen(function* () {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Duration, Effect, Either, Fiber, Layer, TestClock } from "effect"
+import { Duration, Effect, Either, Fiber, TestClock } from "effect"
 import {
   type SignalSink,
   TenantDiscovery,
@@ -8,38 +8,30 @@ import {
   TenantManager,
   TenantManagerUnauthorized
 } from "../../src/index.js"
-import {
-  outage,
-  TestEvent,
-  TestTenantDiscovery,
-  TestTenantEvents,
-  TestTenantManager
-} from "../../src/testing.js"
+import { outage, TestEvent, TestTenantDiscovery, TestTenantEvents } from "../../src/testing.js"
 import { TenantListing } from "../../src/TenantListing.js"
-import { settle } from "../core/harness.js"
+import { none, one, over, overEdges, settle } from "../core/harness.js"
 
-/** A sink that records its signals. */
-const sink = () => {
+/** The signals that a subscription receives until the scope closes. */
+const receive = Effect.flatMap(TenantEvents, ({ subscribe }) => {
   const signals: Array<string> = []
-  const into: SignalSink = {
+  const sink: SignalSink = {
     subscribed: () => signals.push("subscribed"),
     message: (raw) => signals.push(raw),
     alive: (at) => signals.push(`alive ${at}`),
     lost: (cause) => signals.push(`lost ${cause._tag}`)
   }
-  return { signals, into }
-}
+  return Effect.as(subscribe(sink), signals)
+})
 
 describe("TestTenantEvents", () => {
-  it.effect("sends signals in order, and none after the scope closes", () =>
-    Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const { subscribe } = yield* TenantEvents
-      const { into, signals } = sink()
+  overEdges(none)(
+    "sends signals in order, and none after the scope closes",
+    function* ({ events }) {
       const waiting = yield* Effect.fork(events.awaitSubscription)
-      yield* Effect.scoped(
+      const signals = yield* Effect.scoped(
         Effect.gen(function* () {
-          yield* subscribe(into)
+          const signals = yield* receive
           yield* Fiber.join(waiting)
           expect(yield* events.subscriptions).toBe(1)
           yield* events.subscribed
@@ -52,6 +44,7 @@ describe("TestTenantEvents", () => {
           yield* events.subscribed
           yield* events.aliveSentAt(7n)
           yield* events.lose({ _tag: "HeartbeatTimedOut", message: "" })
+          return signals
         })
       )
       yield* events.subscribed
@@ -67,15 +60,13 @@ describe("TestTenantEvents", () => {
         "alive 7",
         "lost HeartbeatTimedOut"
       ])
-    }).pipe(Effect.provide(TestTenantEvents.layer()))
+    }
   )
 
-  it.scoped("answers a heartbeat every 15 s while the subscription is acknowledged", () =>
-    Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const { subscribe } = yield* TenantEvents
-      const { into, signals } = sink()
-      yield* subscribe(into)
+  overEdges({ events: { heartbeatInterval: undefined } })(
+    "answers a heartbeat every 15 s while it is acknowledged",
+    function* ({ events }) {
+      const signals = yield* receive
       yield* TestClock.adjust("31 seconds")
       yield* events.lose()
       yield* TestClock.adjust("15 seconds")
@@ -89,17 +80,16 @@ describe("TestTenantEvents", () => {
         "subscribed",
         "alive 60000000000"
       ])
-    }).pipe(Effect.provide(TestTenantEvents.layer()))
+    }
   )
 
-  it.scoped("answers no heartbeat by itself when the interval is infinite", () =>
-    Effect.gen(function* () {
-      const { subscribe } = yield* TenantEvents
-      const { into, signals } = sink()
-      yield* subscribe(into)
+  overEdges({ events: { heartbeatInterval: Duration.infinity } })(
+    "answers no heartbeat when the interval is infinite",
+    function* () {
+      const signals = yield* receive
       yield* TestClock.adjust("1 hour")
       expect(signals).toEqual(["subscribed"])
-    }).pipe(Effect.provide(TestTenantEvents.layer({ heartbeatInterval: Duration.infinity })))
+    }
   )
 
   it("throws for a bad interval", () => {
@@ -108,35 +98,23 @@ describe("TestTenantEvents", () => {
     )
   })
 
-  it.scoped("keeps a Live view fresh by itself", () =>
-    Effect.gen(function* () {
-      const discovery = yield* TenantDiscovery
-      const events = yield* TestTenantEvents
-      yield* TestClock.adjust("10 minutes")
-      yield* discovery.requireFresh("16 seconds")
-      yield* events.lose()
-      yield* TestClock.adjust("20 seconds")
-      yield* Effect.flip(discovery.requireFresh("16 seconds"))
-    }).pipe(
-      Effect.provide(
-        Layer.provideMerge(
-          TenantDiscovery.layer({ reconcileInterval: 0 }),
-          Layer.merge(TestTenantEvents.layer(), TestTenantManager.layer({ tenants: ["a"] }))
-        )
-      )
-    )
-  )
+  const live = { events: { heartbeatInterval: undefined }, discovery: { reconcileInterval: 0 } }
+  over(live)("keeps a Live view fresh by itself", function* ({ discovery, events }) {
+    yield* TestClock.adjust("10 minutes")
+    yield* discovery.requireFresh("16 seconds")
+    yield* events.lose()
+    yield* TestClock.adjust("20 seconds")
+    yield* Effect.flip(discovery.requireFresh("16 seconds"))
+  })
 
-  it.scoped("sends nothing by itself without auto", () =>
-    Effect.gen(function* () {
-      const events = yield* TestTenantEvents
-      const { subscribe } = yield* TenantEvents
-      const { into, signals } = sink()
-      yield* subscribe(into)
+  overEdges({ events: { auto: false } })(
+    "sends nothing by itself without auto",
+    function* ({ events }) {
+      const signals = yield* receive
       yield* events.send("too early")
       yield* events.lose()
       expect(signals).toEqual(["lost ConnectFailed"])
-    }).pipe(Effect.provide(TestTenantEvents.layer({ auto: false })))
+    }
   )
 })
 
@@ -145,33 +123,30 @@ describe("TestTenantManager", () => {
     Effect.map(manager.listActiveTenants, ({ tenants }) => tenants.map(({ id }) => id))
   )
 
-  it.scoped("lists, fails, answers as scripted, and recovers", () =>
-    Effect.gen(function* () {
-      const manager = yield* TestTenantManager
-      expect(yield* list).toEqual(["a"])
-      yield* manager.add("b", "c")
-      yield* manager.remove("a")
-      expect(yield* list).toEqual(["b", "c"])
-      yield* manager.fail(outage(500), 2)
-      yield* manager.answer(["scripted"])
-      yield* Effect.flip(list)
-      yield* Effect.flip(list)
-      expect(yield* list).toEqual(["scripted"])
-      expect(yield* list).toEqual(["b", "c"])
-      const error = new TenantManagerUnauthorized({ operation: "", message: "" })
-      yield* manager.fail(error)
-      expect(yield* Effect.flip(list)).toBe(error)
-      yield* manager.recover
-      yield* manager.set(["z"])
-      expect(yield* list).toEqual(["z"])
-      expect((yield* manager.active).map(({ id }) => id)).toEqual(["z"])
-      expect(yield* manager.calls).toBe(8)
-    }).pipe(Effect.provide(TestTenantManager.layer({ tenants: ["a"] })))
-  )
+  overEdges(one)("lists, fails, answers as scripted, and recovers", function* ({ manager }) {
+    expect(yield* list).toEqual(["a"])
+    yield* manager.add("b", "c")
+    yield* manager.remove("a")
+    expect(yield* list).toEqual(["b", "c"])
+    yield* manager.fail(outage(500), 2)
+    yield* manager.answer(["scripted"])
+    yield* Effect.flip(list)
+    yield* Effect.flip(list)
+    expect(yield* list).toEqual(["scripted"])
+    expect(yield* list).toEqual(["b", "c"])
+    const error = new TenantManagerUnauthorized({ operation: "", message: "" })
+    yield* manager.fail(error)
+    expect(yield* Effect.flip(list)).toBe(error)
+    yield* manager.recover
+    yield* manager.set(["z"])
+    expect(yield* list).toEqual(["z"])
+    expect((yield* manager.active).map(({ id }) => id)).toEqual(["z"])
+    expect(yield* manager.calls).toBe(8)
+  })
 
-  it.scoped("delays, holds or never answers, and counts lists in flight", () =>
-    Effect.gen(function* () {
-      const manager = yield* TestTenantManager
+  overEdges(one)(
+    "delays, holds or never answers, and counts lists in flight",
+    function* ({ manager }) {
       yield* manager.delay(Duration.seconds(3))
       const late = yield* Effect.fork(list)
       yield* manager.awaitCalls(1)
@@ -200,12 +175,12 @@ describe("TestTenantManager", () => {
       expect(yield* manager.underWay).toBe(1)
       expect(yield* manager.mostUnderWay).toBe(2)
       expect((yield* manager.callTimes).length).toBe(5)
-    }).pipe(Effect.provide(TestTenantManager.layer({ tenants: ["a"] })))
+    }
   )
 
-  it.scoped("answers no connections of a removed tenant until it is active or set again", () =>
-    Effect.gen(function* () {
-      const manager = yield* TestTenantManager
+  overEdges(one)(
+    "answers no connections of a removed tenant until it is active or set",
+    function* ({ manager }) {
       const client = yield* TenantManager
       const id = TenantId.make("a")
       const get = Effect.either(client.getConnections(id))
@@ -218,31 +193,25 @@ describe("TestTenantManager", () => {
       expect(Either.isLeft(yield* get)).toBe(true)
       yield* manager.setConnections("a", Effect.succeed({ id: "cfg" }))
       expect(Either.isRight(yield* get)).toBe(true)
-    }).pipe(Effect.provide(TestTenantManager.layer({ tenants: ["a"] })))
+    }
   )
 
-  it.scoped("answers an incomplete list", () =>
-    Effect.gen(function* () {
-      const manager = yield* TestTenantManager
-      const client = yield* TenantManager
-      const listing = { ...TenantListing.of([]), skipped: 1, complete: false }
-      yield* manager.answer(listing)
-      expect(yield* client.listActiveTenants).toEqual(listing)
-    }).pipe(Effect.provide(TestTenantManager.layer()))
-  )
+  overEdges(none)("answers an incomplete list", function* ({ manager }) {
+    const client = yield* TenantManager
+    const listing = { ...TenantListing.of([]), skipped: 1, complete: false }
+    yield* manager.answer(listing)
+    expect(yield* client.listActiveTenants).toEqual(listing)
+  })
 
-  it.scoped("answers connections as set, and NotFound otherwise", () =>
-    Effect.gen(function* () {
-      const manager = yield* TestTenantManager
-      const { getConnections } = yield* TenantManager
-      const id = TenantId.make("a")
-      expect((yield* Effect.flip(getConnections(id)))._tag).toBe("TenantManagerNotFound")
-      const error = outage()
-      yield* manager.setConnections("a", Effect.fail(error))
-      expect(yield* Effect.flip(getConnections(id))).toBe(error)
-      expect(yield* manager.connectionCalls).toEqual([id, id])
-    }).pipe(Effect.provide(TestTenantManager.layer()))
-  )
+  overEdges(none)("answers connections as set, and NotFound otherwise", function* ({ manager }) {
+    const { getConnections } = yield* TenantManager
+    const id = TenantId.make("a")
+    expect((yield* Effect.flip(getConnections(id)))._tag).toBe("TenantManagerNotFound")
+    const error = outage()
+    yield* manager.setConnections("a", Effect.fail(error))
+    expect(yield* Effect.flip(getConnections(id))).toBe(error)
+    expect(yield* manager.connectionCalls).toEqual([id, id])
+  })
 })
 
 describe("TestTenantDiscovery", () => {
