@@ -35,7 +35,8 @@ import {
   none,
   one,
   overEdges,
-  over
+  over,
+  associated
 } from "./harness.js"
 
 /** While it is set, the reducer of `faulty` throws for the inputs that match. */
@@ -65,7 +66,7 @@ describe("an input that cannot be applied", () => {
     isArmed = true
     yield* manager.set(["a", "b", "bad", "c"])
     yield* events.send(
-      ...["b", "bad", "c"].map((id) => TestEvent.associated(id, SERVICE)),
+      ...["b", "bad", "c"].map((id) => associated(id)),
       TestEvent.tenantDeleted("a")
     )
     expect(yield* active).toEqual(ids("b", "c"))
@@ -81,9 +82,9 @@ describe("an input that cannot be applied", () => {
       const held = yield* refreshHeld
       isArmed = true
       // One batch: an event, the answer of the list, and another event.
-      yield* events.send(TestEvent.associated("b", SERVICE))
+      yield* events.send(associated("b"))
       yield* held.release
-      yield* events.send(TestEvent.associated("c", SERVICE))
+      yield* events.send(associated("c"))
       const error = yield* Effect.flip(held.finish)
       expect(error._tag).toBe("TenantManagerUnavailable")
       expect(yield* active).toEqual(ids("a", "b", "c"))
@@ -119,7 +120,7 @@ describe("an input that cannot be applied", () => {
       const refreshing = yield* Effect.fork(Effect.exit(refresh))
       yield* held.asked
       isArmed = true
-      yield* events.send(TestEvent.associated("b", SERVICE), "{")
+      yield* events.send(associated("b"), "{")
       yield* events.lose()
       yield* events.subscribed
       yield* held.release
@@ -147,10 +148,10 @@ const everything = Effect.gen(function* () {
   })
   yield* events.send(
     "{",
-    TestEvent.associated("b", SERVICE),
+    associated("b"),
     TestEvent.cacheInvalidated("a", "other"),
     { event_type: "tenant.renamed", tenant_id: "a" },
-    TestEvent.associated("c", SERVICE)
+    associated("c")
   )
   expect(yield* active).toEqual(ids("a", "b", "c"))
   yield* manager.fail(undefined, 1)
@@ -276,7 +277,7 @@ describe("spans", () => {
       const { observed, spans } = yield* makeCollector
       const send = Effect.flatMap(TestTenantEvents, (events) =>
         events.send(
-          TestEvent.associated("b", SERVICE, { event_id: "evt-b" }),
+          associated("b", { event_id: "evt-b" }),
           TestEvent.associated("c", "other"),
           "garbage"
         )

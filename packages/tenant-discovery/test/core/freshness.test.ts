@@ -1,8 +1,17 @@
 import { describe, expect } from "@effect/vitest"
 import { Duration, Effect, Stream, TestClock } from "effect"
 import { TenantDiscovery } from "../../src/index.js"
-import { TestEvent } from "../../src/testing.js"
-import { SERVICE, settle, debounced, refresh, status, mode, collect, scenario } from "./harness.js"
+import {
+  SERVICE,
+  settle,
+  debounced,
+  refresh,
+  status,
+  mode,
+  collect,
+  scenario,
+  associated
+} from "./harness.js"
 
 const seconds = Duration.seconds
 const asOf = Effect.flatMap(TenantDiscovery, (discovery) =>
@@ -49,7 +58,7 @@ describe("law 13: the view is honest", () => {
       )
       const revisions = yield* collect(discovery.view.changes, (view) => view.revision)
       yield* debounced
-      yield* events.send(TestEvent.associated("b", SERVICE))
+      yield* events.send(associated("b"))
       yield* events.lose()
       const held = yield* manager.hold()
       yield* manager.add("b", "c")

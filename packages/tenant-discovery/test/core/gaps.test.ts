@@ -1,10 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Duration, Effect, Layer, Random, TestClock } from "effect"
 import { TenantDiscovery } from "../../src/index.js"
-import { TestEvent, TestTenantEvents, TestTenantManager } from "../../src/testing.js"
+import { TestTenantEvents, TestTenantManager } from "../../src/testing.js"
 import {
-  SERVICE,
-  type WorldOptions,
   edges,
   settle,
   debounced,
@@ -14,7 +12,9 @@ import {
   refreshHeld,
   over,
   scenario,
-  warning
+  warning,
+  associated,
+  suspended
 } from "./harness.js"
 
 const two = { tenants: ["a", "b"] }
@@ -25,7 +25,7 @@ describe("law 4: every gap is closed", () => {
     yield* events.lose()
     expect(yield* mode).toBe("BootstrapOnly")
     yield* manager.set(["b", "c"])
-    yield* events.send(TestEvent.associated("c", SERVICE), TestEvent.suspended("a", SERVICE))
+    yield* events.send(associated("c"), suspended("a"))
     expect(yield* active).toEqual(ids("a", "b"))
     yield* events.subscribed
     expect(yield* active).toEqual(ids("b", "c"))
@@ -49,10 +49,10 @@ describe("law 4: every gap is closed", () => {
 })
 
 describe("law 6: events during a list", () => {
-  const keptAndOld: WorldOptions = { tenants: ["kept", "old"] }
+  const keptAndOld = { tenants: ["kept", "old"] }
   over(keptAndOld)("apply at once, and the list reverts none", function* ({ events, changes }) {
     const held = yield* refreshHeld
-    yield* events.send(TestEvent.associated("new", SERVICE), TestEvent.suspended("old", SERVICE))
+    yield* events.send(associated("new"), suspended("old"))
     expect(yield* active).toEqual(ids("kept", "new"))
     yield* held.finish
     expect(yield* active).toEqual(ids("kept", "new"))

@@ -1,14 +1,12 @@
 import { describe, expect } from "@effect/vitest"
 import { Duration, Effect, TestClock } from "effect"
-import { TestEvent, TestTenantEvents } from "../../src/testing.js"
-import { SERVICE, type WorldOptions, settle, refresh, ids, active, none, over } from "./harness.js"
+import { TestTenantEvents } from "../../src/testing.js"
+import { settle, refresh, ids, active, none, over, associated, suspended } from "./harness.js"
 
 const associate = (...tenants: ReadonlyArray<string>) =>
-  Effect.flatMap(TestTenantEvents, (events) =>
-    events.send(...tenants.map((id) => TestEvent.associated(id, SERVICE)))
-  )
+  Effect.flatMap(TestTenantEvents, (events) => events.send(...tenants.map((id) => associated(id))))
 
-const four: WorldOptions = { tenants: ["a", "b", "c", "d"] }
+const four = { tenants: ["a", "b", "c", "d"] }
 
 describe("handlers", () => {
   over(none)("law 11: run again after any failure", function* ({ events, discovery, log }) {
@@ -26,7 +24,7 @@ describe("handlers", () => {
     const tenants = ["fails", "dies", "throws", "interrupts", "works"]
     yield* associate(...tenants)
     yield* settle
-    yield* events.send(...tenants.map((id) => TestEvent.suspended(id, SERVICE)))
+    yield* events.send(...tenants.map((id) => suspended(id)))
     expect(called).toEqual([...tenants, ...tenants])
     expect(log.at("ERROR").map((line) => line.fields["tenant_id"])).toEqual([
       ...tenants.slice(0, 4),
@@ -59,7 +57,7 @@ describe("handlers", () => {
     yield* discovery.onTenantRemoved((tenant, cause) =>
       Effect.sync(() => causes.push([tenant.id, cause]))
     )
-    yield* events.send(TestEvent.suspended("a", SERVICE, { event_id: "evt-a" }))
+    yield* events.send(suspended("a", { event_id: "evt-a" }))
     yield* events.send({ event_type: "tenant.deleted", tenant_id: "b", payload: null })
     yield* manager.set(["d"])
     yield* refresh

@@ -30,6 +30,7 @@ import {
 } from "../../src/index.js"
 import {
   type TenantInput,
+  TestEvent,
   TestTenantEvents,
   type TestTenantEventsOptions,
   TestTenantManager
@@ -96,6 +97,13 @@ export const named = (id: string, name: string): Tenant => ({ id: TenantId.make(
 /** IDs `t-0` to `t-(count - 1)`. */
 export const many = (count: number): ReadonlyArray<string> =>
   Array.from({ length: count }, (_, i) => `t-${i}`)
+
+/** Events of the service of the tests. */
+export const associated = (id: string, more?: TestEvent.Envelope) =>
+  TestEvent.associated(id, SERVICE, more)
+
+export const suspended = (id: string, more?: TestEvent.Envelope) =>
+  TestEvent.suspended(id, SERVICE, more)
 
 /** The active IDs, once nothing runs any more. */
 export const active = Effect.zipRight(

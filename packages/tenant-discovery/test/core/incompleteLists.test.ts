@@ -3,7 +3,6 @@ import { Duration, Effect, TestClock } from "effect"
 import type { TenantListing } from "../../src/index.js"
 import {
   SERVICE,
-  type WorldOptions,
   world,
   refresh,
   status,
@@ -11,7 +10,8 @@ import {
   many,
   active,
   over,
-  warning
+  warning,
+  type WorldOptions
 } from "./harness.js"
 
 const unreadable: Partial<TenantListing> = {

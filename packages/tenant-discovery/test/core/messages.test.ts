@@ -4,14 +4,12 @@ import { TenantEvents } from "../../src/index.js"
 import { TestEvent, TestTenantEvents } from "../../src/testing.js"
 import {
   SERVICE,
-  type WorldOptions,
   edges,
   discovery,
   settle,
   debounced,
   status,
   ids,
-  many,
   active,
   mode,
   logged,
@@ -19,20 +17,23 @@ import {
   none,
   over,
   scenario,
-  warning
+  warning,
+  associated,
+  many,
+  suspended
 } from "./harness.js"
 
 const SECRET = "s3cret-of-a-payload"
 
 describe("law 11 and 14: a malformed message", () => {
   const deep = `${"[".repeat(100_000)}${"]".repeat(100_000)}`
-  const suspended = '"event_type":"tenant.service.suspended"'
+  const ofType = '"event_type":"tenant.service.suspended"'
   const withSecret = (fields: string) => `{${fields},"payload":{"password":"${SECRET}"}}`
   const ofService = (service: string) =>
-    `{${suspended},"tenant_id":"a","payload":{"service_name":${service},"p":"${SECRET}"}}`
+    `{${ofType},"tenant_id":"a","payload":{"service_name":${service},"p":"${SECRET}"}}`
   const malformed: Readonly<Record<string, ReadonlyArray<string>>> = {
     "expected JSON": [`not json ${SECRET}`, "", '{"event_type":"tenant.suspended","tenant_id":"a"'],
-    "expected a JSON object": ["null", "7", `[${withSecret(suspended)}]`, deep],
+    "expected a JSON object": ["null", "7", `[${withSecret(ofType)}]`, deep],
     "event_type: expected a non-empty string": [
       withSecret('"tenant_id":"a"'),
       `{"event_type":{"toString":0,"x":"${SECRET}"},"tenant_id":"a"}`
@@ -43,11 +44,11 @@ describe("law 11 and 14: a malformed message", () => {
       `{"event_type":"tenant.suspended","tenant_id":7,"payload":${deep}}`
     ],
     "payload: expected an object": [
-      `{${suspended},"tenant_id":"a"}`,
-      `{${suspended},"tenant_id":"a","payload":null}`
+      `{${ofType},"tenant_id":"a"}`,
+      `{${ofType},"tenant_id":"a","payload":null}`
     ],
     "payload.service_name: expected a non-empty string": [
-      withSecret(`${suspended},"tenant_id":"a"`),
+      withSecret(`${ofType},"tenant_id":"a"`),
       ofService('""'),
       ofService("null")
     ],
@@ -66,14 +67,14 @@ describe("law 11 and 14: a malformed message", () => {
       const message = expect.stringContaining(`event skipped: malformed: ${reason}`)
       expect(log.messages("WARN")).toEqual(raws.map(() => message))
       expect(JSON.stringify(log.lines)).not.toContain(SECRET)
-      yield* events.send(TestEvent.associated("b", SERVICE))
+      yield* events.send(associated("b"))
       expect(yield* active).toEqual(ids("a", "b"))
     })
   }
 
   scenario("is logged at most eight times a turn", function* ({ events, log }) {
     const raws = Array.from({ length: 100 }, (_, n) => `not json ${n}`)
-    const sent = events.send(...raws, TestEvent.associated("b", SERVICE))
+    const sent = events.send(...raws, associated("b"))
     expect(yield* growth("events", { outcome: "malformed" }, sent)).toBe(100)
     expect(log.messages("WARN")).toHaveLength(8)
     expect(yield* active).toEqual(ids("a", "b"))
@@ -169,10 +170,10 @@ describe("a message of another kind", () => {
       }
     }
     for (const event of [
-      TestEvent.associated("b", SERVICE),
+      associated("b"),
       TestEvent.credentialsRotated("b", SERVICE),
       TestEvent.connectionsUpdated("b", SERVICE),
-      TestEvent.suspended("b", SERVICE),
+      suspended("b"),
       TestEvent.reactivated("b", SERVICE),
       TestEvent.disassociated("b", SERVICE),
       TestEvent.tenantDeleted("a")
@@ -194,7 +195,7 @@ describe("a message of another kind", () => {
   over(none)("that applies is not logged", function* ({ events, log }) {
     yield* settle
     const before = log.lines.length
-    yield* events.send(...many(100).map((id) => TestEvent.associated(id, SERVICE)))
+    yield* events.send(...many(100).map((id) => associated(id)))
     expect(log.lines.length).toBe(before)
     yield* events.lose()
     expect(log.lines.length).toBeGreaterThan(before)
@@ -203,15 +204,12 @@ describe("a message of another kind", () => {
 })
 
 describe("more messages than fit", () => {
-  const limited: WorldOptions = { tenants: ["a"], discovery: { bufferMessages: 10 } }
+  const limited = { tenants: ["a"], discovery: { bufferMessages: 10 } }
 
   over(limited)("are dropped, and a relist makes up for them", function* ({ events, manager }) {
     yield* debounced
     yield* manager.add("b")
-    yield* events.send(
-      ...many(20).map(() => TestEvent.tenantUpdated("x")),
-      TestEvent.associated("b", SERVICE)
-    )
+    yield* events.send(...many(20).map(() => TestEvent.tenantUpdated("x")), associated("b"))
     expect(yield* active).toEqual(ids("a", "b"))
     expect(yield* manager.calls).toBe(2)
     expect((yield* status).lastError).toMatchObject({

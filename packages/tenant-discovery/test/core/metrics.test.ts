@@ -12,7 +12,8 @@ import {
   growth,
   metricValue,
   over,
-  world
+  world,
+  associated
 } from "./harness.js"
 import { metricValues } from "../worker/support.js"
 
@@ -43,7 +44,7 @@ describe("metrics", () => {
       yield* manager.fail()
       const failing = growth("lists", { outcome: "failed" }, Effect.flip(refresh))
       expect(yield* failing).toBe(1)
-      const event = TestEvent.associated("d", SERVICE)
+      const event = associated("d")
       for (const [outcome, message] of [
         ["applied", event],
         ["duplicate", event],

@@ -6,69 +6,57 @@ import {
   type TenantDiscoveryOptions
 } from "../../src/index.js"
 import { TestEvent, TestTenantEvents } from "../../src/testing.js"
-import { SERVICE, world, ids, active, growth } from "./harness.js"
+import { world, ids, active, growth, associated } from "./harness.js"
 
-type Bad = readonly [keyof TenantDiscoveryOptions, unknown, string]
+type Key = keyof TenantDiscoveryOptions
+type Bad = readonly [Key, unknown, string]
 
 const positive = "a duration greater than 0 and finite"
 const nonNegative = "a duration of 0 or more and finite"
 
-const durations = (
-  key: keyof TenantDiscoveryOptions,
-  zero: "zero" | "no zero"
-): ReadonlyArray<Bad> => {
-  const expected = zero === "zero" ? nonNegative : positive
-  const bad: ReadonlyArray<Bad> = [
-    [key, Number.NaN, `${expected}, got NaN`],
-    [key, -1, `${expected}, got -1`],
-    [key, "-3 seconds", `${expected}, got "-3 seconds"`],
-    [key, "soon", `${expected}, got "soon"`],
-    [key, Number.POSITIVE_INFINITY, `${expected}, got Infinity`],
-    [key, Duration.infinity, `${expected}, got Infinity`]
-  ]
-  return zero === "zero" ? bad : [...bad, [key, 0, `${expected}, got 0`]]
-}
+const shown = (value: unknown) =>
+  typeof value === "string" ? JSON.stringify(value) : String(value)
 
-const counts = (key: keyof TenantDiscoveryOptions, least: number): ReadonlyArray<Bad> =>
-  [least - 1, 4096.5, Number.NaN, Number.POSITIVE_INFINITY, "10"].map((value) => [
-    key,
-    value,
-    `a whole number of ${least} or more, got ${
-      typeof value === "string" ? JSON.stringify(value) : value
-    }`
-  ])
+/** Each key with each value. */
+const each = (keys: ReadonlyArray<Key>, values: ReadonlyArray<unknown>, expected: string) =>
+  keys.flatMap((key) =>
+    values.map((value): Bad => [key, value, `${expected}, got ${shown(value)}`])
+  )
 
-const fractions = (key: keyof TenantDiscoveryOptions): ReadonlyArray<Bad> =>
-  [Number.NaN, -0.1, 1.1, "0.5"].map((value) => [
-    key,
-    value,
-    `a number from 0 to 1, got ${typeof value === "string" ? JSON.stringify(value) : value}`
-  ])
+const { NaN: nan, POSITIVE_INFINITY: infinite } = Number
+const noDurations = [nan, -1, "-3 seconds", "soon", infinite]
+const noCounts = [-1, 4096.5, nan, infinite, "10"]
+
+const optional: ReadonlyArray<Key> = ["reconcileInterval", "startRetryWindow", "resubscribeJitter"]
+const required: ReadonlyArray<Key> = [
+  "bootstrapOnlyInterval",
+  "subscribeTimeout",
+  "relistBackoff",
+  "relistBackoffCap",
+  "confirmAfter",
+  "relistDebounce"
+]
+const names = ["", " \t", '"production"', "prod uction"]
+const name = "a non-empty name without white space, control characters, or quotes around it"
 
 const bad: ReadonlyArray<Bad> = [
-  ...["", " \t", '"production"', "prod uction"].map((value): Bad => [
-    "environment",
-    value,
-    `a non-empty name without white space, control characters, or quotes around it, got ${JSON.stringify(value)}`
-  ]),
-  ["environment", 7, "a text, got 7"],
-  ...durations("reconcileInterval", "zero"),
-  ...durations("bootstrapOnlyInterval", "no zero"),
-  ...durations("startRetryWindow", "zero"),
-  ...durations("subscribeTimeout", "no zero"),
-  ...durations("resubscribeJitter", "zero"),
-  ...durations("relistBackoff", "no zero"),
-  ...durations("relistBackoffCap", "no zero"),
-  ...durations("confirmAfter", "no zero"),
-  ...durations("relistDebounce", "no zero"),
-  ...counts("startRetries", 0),
-  ...counts("massRemovalHandful", 0),
-  ...counts("removalConfirmations", 1),
-  ...counts("duplicateWindow", 1),
-  ...counts("bufferMessages", 1),
-  ...counts("bufferCharacters", 1),
-  ...fractions("reconcileJitter"),
-  ...fractions("massRemovalFraction")
+  ...each(["environment"], names, name),
+  ...each(["environment"], [7], "a text"),
+  ...each(optional, noDurations, nonNegative),
+  ...each(required, [0, ...noDurations], positive),
+  ...optional.map((key): Bad => [key, Duration.infinity, `${nonNegative}, got Infinity`]),
+  ...required.map((key): Bad => [key, Duration.infinity, `${positive}, got Infinity`]),
+  ...each(["startRetries", "massRemovalHandful"], noCounts, "a whole number of 0 or more"),
+  ...each(
+    ["removalConfirmations", "duplicateWindow", "bufferMessages", "bufferCharacters"],
+    [0, ...noCounts],
+    "a whole number of 1 or more"
+  ),
+  ...each(
+    ["reconcileJitter", "massRemovalFraction"],
+    [nan, -0.1, 1.1, "0.5"],
+    "a number from 0 to 1"
+  )
 ]
 
 describe("options of the discovery", () => {
@@ -107,12 +95,12 @@ describe("options of the discovery", () => {
       Effect.gen(function* () {
         const events = yield* TestTenantEvents
         const send = events.send(
-          TestEvent.associated("b", SERVICE, { environment: "production" }),
-          TestEvent.associated("c", SERVICE, { environment: "staging" }),
+          associated("b", { environment: "production" }),
+          associated("c", { environment: "staging" }),
           TestEvent.tenantDeleted("a", { environment: "staging" }),
-          TestEvent.associated("d", SERVICE, { environment: " Production" }),
-          TestEvent.associated("e", SERVICE, { environment: null }),
-          TestEvent.associated("f", SERVICE)
+          associated("d", { environment: " Production" }),
+          associated("e", { environment: null }),
+          associated("f")
         )
         expect(yield* growth("events", { outcome: "other_environment" }, send)).toBe(2)
         expect(yield* active).toEqual(ids("a", "b", "d", "e", "f"))

@@ -1,22 +1,12 @@
 import { describe, expect } from "@effect/vitest"
 import { Duration, type Effect, TestClock } from "effect"
 import { TestEvent } from "../../src/testing.js"
-import {
-  SERVICE,
-  type WorldOptions,
-  ids,
-  named,
-  active,
-  refreshHeld,
-  growth,
-  over,
-  scenario
-} from "./harness.js"
+import { ids, named, active, refreshHeld, growth, over, scenario, associated } from "./harness.js"
 
 /** How many changes count as drift while `effect` runs. */
 const drift = <A, E, R>(effect: Effect.Effect<A, E, R>) => growth("drift", {}, effect)
 
-const off: WorldOptions = { discovery: { reconcileInterval: 0 } }
+const off = { discovery: { reconcileInterval: 0 } }
 
 describe("law 5: reconcile at an interval", () => {
   scenario("relists each 60 s with jitter, counts drift", function* ({ manager, log, changes }) {
@@ -33,7 +23,7 @@ describe("law 5: reconcile at an interval", () => {
 
   scenario("counts no name that only the list has", function* ({ events, manager, changes }) {
     yield* manager.set(["a", named("b", "Globex")])
-    yield* events.send(TestEvent.associated("b", SERVICE))
+    yield* events.send(associated("b"))
     expect(yield* drift(TestClock.adjust(Duration.seconds(72)))).toBe(0)
     expect(changes).toEqual(["+b", "b Updated"])
   })

@@ -4,7 +4,6 @@ import { TenantManagerRejected, TenantManagerUnavailable } from "../../src/index
 import { outage, TestTenantManager } from "../../src/testing.js"
 import {
   SERVICE,
-  type WorldOptions,
   world,
   refresh,
   status,
@@ -13,7 +12,8 @@ import {
   refreshHeld,
   none,
   over,
-  scenario
+  scenario,
+  type WorldOptions
 } from "./harness.js"
 
 describe("law 8: a failed relist changes only the status and the age", () => {

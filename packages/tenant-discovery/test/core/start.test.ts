@@ -11,7 +11,7 @@ import {
   TenantManagerTimedOut,
   TenantManagerUnauthorized
 } from "../../src/index.js"
-import { outage, TestEvent, TestTenantEvents, TestTenantManager } from "../../src/testing.js"
+import { outage, TestTenantEvents, TestTenantManager } from "../../src/testing.js"
 import {
   SERVICE,
   edges,
@@ -26,7 +26,8 @@ import {
   one,
   overEdges,
   over,
-  warning
+  warning,
+  suspended
 } from "./harness.js"
 
 const operation = "GET /v1/tenants/active"
@@ -66,7 +67,7 @@ describe("law 2: fail fast at the start", () => {
     yield* manager.awaitCalls(1)
     yield* settle
     // The event that reverts this one is lost; the list has the tenant.
-    yield* events.send(TestEvent.suspended("a", SERVICE))
+    yield* events.send(suspended("a"))
     yield* TestClock.adjust(Duration.seconds(2))
     const context = yield* Fiber.join(building)
     expect(yield* Effect.provide(active, context)).toEqual(ids("a"))
