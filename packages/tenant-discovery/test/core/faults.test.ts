@@ -182,24 +182,16 @@ const fault = (): never => {
 }
 
 describe("code of the user that throws does not change what the discovery does", () => {
-  it.scoped("without a fault", () => everything.pipe(Effect.provide(world(one))))
-
-  it.scoped("a logger", () =>
+  const faults: ReadonlyArray<readonly [string, Layer.Layer<never>]> = [
+    ["without a fault", Layer.empty],
+    ["a tracer", Layer.setTracer(Tracer.make({ context: (f) => f(), span: fault }))],
+    ["a logger", Logger.replace(Logger.defaultLogger, Logger.make(fault))]
+  ]
+  it.scoped.each(faults)("%s", ([, layer]) =>
     everything.pipe(
       Effect.provide(world(one)),
-      Effect.provide(
-        Layer.merge(
-          Logger.replace(Logger.defaultLogger, Logger.make(fault)),
-          Logger.minimumLogLevel(LogLevel.All)
-        )
-      )
-    )
-  )
-
-  it.scoped("a tracer", () =>
-    everything.pipe(
-      Effect.provide(world(one)),
-      Effect.withTracer(Tracer.make({ context: (f) => f(), span: fault }))
+      Effect.provide(layer),
+      Logger.withMinimumLogLevel(LogLevel.All)
     )
   )
 

@@ -63,33 +63,31 @@ describe("law 6: events during a list", () => {
 describe("resubscribeJitter", () => {
   /** A discovery with a random sequence of its own. */
   const replica = (seed: number) =>
-    Layer.build(
-      TenantDiscovery.layer().pipe(
-        Layer.provide(Layer.setRandom(Random.make(seed))),
-        Layer.provideMerge(edges({ tenants: ["a"] }))
-      )
+    TenantDiscovery.layer().pipe(
+      Layer.provide(Layer.setRandom(Random.make(seed))),
+      Layer.provideMerge(edges({ tenants: ["a"] })),
+      Layer.build,
+      Effect.map((context) => ({
+        discovery: Context.get(context, TenantDiscovery),
+        events: Context.get(context, TestTenantEvents),
+        manager: Context.get(context, TestTenantManager)
+      }))
     )
 
   it.scoped("spreads the relists of a fleet over 2 s and keeps the first list prompt", () =>
     Effect.gen(function* () {
-      const contexts = yield* Effect.forEach(
-        Array.from({ length: 40 }, (_, seed) => seed),
-        replica
-      )
-      const managers = contexts.map((context) => Context.get(context, TestTenantManager))
-      for (const manager of managers) expect(yield* manager.callTimes).toEqual([0])
+      const fleet = yield* Effect.forEach(Array.from({ length: 40 }).keys(), replica)
+      for (const { manager } of fleet) expect(yield* manager.callTimes).toEqual([0])
       yield* TestClock.adjust(Duration.seconds(10))
-      for (const context of contexts) yield* Context.get(context, TestTenantEvents).lose()
+      for (const { events } of fleet) yield* events.lose()
       yield* settle
-      for (const context of contexts) yield* Context.get(context, TestTenantEvents).subscribed
+      for (const { events } of fleet) yield* events.subscribed
       yield* TestClock.adjust(Duration.seconds(2))
       const times: Array<number> = []
-      for (const context of contexts) {
-        const { callTimes } = Context.get(context, TestTenantManager)
-        const [, relist] = yield* callTimes
+      for (const { discovery, manager } of fleet) {
+        const [, relist] = yield* manager.callTimes
         times.push((relist ?? Number.NaN) - 10_000)
-        const status = yield* Context.get(context, TenantDiscovery).status.get
-        expect(status.mode).toBe("Live")
+        expect((yield* discovery.status.get).mode).toBe("Live")
       }
       expect(times.every((time) => time >= 0 && time <= 2000)).toBe(true)
       // Each half second has some of the 40, and none has half of them.

@@ -1,9 +1,8 @@
-import { beforeEach, describe, expect, it } from "@effect/vitest"
+import { beforeEach, describe, expect } from "@effect/vitest"
 import { Duration, Effect, TestClock } from "effect"
 import type { TenantListing } from "../../src/index.js"
 import {
   SERVICE,
-  world,
   refresh,
   status,
   ids,
@@ -30,16 +29,15 @@ const options: WorldOptions = {
   tenants: many(20),
   list: Effect.map((listing) => ({ ...listing, ...remarks }))
 }
-const remark = (next: Partial<TenantListing>): void => {
-  remarks = next
-}
 const incomplete = over(options)
 
-beforeEach(() => remark({}))
+beforeEach(() => {
+  remarks = {}
+})
 
 describe("law 7: a list with unreadable elements", () => {
   incomplete("adds tenants, removes none, and fails refresh", function* ({ manager, changes }) {
-    remark(unreadable)
+    remarks = unreadable
     yield* manager.set([...many(16), "new"])
     const error = yield* Effect.flip(refresh)
     expect(error).toMatchObject({
@@ -55,7 +53,7 @@ describe("law 7: a list with unreadable elements", () => {
   })
 
   incomplete("logs one warning when it begins and one line when it ends", function* ({ log }) {
-    remark(unreadable)
+    remarks = unreadable
     for (let i = 0; i < 3; i++) yield* refresh
     expect(log.at("WARN")).toEqual([
       warning(
@@ -63,27 +61,27 @@ describe("law 7: a list with unreadable elements", () => {
         { skipped: 4, first_index: 7 }
       )
     ])
-    remark({})
+    remarks = {}
     yield* refresh
     yield* refresh
     const ended = log.messages("INFO").filter((text) => text === "lists are complete again")
     expect(ended.length).toBe(1)
   })
 
-  it.scoped("starts the layer with the tenants that it has", () => {
-    remark(unreadable)
-    return Effect.gen(function* () {
+  over({ ...options, list: Effect.map((listing) => ({ ...listing, ...unreadable })) })(
+    "starts the layer with the tenants that it has",
+    function* () {
       expect((yield* active).length).toBe(20)
       expect((yield* status).lastError?._tag).toBe("ListIncomplete")
-    }).pipe(Effect.provide(world(options)))
-  })
+    }
+  )
 })
 
 describe("law 7: a list whose elements are all filtered by their status", () => {
   for (const statuses of [["ACTIVE"], ["suspended", "enabled"], [" suspended"]]) {
     const shown = statuses.join(", ")
     incomplete(`removes none for unknown ${shown}`, function* ({ log, manager, changes }) {
-      remark({ ...filtered(...statuses), complete: false })
+      remarks = { ...filtered(...statuses), complete: false }
       yield* manager.set([])
       yield* Effect.flip(refresh)
       yield* TestClock.adjust(Duration.minutes(5))
@@ -100,7 +98,7 @@ describe("law 7: a list whose elements are all filtered by their status", () => 
   }
 
   incomplete("removes all when every status is known", function* ({ manager, log }) {
-    remark(filtered("suspended", "Deleted", "PROVISIONING"))
+    remarks = filtered("suspended", "Deleted", "PROVISIONING")
     yield* manager.set([])
     yield* Effect.fork(refresh)
     expect((yield* active).length).toBe(20)
@@ -114,7 +112,7 @@ describe("law 7: a list whose elements are all filtered by their status", () => 
   })
 
   incomplete("removes as usual when some elements are active", function* ({ manager }) {
-    remark(filtered("unheard-of"))
+    remarks = filtered("unheard-of")
     yield* manager.set(many(19))
     yield* refresh
     expect((yield* active).length).toBe(19)

@@ -16,11 +16,6 @@ const MARK = "MARKED-5ecret"
 const API_KEY = `key-${MARK}`
 const PASSWORD = `password-${MARK}`
 
-const marked = {
-  MULTI_TENANT_SERVICE_API_KEY: API_KEY,
-  MULTI_TENANT_REDIS_PASSWORD: PASSWORD
-}
-
 describe("secrets", () => {
   live("occur in no log, span, error, metric, inspection or JSON", function* () {
     const collector = yield* makeCollector
@@ -37,7 +32,8 @@ describe("secrets", () => {
     })
     const variables = {
       ...simulator.env,
-      ...marked,
+      MULTI_TENANT_SERVICE_API_KEY: API_KEY,
+      MULTI_TENANT_REDIS_PASSWORD: PASSWORD,
       MULTI_TENANT_REDIS_PORT: String(redis.tls?.port),
       MULTI_TENANT_REDIS_HOST: "localhost",
       MULTI_TENANT_REDIS_TLS: "true",
