@@ -18,8 +18,8 @@ export interface TenantListing {
   readonly firstSkipped: SkippedElement | undefined
   /**
    * The number of elements with another status than `active`, by status as received. At most 16
-   * statuses are kept apart. The rest, and what is no word of at most 32 letters, counts
-   * as `other`.
+   * statuses are counted separately. Others, and a status that is not one word of at most 32
+   * letters, count as `other`.
    */
   readonly inactive: ReadonlyMap<string, number>
   /**

@@ -1,7 +1,6 @@
 /**
- * The contract's events as the tenant manager publishes them, each with an
- * `event_id` of its own. Whatever else an event should carry, or carry otherwise,
- * goes into the last argument:
+ * The contract's events as the tenant manager publishes them, each with an `event_id` of its own.
+ * The last argument adds or replaces fields:
  *
  * @example
  * events.send(TestEvent.suspended("acme", "ledger", { environment: "production" }))
@@ -60,13 +59,13 @@ export const suspended = ofService("tenant.service.suspended")
 /** `tenant.service.purged`: the tenant left `service` for good. */
 export const purged = ofService("tenant.service.purged")
 
-/** `tenant.credentials.rotated`: the connections of the tenant are to be loaded again. */
+/** `tenant.credentials.rotated`: the connection settings of the tenant must be read again. */
 export const credentialsRotated = ofService("tenant.credentials.rotated")
 
-/** `tenant.connections.updated`: other pool settings. */
+/** `tenant.connections.updated`: the pool settings of the tenant changed. */
 export const connectionsUpdated = ofService("tenant.connections.updated")
 
-/** `tenant.cache.invalidate`: what is cached of the tenant is to be dropped. */
+/** `tenant.cache.invalidate`: what is cached of the tenant must be dropped. */
 export const cacheInvalidated = ofService("tenant.cache.invalidate")
 
 /** `tenant.suspended`: for every service. */
@@ -75,11 +74,11 @@ export const tenantSuspended = ofTenant("tenant.suspended")
 /** `tenant.deleted`: for every service. */
 export const tenantDeleted = ofTenant("tenant.deleted")
 
-/** `tenant.activated`: does nothing by itself, and asks for a list. */
+/** `tenant.activated`: changes nothing by itself, and requests a list. */
 export const tenantActivated = ofTenant("tenant.activated")
 
 /** `tenant.created`: does nothing. */
 export const tenantCreated = ofTenant("tenant.created")
 
-/** `tenant.updated`: something about the tenant itself is other than it was. */
+/** `tenant.updated`: the name or other data of the tenant changed. */
 export const tenantUpdated = ofTenant("tenant.updated")

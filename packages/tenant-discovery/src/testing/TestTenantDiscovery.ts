@@ -94,7 +94,15 @@ const make = (initial: ReadonlyArray<TenantInput>) =>
     })
 
     const refresh: Effect.Effect<void, TenantManagerError> = Effect.gen(function* () {
-      if ((yield* SubscriptionRef.get(ref)).closed) return yield* closedError
+      if ((yield* SubscriptionRef.get(ref)).closed) {
+        return yield* new TenantManagerUnavailable({
+          operation: "list active tenants",
+          message: "the tenant discovery is closed",
+          status: undefined,
+          retryAfter: undefined,
+          cause: undefined
+        })
+      }
       refreshes++
       const [error, ...rest] = failures
       failures = rest
@@ -145,18 +153,6 @@ const make = (initial: ReadonlyArray<TenantInput>) =>
       Context.add(TestTenantDiscovery, controls)
     )
   })
-
-const closedError = Effect.suspend(() =>
-  Effect.fail(
-    new TenantManagerUnavailable({
-      operation: "list active tenants",
-      message: "the tenant discovery is closed",
-      status: undefined,
-      retryAfter: undefined,
-      cause: undefined
-    })
-  )
-)
 
 /**
  * A discovery that a test controls.

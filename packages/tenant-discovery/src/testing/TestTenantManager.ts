@@ -114,12 +114,6 @@ export const outage = (status = 503): TenantManagerError =>
 
 type Answer = Effect.Effect<TenantListing, TenantManagerError>
 
-const notFound = (): TenantManagerError =>
-  new TenantManagerNotFound({
-    operation: "GET /v1/tenants/{tenantId}/associations/{service}/connections",
-    message: "the test set no connections for this tenant, or removed it: see setConnections"
-  })
-
 class State {
   tenants: ReadonlyMap<TenantId, Tenant> = new Map()
   /** What the next lists do, in order. */
@@ -131,7 +125,7 @@ class State {
   underWay = 0
   mostUnderWay = 0
 
-  /** Were active and are not: they have no connections. */
+  /** Tenants that were active and no longer are: they have no connections. */
   readonly removed = new Set<TenantId>()
 
   set(tenants: Iterable<Tenant>): void {
@@ -173,10 +167,14 @@ const make = (options: TestTenantManagerOptions | undefined) =>
     )
 
     const getConnections = (id: TenantId) =>
-      Effect.suspend(() => {
+      Effect.gen(function* () {
         state.connectionCalls = [...state.connectionCalls, id]
         const answer = state.removed.has(id) ? undefined : state.connections.get(id)
-        return answer ?? Effect.fail(notFound())
+        if (answer !== undefined) return yield* answer
+        return yield* new TenantManagerNotFound({
+          operation: "GET /v1/tenants/{tenantId}/associations/{service}/connections",
+          message: "the test set no connections for this tenant, or removed it: see setConnections"
+        })
       })
 
     const repeat = (behaviour: () => Answer, count: number): void => {

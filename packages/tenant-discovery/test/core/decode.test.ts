@@ -116,10 +116,10 @@ describe("the recent event IDs", () => {
     )
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 12 }), drawn, (window, ids) => {
-        const recent = makeRecentEventIds(window)
+        const isRecent = makeRecentEventIds(window)
         const distinct: Array<string> = []
         for (const id of ids) {
-          const known = recent.seen(id)
+          const known = isRecent(id)
           expect(known || !distinct.slice(-window).includes(id)).toBe(true)
           expect(!known || distinct.slice(-2 * window).includes(id)).toBe(true)
           if (!known) distinct.push(id)

@@ -1,8 +1,8 @@
 /**
  * The mailbox of the listener, and the sink that fills it. Messages that wait are bounded in
- * number and in characters. One that does not fit is dropped, and `Lost(Overflow)` and
- * `Subscribed` follow, so that a list makes up for it. Control inputs are never dropped: the
- * sources of each kind bound them.
+ * number and in characters. A message that does not fit is dropped; `Lost(Overflow)` and
+ * `Subscribed` follow, so that a list closes the gap. Control inputs are never dropped: each
+ * source bounds their number.
  */
 import { Array, Effect, Mailbox } from "effect"
 import type { LostCause, SignalSink } from "../../TenantEvents.js"
@@ -14,15 +14,16 @@ import {
   type Outcome,
   type RawMessage
 } from "../event/eventReader.js"
+import type { DiscoverySettings } from "./settings.js"
 import type { Input } from "./state.js"
 
 /** A message, or a control input. */
 export type Arrival = ({ readonly _tag: "Message" } & RawMessage) | Input
 
-/** What the listener works through before timers and sockets are served again. */
+/** What the listener processes before other fibers, timers and sockets get their turn. */
 export type Turn = ReadonlyArray<Arrival>
 
-/** At most so many arrivals a turn. */
+/** The maximum number of arrivals in a turn. */
 const TURN = 512
 
 export interface Inputs {
@@ -31,19 +32,16 @@ export interface Inputs {
   readonly firstSignal: Effect.Effect<void>
   /** Adds a control input; `false` once closed. */
   readonly offer: (input: Input) => boolean
-  /** Waits until something is there, then takes everything. */
+  /** Waits for an arrival, then takes all arrivals. */
   readonly take: Effect.Effect<ReadonlyArray<Turn>>
-  /** Takes what is there. */
+  /** Takes all arrivals, without waiting. */
   readonly takeWaiting: Effect.Effect<ReadonlyArray<Turn>>
   /** How many messages of other services were dropped since the last call. */
   readonly takeIgnored: () => number
   readonly close: Effect.Effect<void>
 }
 
-interface Limits {
-  readonly bufferMessages: number
-  readonly bufferCharacters: number
-}
+type Limits = Pick<DiscoverySettings, "bufferMessages" | "bufferCharacters">
 
 const overflow = ({ bufferCharacters, bufferMessages }: Limits): LostCause => ({
   _tag: "Overflow",
@@ -116,19 +114,19 @@ export const makeInputs = (service: string, limits: Limits): Effect.Effect<Input
     }
   })
 
-/** What the arrivals of a turn come to. */
+/** What was read from the arrivals of a turn. */
 export interface ReadTurn {
   /** In the order of arrival. Events in a row are one input. */
   readonly inputs: ReadonlyArray<Input>
   /** One for each message. */
   readonly outcomes: ReadonlyArray<Outcome>
-  /** At most 8: a flood of bad messages is not a flood of log lines. */
+  /** At most 8, so that many bad messages do not fill the log. */
   readonly logs: ReadonlyArray<LogLine>
 }
 
 const MAX_LOGS = 8
 
-/** Reads the messages of each turn. Total: a message that cannot be read costs itself alone. */
+/** Reads the messages of each turn. It never throws: only a message that cannot be read is lost. */
 export const makeTurnReader = (
   options: Parameters<typeof makeEventReader>[0]
 ): ((turn: Turn) => ReadTurn) => {

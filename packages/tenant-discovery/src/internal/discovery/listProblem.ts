@@ -1,11 +1,9 @@
-/** What keeps a list from being taken as the whole truth. */
+/** Why a list may not show which tenants are active. */
 import type { TenantListing } from "../../TenantListing.js"
 
 export interface ListProblem {
   /** Lists in a row with a problem of the same kind are logged once. */
   readonly kind: "Unreadable" | "Filtered" | "Incomplete"
-  /** The list adds tenants and removes none. */
-  readonly removesNone: boolean
   readonly message: string
   readonly fields: Readonly<Record<string, unknown>>
 }
@@ -13,13 +11,11 @@ export interface ListProblem {
 /** The problem of a list, if it has one. */
 export const problemOf = (listing: TenantListing): ListProblem | undefined => {
   const { complete, firstSkipped, inactive, skipped, tenants } = listing
-  const removesNone = !complete
-  const consequence = removesNone ? "; the list removes no tenant" : ""
+  const consequence = complete ? "" : "; the list removes no tenant"
   if (firstSkipped !== undefined) {
     const { index, reason } = firstSkipped
     return {
       kind: "Unreadable",
-      removesNone,
       message: `the list has ${skipped} unreadable elements: [${index}] ${reason}${consequence}`,
       fields: { skipped, first_index: index }
     }
@@ -28,12 +24,10 @@ export const problemOf = (listing: TenantListing): ListProblem | undefined => {
     const statuses = [...inactive.keys()].join(", ")
     return {
       kind: "Filtered",
-      removesNone,
       message: `every element of the list is inactive by its status (${statuses})${consequence}`,
       fields: { statuses }
     }
   }
   if (complete) return undefined
-  const message = `the list is incomplete${consequence}`
-  return { kind: "Incomplete", removesNone, message, fields: {} }
+  return { kind: "Incomplete", message: `the list is incomplete${consequence}`, fields: {} }
 }

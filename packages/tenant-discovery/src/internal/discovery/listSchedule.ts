@@ -2,11 +2,7 @@
  * When the next list is due: one at a time, never earlier than the backoff or the tenant
  * manager's `Retry-After` allow. An immutable value; times are monotonic milliseconds.
  */
-export interface ListScheduleSettings {
-  readonly relistDebounce: number
-  readonly relistBackoff: number
-  readonly relistBackoffCap: number
-}
+import type { DiscoverySettings } from "./settings.js"
 
 export interface ListSchedule {
   readonly wantedAt: number | undefined
@@ -35,7 +31,7 @@ export const want = (schedule: ListSchedule, at: number): ListSchedule =>
 /** When to list. A list that a caller waits for (`urgent`) does not wait for the backoff. */
 export const dueAt = (
   schedule: ListSchedule,
-  settings: ListScheduleSettings,
+  settings: DiscoverySettings,
   options: { readonly now: number; readonly urgent: boolean }
 ): number | undefined => {
   if (options.urgent) return Math.max(options.now, schedule.notBefore)
@@ -69,7 +65,7 @@ export const succeeded = (schedule: ListSchedule): ListSchedule => ({
  */
 export const failed = (
   schedule: ListSchedule,
-  settings: ListScheduleSettings,
+  settings: DiscoverySettings,
   options: {
     readonly now: number
     readonly random: number

@@ -1,7 +1,6 @@
-/** Lists: when one starts, and what its answer does to the state. */
+/** When a list starts, and what its answer does to the state. */
 import { Duration, HashSet } from "effect"
 import type { DiscoveryError } from "../../DiscoveryStatus.js"
-import type { Tenant } from "../../Tenant.js"
 import type { TenantListing } from "../../TenantListing.js"
 import {
   retryAfter,
@@ -70,35 +69,6 @@ export const startList = (state: ReducerState, now: Moment): ReducerState => ({
   activated: HashSet.empty()
 })
 
-interface Applied {
-  readonly view: TenantView
-  readonly missing: MissingCounts
-}
-
-/** The view after the list, and the missing tenants that stay. */
-const applyListing = (
-  { settings }: Step,
-  state: ReducerState,
-  tenants: ReadonlyArray<Tenant>,
-  list: ListInFlight,
-  canRemove: boolean
-): Applied => {
-  let missing: MissingCounts = new Map()
-  const view = applyList(state.view, tenants, {
-    named: (id) => HashSet.has(list.named, id),
-    select: (lacked, size) => {
-      if (!canRemove) {
-        missing = new Map(lacked.map((id) => [id, state.missing.get(id) ?? 0]))
-        return new Set()
-      }
-      const verdict = judge(lacked, size, state.missing, settings)
-      missing = verdict.keep
-      return verdict.remove
-    }
-  })
-  return { view, missing }
-}
-
 export const onListed = (
   step: Step,
   state: ReducerState,
@@ -107,29 +77,46 @@ export const onListed = (
 ): ReducerState => {
   const { commands, now, settings } = step
   if (state.schedule.failures > 0) log(commands, "Info", "the tenant manager lists tenants again")
-  const canRemove = listing.complete
-  const problem = canRemove && listing.inactive.size === 0 ? undefined : problemOf(listing)
-  const applied = applyListing(step, state, listing.tenants, list, canRemove)
-  countDrift(step, state, applied.view, list)
+  const problem = problemOf(listing)
+  /** The missing tenants that stay. */
+  let missing: MissingCounts = new Map()
+  const view = applyList(state.view, listing.tenants, {
+    named: (id) => HashSet.has(list.named, id),
+    select: (lacked, size) => {
+      if (!listing.complete) {
+        missing = new Map(lacked.map((id) => [id, state.missing.get(id) ?? 0]))
+        return new Set()
+      }
+      const verdict = judge(lacked, size, state.missing, settings)
+      missing = verdict.keep
+      return verdict.remove
+    }
+  })
+  countDrift(step, state, view, list)
   const listed: ReducerState = {
-    ...noteProblem(step, state, problem),
-    view: applied.view,
-    missing: applied.missing,
+    ...noteProblem(step, state, problem, listing.complete),
+    view,
+    missing,
     list: undefined,
     lastListDuration: now.mono - list.startedAt,
     schedule: Schedule.succeeded(state.schedule)
   }
-  if (applied.missing.size === 0) return reconcile(step, listed, list)
-  if (!canRemove) {
-    commands.push({ _tag: "Settle", waiters: list.waiters, error: incomplete(problem) })
+  if (missing.size === 0) return reconcile(step, listed, list)
+  if (!listing.complete) {
+    const error = new TenantManagerMalformedBody({
+      operation: "list active tenants",
+      message: problem?.message ?? "the list is incomplete",
+      excerpt: undefined
+    })
+    commands.push({ _tag: "Settle", waiters: list.waiters, error })
     return wantNext(step, listed)
   }
   if (state.missing.size === 0) {
     log(
       commands,
       "Warning",
-      `the list would remove ${applied.missing.size} of ${state.view.size} tenants; waiting for another list to confirm`,
-      { missing: applied.missing.size, tenants: state.view.size }
+      `the list would remove ${missing.size} of ${state.view.size} tenants; waiting for another list to confirm`,
+      { missing: missing.size, tenants: state.view.size }
     )
   }
   return wantList(
@@ -138,7 +125,7 @@ export const onListed = (
   )
 }
 
-/** The list leaves no doubt: the view was right when it began. */
+/** The list is applied in full: the view was right when the list began. */
 const reconcile = (step: Step, state: ReducerState, list: ListInFlight): ReducerState => {
   const { commands, now } = step
   commands.push({ _tag: "Settle", waiters: list.waiters, error: undefined })
@@ -150,18 +137,12 @@ const reconcile = (step: Step, state: ReducerState, list: ListInFlight): Reducer
   return wantNext(step, { ...next, status: { ...next.status, lastListedAt: now.wall } })
 }
 
-const incomplete = (problem: ListProblem | undefined): TenantManagerError =>
-  new TenantManagerMalformedBody({
-    operation: "list active tenants",
-    message: problem?.message ?? "the list is incomplete",
-    excerpt: undefined
-  })
-
 /** Logs when a problem begins and when it ends, not for each list. */
 const noteProblem = (
   { commands, now }: Step,
   state: ReducerState,
-  problem: ListProblem | undefined
+  problem: ListProblem | undefined,
+  isComplete: boolean
 ): ReducerState => {
   if (problem === undefined) {
     if (state.listProblem !== undefined) log(commands, "Info", "lists are complete again")
@@ -169,9 +150,9 @@ const noteProblem = (
   }
   if (state.listProblem !== problem.kind) log(commands, "Warning", problem.message, problem.fields)
   const next = { ...state, listProblem: problem.kind }
-  return problem.removesNone
-    ? withError(next, { _tag: "ListIncomplete", at: now.wall, message: problem.message })
-    : next
+  return isComplete
+    ? next
+    : withError(next, { _tag: "ListIncomplete", at: now.wall, message: problem.message })
 }
 
 const countDrift = (

@@ -1,15 +1,10 @@
 /**
  * The guard against a list that lost its tenants. A tenant manager that has just started, or
- * reads a lagging replica, answers 200 with too few tenants. A removal on a large scale is
- * applied only if a second list agrees.
+ * reads a lagging replica, answers 200 with too few tenants. A mass removal is applied only if a
+ * second list agrees.
  */
 import type { TenantId } from "../../Tenant.js"
-
-export interface GuardSettings {
-  readonly massRemovalFraction: number
-  readonly massRemovalHandful: number
-  readonly removalConfirmations: number
-}
+import type { DiscoverySettings } from "./settings.js"
 
 /** For each tenant that is still present: how many lists in a row lacked it. */
 export type MissingCounts = ReadonlyMap<TenantId, number>
@@ -20,7 +15,7 @@ export interface Verdict {
   readonly keep: MissingCounts
 }
 
-const isMass = (missing: number, size: number, settings: GuardSettings): boolean =>
+const isMass = (missing: number, size: number, settings: DiscoverySettings): boolean =>
   missing > 0 &&
   (missing === size ||
     (missing > size * settings.massRemovalFraction && missing > settings.massRemovalHandful))
@@ -30,12 +25,12 @@ export const judge = (
   missing: ReadonlyArray<TenantId>,
   size: number,
   before: MissingCounts,
-  settings: GuardSettings
+  settings: DiscoverySettings
 ): Verdict => {
   const counts = new Map(missing.map((id) => [id, (before.get(id) ?? 0) + 1]))
-  const countOf = (id: TenantId): number => counts.get(id) ?? 0
-  const ready = missing.filter((id) => countOf(id) >= settings.removalConfirmations)
-  const confirmed = ready.filter((id) => countOf(id) > 1)
+  const lackedBy = (lists: number) => missing.filter((id) => (counts.get(id) ?? 0) >= lists)
+  const ready = lackedBy(settings.removalConfirmations)
+  const confirmed = lackedBy(Math.max(2, settings.removalConfirmations))
   // Two lists agree on the confirmed ones: the rest is judged among those that are left.
   const isSafe =
     !isMass(ready.length, size, settings) ||

@@ -22,7 +22,7 @@ import {
 } from "./lists.js"
 import type { Command, Input, Reducer, ReducerState } from "./state.js"
 
-/** `tenant.activated` without end makes lists take at most this share of the time. */
+/** However often `tenant.activated` arrives, lists take at most one part in so many of the time. */
 const LIST_SHARE = 4
 
 /** Applies the inputs in their order, then starts the list that is due or arms the timer. */
@@ -41,7 +41,7 @@ export const reduce: Reducer = (settings, state, inputs, now) => {
   return { state: isScheduled ? next : scheduleList({ settings, now, commands }, next), commands }
 }
 
-/** The last state: no event is followed any more. */
+/** The last state, after which no event is applied. */
 export const closeState = (state: ReducerState, now: Moment): ReducerState => ({
   ...settle({ ...state, subscribed: false }, now, []),
   closed: true
@@ -163,7 +163,7 @@ const onStarted = ({ commands }: Step, state: ReducerState): ReducerState => {
   return state
 }
 
-/** Brings the mode, the view and the status into line. */
+/** Updates the mode of the view, and the status, to match the rest of the state. */
 const settle = (state: ReducerState, now: Moment, commands: Array<Command>): ReducerState => {
   const mode = modeOf(state)
   const view = state.view.with({ mode })

@@ -10,19 +10,23 @@ import { TenantView } from "../../TenantView.js"
 import { currentMoment } from "../moment.js"
 import type { DiscoveryState } from "./state.js"
 
+type ChangeHandler<E, R> = (change: TenantChange) => Effect.Effect<void, E, R>
+
 const handled = <E, R>(
   change: TenantChange,
-  handler: Effect.Effect<void, E, R>
+  handler: ChangeHandler<E, R>
 ): Effect.Effect<void, never, R> =>
-  Effect.catchAllCause(handler, (cause) =>
-    Effect.logError(
-      `onTenant${change._tag} handler failed; continuing with the next change`,
-      cause
-    ).pipe(
-      Effect.annotateLogs({ tenant_id: change.tenant.id }),
-      // A logger that throws does not end the handler's fiber.
-      Effect.catchAllCause(() => Effect.void)
-    )
+  Effect.catchAllCause(
+    Effect.suspend(() => handler(change)),
+    (cause) =>
+      Effect.logError(
+        `onTenant${change._tag} handler failed; continuing with the next change`,
+        cause
+      ).pipe(
+        Effect.annotateLogs({ tenant_id: change.tenant.id }),
+        // A logger that throws does not end the handler's fiber.
+        Effect.catchAllCause(() => Effect.void)
+      )
   )
 
 export const makeService = (
@@ -39,25 +43,18 @@ export const makeService = (
   const changesAfter = (seen: TenantView): Stream.Stream<TenantChange> =>
     states.pipe(
       Stream.mapAccum(seen, (before, { view }) => [view, TenantView.diff(before, view)]),
-      Stream.mapConcat((changes) => changes)
+      Stream.flattenIterables
     )
 
   const onChange = <E, R>(
     seenOf: (view: TenantView) => TenantView,
-    handler: (change: TenantChange) => Effect.Effect<void, E, R>
+    handler: ChangeHandler<E, R>
   ): Effect.Effect<void, never, R | Scope.Scope> =>
     Effect.flatMap(ref.get, ({ view }) =>
       changesAfter(seenOf(view)).pipe(
         Stream.runForEach((change) =>
           // A handler that is behind is not called any more after the close.
-          Effect.flatMap(ref.get, ({ closed }) =>
-            closed
-              ? Effect.void
-              : handled(
-                  change,
-                  Effect.suspend(() => handler(change))
-                )
-          )
+          Effect.flatMap(ref.get, ({ closed }) => (closed ? Effect.void : handled(change, handler)))
         ),
         Effect.interruptible,
         Effect.forkScoped,
@@ -99,7 +96,7 @@ export const makeService = (
       get: Effect.map(ref.get, ({ status }) => status),
       changes: states.pipe(
         Stream.map(({ status }) => status),
-        Stream.changesWith((a, b) => a === b)
+        Stream.changesWith(Object.is)
       )
     }),
     refresh

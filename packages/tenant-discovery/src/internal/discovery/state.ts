@@ -18,7 +18,7 @@ export interface DiscoveryState {
   readonly status: DiscoveryStatus
   /** The time of `view.asOf` on the monotonic clock, in milliseconds. */
   readonly asOf: number
-  /** No other state follows. */
+  /** The discovery is closed: this is the last state. */
   readonly closed: boolean
 }
 
@@ -39,7 +39,7 @@ export interface ListInFlight {
   readonly waiters: ReadonlyArray<RefreshWaiter>
 }
 
-/** What the reducer needs besides. */
+/** The state of the service, and what only the reducer reads. */
 export interface ReducerState extends DiscoveryState {
   readonly subscribed: boolean
   /** Counts the acknowledged subscriptions. */
@@ -54,7 +54,7 @@ export interface ReducerState extends DiscoveryState {
   readonly waitersForConfirmation: ReadonlyArray<RefreshWaiter>
   /** Tenants that `tenant.activated` named since the last list began. */
   readonly activated: HashSet.HashSet<TenantId>
-  /** While there are any, the view may be wrong about them. */
+  /** Present tenants that the last lists lacked: the view may be wrong about them. */
   readonly missing: MissingCounts
   /** The reason why the last list removed no tenant, or a warning about it. */
   readonly listProblem: string | undefined
@@ -108,7 +108,7 @@ export type Reducer = (
   now: Now
 ) => Reduced
 
-/** The state of a view that nothing has told about yet. `now`: milliseconds since the epoch. */
+/** The state with this view, before any list or event. `now`: milliseconds since the epoch. */
 export const stateOf = (service: string, view: TenantView, now: number): DiscoveryState => ({
   view,
   status: {

@@ -51,7 +51,7 @@ const MAX_FIELDS = 16
 
 const decodeEither = Schema.decodeUnknownEither(Schema.parseJson(TenantEventSchema))
 
-/** Decodes one raw message. Total: any input gives an event or a reason. */
+/** Decodes one raw message. It never throws: any input gives an event or a reason. */
 export const decode = (raw: string): Either.Either<TenantEvent, Undecodable> =>
   // The schema throws where `event_type` is an object that cannot become a text.
   Either.try(() => decodeEither(raw)).pipe(
@@ -67,16 +67,8 @@ const isObject = (value: unknown): value is JsonObject =>
 const textOf = (value: unknown): string | undefined =>
   typeof value === "string" ? beginning(value, MAX_TEXT) : undefined
 
-const parse = (raw: string): unknown => {
-  try {
-    return JSON.parse(raw)
-  } catch {
-    return undefined
-  }
-}
-
 const undecodable = (raw: string): Undecodable => {
-  const json = parse(raw)
+  const json = Either.getOrUndefined(Either.try((): unknown => JSON.parse(raw)))
   const event: JsonObject = isObject(json) ? json : {}
   const { environment, event_id, event_type, payload, tenant_id } = event
   const tenantId = typeof tenant_id === "string" ? TenantId.canonical(tenant_id) : undefined

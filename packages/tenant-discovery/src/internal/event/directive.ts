@@ -24,7 +24,7 @@ export type Directive =
   | { readonly _tag: "Update"; readonly tenantId: TenantId }
   /** The event changes nothing by itself, but a list may now have the tenant back. */
   | { readonly _tag: "Relist"; readonly tenantId: TenantId }
-  /** `receivedService` is the service of the event if it is another one than ours. */
+  /** `receivedService`: the service of the event, if it is not ours. */
   | { readonly _tag: "Ignore"; readonly receivedService: string | undefined }
 
 const ignore = (receivedService?: string): Directive => ({ _tag: "Ignore", receivedService })
@@ -63,7 +63,7 @@ const directiveOf = (event: TenantEvent): Directive => {
   }
 }
 
-/** What `event` does to the active set of `service`. Total. */
+/** What `event` does to the active set of `service`. */
 export const directiveFor = (event: TenantEvent, service: string): Directive => {
   const received = "payload" in event ? event.payload.service_name : service
   return received === service ? directiveOf(event) : ignore(received)

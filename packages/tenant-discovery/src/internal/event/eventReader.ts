@@ -1,6 +1,6 @@
 /**
- * From raw messages to directives: decodes, checks the environment, drops duplicates,
- * and says what to log. Holds the recent event IDs; holds no tenant.
+ * From raw messages to directives: decodes, checks the environment, drops duplicates, and answers
+ * what to log. Its only state is the recent event IDs.
  */
 import { Either } from "effect"
 import type { TenantId } from "../../Tenant.js"
@@ -50,7 +50,7 @@ export interface Reading {
   readonly log?: LogLine
 }
 
-/** An ID that is longer is not kept. */
+/** A longer ID is not remembered. */
 const MAX_EVENT_ID = 256
 const MAX_TEXT = 128
 
@@ -59,22 +59,20 @@ const eventIdOf = ({ event_id }: TenantEvent): string | undefined =>
     ? event_id
     : undefined
 
-/** Reads one message after the other. Total. */
+/** A function that reads one message. It never throws. */
 export const makeEventReader = (options: {
   readonly service: string
   readonly environment?: string | undefined
   readonly duplicateWindow: number
 }): ((message: RawMessage) => Reading) => {
   const { environment, service } = options
-  const recent = makeRecentEventIds(options.duplicateWindow)
+  const isRecent = makeRecentEventIds(options.duplicateWindow)
 
   const isOurEnvironment = (received: string | null | undefined): boolean =>
     environment === undefined ||
-    received === undefined ||
-    received === null ||
-    received === "" ||
+    (received ?? "") === "" ||
     received === environment ||
-    received.trim().toLowerCase() === environment
+    received?.trim().toLowerCase() === environment
 
   return ({ channel, raw }) => {
     const decoded = decode(raw)
@@ -84,7 +82,7 @@ export const makeEventReader = (options: {
     const directive = directiveFor(event, service)
     if (directive._tag === "Ignore") return ignored(event, directive.receivedService, service)
     const eventId = eventIdOf(event)
-    if (eventId !== undefined && recent.seen(eventId)) return { outcome: "duplicate" }
+    if (eventId !== undefined && isRecent(eventId)) return { outcome: "duplicate" }
     return {
       outcome: "applied",
       event: {
@@ -127,7 +125,10 @@ const refused = (why: Undecodable, channel: string): Reading => {
   }
 }
 
-/** No list and no other event repairs a cache invalidation with a wrong service name: it warns. */
+/**
+ * Warns of a cache invalidation for another service: if its service name is wrong, no list and no
+ * other event repairs that.
+ */
 const ignored = (event: TenantEvent, received: string | undefined, service: string): Reading => {
   if (event.event_type !== "tenant.cache.invalidate") return { outcome: "ignored" }
   return {

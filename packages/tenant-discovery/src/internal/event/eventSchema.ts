@@ -1,14 +1,14 @@
 /**
- * The contract of the events, as far as it matters here. Field names are the wire's. `null`
- * stands for absent, since Go encodes a nil slice or map so. Other fields are left out.
+ * The contract of the events: the fields that the library reads, with their names on the wire.
+ * `null` means absent, because Go encodes a nil slice or map as `null`.
  *
  * Only `event_type`, `tenant_id`, `environment` and `payload.service_name` decide what an
- * event does. No other field refuses the event, whatever its value.
+ * event does. A wrong value in another field does not make the event invalid.
  */
 import { Either, Schema } from "effect"
 import { TenantId } from "../../Tenant.js"
 
-/** Decoded as `null` where it is not a text. */
+/** Decoded as `null` where it is not a string. */
 const text = Schema.optional(
   Schema.NullOr(Schema.String).annotations({ decodingFallback: () => Either.right(null) })
 )

@@ -1,4 +1,4 @@
-/** A span for each applied event, under the name that dashboards know. */
+/** A span for each applied event. Dashboards refer to its name. */
 import { Context, DefaultServices, Effect, Tracer } from "effect"
 import type { AppliedEvent } from "./eventReader.js"
 

@@ -1,6 +1,6 @@
 /**
- * The last changes with their revisions, as an immutable value. It tells a reader that is
- * behind what happened and why. A linked list, newest first: to append copies nothing.
+ * The last changes with their revisions, as an immutable value. A slow reader gets from it what
+ * happened, and why. It is a linked list, newest first, so that an append copies nothing.
  */
 import type { TenantChange } from "../../TenantChange.js"
 

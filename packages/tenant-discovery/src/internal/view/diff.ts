@@ -36,7 +36,7 @@ const compared = (
 ): ReadonlyArray<TenantChange> => {
   const changes: Array<TenantChange> = []
   merge(from.tenants, to.tenants, (before, after) => {
-    // No change takes a name away: a tenant without its name left and came back.
+    // No change removes a name. So a tenant whose name is gone was removed and added again.
     const stayed = before?.name === undefined || after?.name !== undefined
     if (before !== undefined && (after === undefined || !stayed)) {
       changes.push({ _tag: "Removed", tenant: before, cause: { _tag: "Forgotten" } })

@@ -10,8 +10,8 @@ import { append, type ChangeSource, type LoggedChange } from "./changeLog.js"
 import { edited, fromArray, idsOf, merge } from "./tenants.js"
 
 /**
- * The view after `changes`, in their order, each with a revision of its own. A change that is
- * true already does nothing. An update without a name keeps the known name.
+ * The view after `changes`, in their order, each with a revision of its own. A change whose result
+ * is already in the view does nothing. An update without a name keeps the known name.
  */
 export const applyChanges = (
   view: TenantView,
@@ -70,10 +70,7 @@ export interface ListOptions {
   readonly select: (missing: ReadonlyArray<TenantId>, size: number) => ReadonlySet<TenantId>
 }
 
-/**
- * The view after a list, as one revision. A list without a name does not take a known name
- * away.
- */
+/** The view after a list, as one revision. A list without a name keeps the known name. */
 export const applyList = (
   view: TenantView,
   listed: ReadonlyArray<Tenant>,

@@ -41,7 +41,7 @@ interface Place {
   readonly put: Tenant | undefined
 }
 
-/** Up to so many edits are each made in place; more are made in one walk. */
+/** The maximum number of edits that are made one by one, in place. More are made in one pass. */
 const FEW = 16
 /** A call takes at most about 100 000 arguments. */
 const MAX_ARGUMENTS = 10_000
