@@ -1,7 +1,7 @@
 import { describe, expect } from "@effect/vitest"
 import { Duration, Effect, TestClock } from "effect"
 import { TestTenantEvents } from "../../src/testing.js"
-import { settle, refresh, ids, active, none, over, associated, suspended } from "./harness.js"
+import { settle, refresh, active, none, over, associated, suspended } from "./harness.js"
 
 const associate = (...tenants: ReadonlyArray<string>) =>
   Effect.flatMap(TestTenantEvents, (events) => events.send(...tenants.map((id) => associated(id))))
@@ -46,7 +46,7 @@ describe("handlers", () => {
     )
     yield* discovery.onTenantAdded((tenant) => Effect.sync(() => quick.push(tenant.id)))
     yield* associate("x", "y")
-    expect(yield* active).toEqual(ids("x", "y"))
+    expect(yield* active).toEqual(["x", "y"])
     expect(quick).toEqual(["x", "y"])
     yield* TestClock.adjust(Duration.seconds(2))
     expect(slow).toEqual(["begin x", "end x", "begin y", "end y"])

@@ -6,7 +6,7 @@ import {
   type TenantDiscoveryOptions
 } from "../../src/index.js"
 import { TestEvent, TestTenantEvents } from "../../src/testing.js"
-import { world, ids, active, growth, associated } from "./harness.js"
+import { world, active, growth, associated } from "./harness.js"
 
 type Key = keyof TenantDiscoveryOptions
 type Bad = readonly [Key, unknown, string]
@@ -103,7 +103,7 @@ describe("options of the discovery", () => {
           associated("f")
         )
         expect(yield* growth("events", { outcome: "other_environment" }, send)).toBe(2)
-        expect(yield* active).toEqual(ids("a", "b", "d", "e", "f"))
+        expect(yield* active).toEqual(["a", "b", "d", "e", "f"])
       }).pipe(Effect.provide(world({ tenants: ["a"], discovery: { environment } })))
   )
 })

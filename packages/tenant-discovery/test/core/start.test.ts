@@ -18,7 +18,6 @@ import {
   edges,
   discovery,
   settle,
-  ids,
   active,
   mode,
   recordChanges,
@@ -27,7 +26,8 @@ import {
   overEdges,
   over,
   warning,
-  suspended
+  suspended,
+  named
 } from "./harness.js"
 
 const operation = "GET /v1/tenants/active"
@@ -70,7 +70,7 @@ describe("law 2: fail fast at the start", () => {
     yield* events.send(suspended("a"))
     yield* TestClock.adjust(Duration.seconds(2))
     const context = yield* Fiber.join(building)
-    expect(yield* Effect.provide(active, context)).toEqual(ids("a"))
+    expect(yield* Effect.provide(active, context)).toEqual(["a"])
     expect(yield* manager.calls).toBe(3)
   })
 
@@ -149,7 +149,7 @@ describe("law 3: an unreachable Redis does not fail the layer", () => {
     expect(yield* manager.calls).toBe(0)
     yield* TestClock.adjust(Duration.millis(1))
     const context = yield* Fiber.join(building)
-    expect(yield* Effect.provide(active, context)).toEqual(ids("a"))
+    expect(yield* Effect.provide(active, context)).toEqual(["a"])
     expect(yield* Effect.provide(mode, context)).toBe("BootstrapOnly")
     expect(log.at("WARN")).toEqual([
       warning(expect.stringMatching(/^running without events \(BootstrapOnly\): /))
@@ -165,7 +165,7 @@ describe("law 3: an unreachable Redis does not fail the layer", () => {
       yield* manager.add("b")
       yield* events.lose()
       yield* TestClock.adjust(Duration.seconds(72))
-      expect(yield* active).toEqual(ids("a", "b"))
+      expect(yield* active).toEqual(["a", "b"])
       expect(yield* mode).toBe("BootstrapOnly")
       expect(log.at("WARN").length).toBe(1)
       const changes = yield* recordChanges
@@ -181,12 +181,12 @@ describe("single-tenant mode", () => {
   it.scoped("has the given tenants and is always fresh", () =>
     Effect.gen(function* () {
       const layer = TenantDiscovery.layerSingleTenant({
-        tenants: ids("b", "a").map((id) => ({ id, name: undefined })),
+        tenants: [named("b", "B"), named("a", "A")],
         service: SERVICE
       })
       const service = Context.get(yield* Layer.build(layer), TenantDiscovery)
       yield* TestClock.adjust(Duration.days(1))
-      expect(yield* service.activeTenantIds).toEqual(ids("a", "b"))
+      expect(yield* service.activeTenantIds).toEqual(["a", "b"])
       expect((yield* service.requireFresh(0)).mode).toBe("SingleTenant")
       expect(yield* service.status.get).toMatchObject({ service: SERVICE, tenantCount: 2 })
       yield* service.refresh

@@ -118,6 +118,8 @@ describe.each([
       "+a"
     ])
     expect((yield* subject.discovery.status.get).tenantCount).toBe(3)
+    // A reader gets only the changes since it began.
+    expect(yield* collect(subject.discovery.changes, summary)).toEqual([])
   })
 
   test("takes every spelling of an ID for one tenant", function* (subject) {
