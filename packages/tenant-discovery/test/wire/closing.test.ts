@@ -1,9 +1,10 @@
 /** Close is complete and bounded (law 12), on real servers. The model closes at random moments. */
 import { describe, expect } from "@effect/vitest"
+import { RedisServer, Simulator } from "@tenant-discovery/simulator"
 import { Effect } from "effect"
 import { hasNative } from "../redis/support.js"
 import { eventually, live } from "../support/live.js"
-import { makeWorld, startProgram } from "./support.js"
+import { startProgram } from "./support.js"
 
 /** `LONG_TESTS=1` runs ten thousand. */
 const long = process.env["LONG_TESTS"] === "1"
@@ -23,10 +24,11 @@ describe("closing", () => {
   live(
     `leaves no socket and no timer, ${REAL} times on real servers`,
     function* () {
-      const { redis, simulator, variables } = yield* makeWorld({ redis: { kind } })
+      const redis = yield* RedisServer.make({ kind })
+      const simulator = yield* Simulator.make({ redis, environment: "closing", tenants: 8 })
       const once = Effect.scoped(
         Effect.gen(function* () {
-          const { discovery } = yield* startProgram(variables)
+          const { discovery } = yield* startProgram(simulator.env)
           expect(yield* discovery.activeTenantIds).toHaveLength(8)
         })
       )

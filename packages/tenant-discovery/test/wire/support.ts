@@ -1,12 +1,11 @@
-import { FaultProxy, RedisServer, Simulator } from "@tenant-discovery/simulator"
-import { Chunk, Effect, ExecutionStrategy, Exit, Fiber, type Redacted, Scope, Stream } from "effect"
-import { randomUUID } from "node:crypto"
+import type { FaultProxy, RedisServer, Simulator } from "@tenant-discovery/simulator"
+import { Chunk, Effect, ExecutionStrategy, Exit, Fiber, Scope, Stream } from "effect"
 import { type LayerConfigOptions, layerConfigWith } from "../../src/NodeTenantDiscovery.js"
 import type { TenantChange } from "../../src/TenantChange.js"
 import type { TenantDiscoveryService } from "../../src/TenantDiscoveryService.js"
 import { build, eventually, type Line } from "../node/support.js"
 
-/** Quick enough for tests, slow enough for a busy machine. */
+/** Options for short tests, whose timeouts also hold on a busy machine. */
 export const quick: LayerConfigOptions = {
   events: {
     connectTimeout: "2 seconds",
@@ -20,36 +19,10 @@ export const quick: LayerConfigOptions = {
 export interface World {
   readonly simulator: Simulator.SimulatorService
   readonly redis: RedisServer.RedisServer
-  /** What the discovery's connection goes through. */
+  /** The proxy between the discovery and Redis. */
   readonly proxy: FaultProxy.FaultProxy
-  /** The contract's variables, with the proxy in Redis' place. */
+  /** The contract's variables; host and port of Redis are those of the proxy. */
   readonly variables: Readonly<Record<string, string>>
-}
-
-/** A fleet on a Redis of its own, behind a proxy. */
-export const makeWorld = (options: {
-  readonly redis: RedisServer.RedisServerOptions
-  readonly tenants?: number
-  readonly apiKey?: Redacted.Redacted
-}) =>
-  Effect.gen(function* () {
-    const redis = yield* RedisServer.make(options.redis)
-    const proxy = yield* FaultProxy.make(redis)
-    const simulator = yield* Simulator.make({
-      redis,
-      environment: `test-${randomUUID()}`,
-      tenants: options.tenants ?? 8,
-      apiKey: options.apiKey
-    })
-    const variables = { ...simulator.env, MULTI_TENANT_REDIS_PORT: String(proxy.port) }
-    const world: World = { simulator, redis, proxy, variables }
-    return world
-  })
-
-export interface Program {
-  readonly discovery: TenantDiscoveryService
-  readonly close: Effect.Effect<void>
-  readonly lines: ReadonlyArray<Line>
 }
 
 /** The discovery by environment variables, in a scope that `close` closes. */
@@ -64,14 +37,13 @@ export const startProgram = (
       build(layerConfigWith(options), variables, lines),
       scope
     )
-    const program: Program = { discovery, close: Scope.close(scope, Exit.void), lines }
-    return program
+    return { discovery, close: Scope.close(scope, Exit.void), lines }
   })
 
 export const isLive = (discovery: TenantDiscoveryService) =>
   eventually(discovery.status.get, ({ mode }) => mode === "Live")
 
-/** Once the status was anything else, however shortly. */
+/** Waits for a status with another mode, also if it is `Live` again at once. */
 export const isNotLive = (discovery: TenantDiscoveryService) =>
   discovery.status.changes.pipe(
     Stream.takeUntil(({ mode }) => mode !== "Live"),
@@ -87,7 +59,7 @@ export const agrees = (simulator: Simulator.SimulatorService, discovery: TenantD
     ([truth, ids]) => sorted(truth) === sorted(ids)
   )
 
-/** What a reader is told from now on; `done` ends it, after the discovery has closed. */
+/** Reads the changes from now on; `done` answers them after the discovery has closed. */
 export const listen = (discovery: TenantDiscoveryService) =>
   Effect.gen(function* () {
     const before = yield* discovery.activeTenantIds
@@ -99,7 +71,7 @@ export const listen = (discovery: TenantDiscoveryService) =>
     }
   })
 
-/** The IDs that a reader has who knew `before`; `undefined` where a change was no transition. */
+/** The IDs after `changes` to `before`; `undefined` if a change is not a transition. */
 export const fold = (
   before: ReadonlyArray<string>,
   changes: ReadonlyArray<TenantChange>

@@ -22,7 +22,6 @@ type LastChanges = { [Tag in TenantChange["_tag"]]?: number }
  */
 export const diff = (from: Snapshot, to: Snapshot): ReadonlyArray<TenantChange> => {
   const comparable = from.log.origin === to.log.origin && from.revision <= to.revision
-  if (comparable && from.revision === to.revision) return []
   const logged = comparable ? changesAfter(to.log, from.revision) : undefined
   if (logged !== undefined) return conflated(from, to, logged)
   // Which tenants' connections changed is no longer known: those of all that stayed may have.
