@@ -68,7 +68,7 @@ interface Subscription {
 }
 
 const connectionLost: LostCause = { _tag: "ConnectionLost", message: "the connection was closed" }
-const connectFailed: LostCause = { _tag: "ConnectFailed", message: "nothing listens there" }
+const connectFailed: LostCause = { _tag: "ConnectFailed", message: "connection refused" }
 
 const Options = Schema.Struct({
   auto: withDefault(Schema.Boolean, testTenantEventsDefaults.auto),

@@ -61,7 +61,7 @@ const isBad = (input: Input) =>
   input._tag === "Events" && input.events.some(({ tenantId }) => tenantId === "bad")
 
 describe("an input that cannot be applied", () => {
-  faulty(isBad)("loses itself alone, and a relist follows", function* ({ events, log, manager }) {
+  faulty(isBad)("is lost alone, and a relist follows", function* ({ events, log, manager }) {
     isArmed = true
     yield* manager.set(["a", "b", "bad", "c"])
     yield* events.send(

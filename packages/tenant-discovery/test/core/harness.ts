@@ -116,7 +116,7 @@ export const mode = Effect.zipRight(
   Effect.map(status, (now) => now.mode)
 )
 
-/** A change in a few characters. */
+/** A change as a short text. */
 export const summary = (change: TenantChange): string => {
   switch (change._tag) {
     case "Added":

@@ -70,7 +70,7 @@ describe("law 7: a list with unreadable elements", () => {
 describe("law 7: a list whose elements are all filtered by their status", () => {
   for (const statuses of [["ACTIVE"], ["suspended", "enabled"], [" suspended"]]) {
     const shown = statuses.join(", ")
-    incomplete(`removes none for unknown ${shown}`, function* ({ log, manager, changes }) {
+    incomplete(`removes none for status ${shown}`, function* ({ log, manager, changes }) {
       remarks = { ...filtered(...statuses), complete: false }
       yield* manager.set([])
       yield* Effect.flip(refresh)

@@ -8,12 +8,12 @@ const confirmAfter = TestClock.adjust(Duration.seconds(1))
 const withTen = { tenants: ten }
 const strict = { ...withTen, discovery: { massRemovalFraction: 0.1, massRemovalHandful: 1 } }
 
-/** Which lists need confirmation: the options, and how many of the tenants the list still has. */
+/** The missing tenants; the options; how many of the present tenants the list has. */
 const masses = [
   ["all of ten", withTen, 0],
   ["the only one", one, 0],
   ["more than half and more than five", withTen, 4],
-  ["what massRemovalFraction and massRemovalHandful say", strict, 8]
+  ["more than massRemovalFraction and massRemovalHandful", strict, 8]
 ] as const
 
 describe("law 7: a second list confirms a mass removal", () => {

@@ -9,7 +9,7 @@ const drift = <A, E, R>(effect: Effect.Effect<A, E, R>) => growth("drift", {}, e
 const off = { discovery: { reconcileInterval: 0 } }
 
 describe("law 5: reconcile at an interval", () => {
-  scenario("relists each 60 s with jitter, counts drift", function* ({ manager, log, changes }) {
+  scenario("relists every 60 s with jitter, counts drift", function* ({ manager, log, changes }) {
     yield* manager.set(["a", "silent"])
     expect(yield* drift(TestClock.adjust(Duration.seconds(72)))).toBe(1)
     expect(changes).toEqual(["+silent"])
@@ -21,7 +21,7 @@ describe("law 5: reconcile at an interval", () => {
     expect(new Set(waits).size).toBeGreaterThan(1)
   })
 
-  scenario("counts no name that only the list has", function* ({ events, manager, changes }) {
+  scenario("does not count a new name as drift", function* ({ events, manager, changes }) {
     yield* manager.set(["a", named("b", "Globex")])
     yield* events.send(associated("b"))
     expect(yield* drift(TestClock.adjust(Duration.seconds(72)))).toBe(0)
