@@ -1,29 +1,24 @@
 /** The circuit breakers of a client, under the test clock. */
-import { HttpClient, HttpClientError, HttpClientResponse } from "@effect/platform"
+import { HttpClient } from "@effect/platform"
 import { assert, describe, expect } from "@effect/vitest"
 import { Deferred, Duration, Effect, Fiber, Layer, Logger, TestClock } from "effect"
 import { TenantId } from "../../src/Tenant.js"
 import { TenantManager, type TenantManagerOptions } from "../../src/TenantManager.js"
-import { optionsFor } from "./support/clients.js"
+import { clientOf, optionsFor } from "./support/clients.js"
 import { test } from "../support/live.js"
 import { metricValues } from "../worker/support.js"
 
+const outage = Effect.fail("down")
 const settings = { threshold: 1, resetAfter: "10 seconds" } as const
 
 /** A manager over a client whose answers the test sets, and that counts the requests. */
 const managed = (circuitBreaker: TenantManagerOptions["circuitBreaker"] = settings) =>
   Effect.gen(function* () {
     let sent = 0
-    let next: Effect.Effect<Response, string> = Effect.fail("down")
-    const client = HttpClient.make((request) => {
+    let next: Effect.Effect<Response, string> = outage
+    const client = clientOf(() => {
       sent++
-      return next.pipe(
-        Effect.map((response) => HttpClientResponse.fromWeb(request, response)),
-        Effect.mapError(
-          (description) =>
-            new HttpClientError.RequestError({ request, reason: "Transport", description })
-        )
-      )
+      return next
     })
     const manager = yield* TenantManager.make(
       optionsFor("http://tm.test", { circuitBreaker, timeout: "2 seconds" })
@@ -40,7 +35,6 @@ const managed = (circuitBreaker: TenantManagerOptions["circuitBreaker"] = settin
     }
   })
 
-const outage = Effect.fail("down")
 const ok = (body: string, status = 200) => Effect.sync(() => new Response(body, { status }))
 
 describe("circuit breaker", () => {
@@ -84,33 +78,24 @@ describe("circuit breaker", () => {
       )
     const both = Effect.all([gauge("get_active_tenants"), gauge("get_tenant_config")])
     let answer: Effect.Effect<Response, string> = outage
-    const client = HttpClient.make((request) =>
-      answer.pipe(
-        Effect.map((response) => HttpClientResponse.fromWeb(request, response)),
-        Effect.mapError(
-          (description) =>
-            new HttpClientError.RequestError({ request, reason: "Transport", description })
-        )
-      )
-    )
+    const client = clientOf(() => answer)
     const layer = TenantManager.layer(
       optionsFor("http://tm.test", { service, circuitBreaker: settings })
     ).pipe(Layer.provide(Layer.succeed(HttpClient.HttpClient, client)))
     const list = Effect.flatMap(TenantManager, (manager) => Effect.exit(manager.listActiveTenants))
     yield* Effect.gen(function* () {
       expect(yield* both).toMatchObject([{ value: 0 }, { value: 0 }])
-      yield* list
-      expect(yield* both).toMatchObject([{ value: 1 }, { value: 0 }])
-      yield* TestClock.adjust("10 seconds")
-      yield* list
-      expect(yield* both).toMatchObject([{ value: 1 }, { value: 0 }])
-      yield* TestClock.adjust("10 seconds")
-      answer = ok("[]")
-      yield* list
-      expect(yield* both).toMatchObject([{ value: 0 }, { value: 0 }])
-      answer = outage
-      yield* list
-      expect(yield* both).toMatchObject([{ value: 1 }, { value: 0 }])
+      for (const [next, value] of [
+        [outage, 1],
+        [outage, 1],
+        [ok("[]"), 0],
+        [outage, 1]
+      ] as const) {
+        answer = next
+        yield* list
+        expect(yield* both).toMatchObject([{ value }, { value: 0 }])
+        yield* TestClock.adjust("10 seconds")
+      }
     }).pipe(Effect.provide(layer))
     expect(yield* both).toMatchObject([{ value: 0 }, { value: 0 }])
   })

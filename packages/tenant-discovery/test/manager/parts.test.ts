@@ -1,11 +1,11 @@
 /** `Retry-After`, excerpts, addresses. */
-import { HttpClient, HttpClientResponse } from "@effect/platform"
+import { HttpClient } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, FastCheck, Fiber, Stream, TestClock } from "effect"
 import { parseRetryAfter } from "../../src/internal/http/statusError.js"
 import { excerptOf, transportCause } from "../../src/internal/http/sanitize.js"
 import type { TenantManagerOptions } from "../../src/TenantManager.js"
-import { list } from "./support/clients.js"
+import { clientOf, listOver } from "./support/clients.js"
 import { test } from "../support/live.js"
 
 describe("Retry-After", () => {
@@ -91,11 +91,11 @@ describe("addresses", () => {
   const requested = (url: string | URL, options: Partial<TenantManagerOptions> = {}) =>
     Effect.gen(function* () {
       let seen = ""
-      const client = HttpClient.make((request, sent) => {
-        seen = sent.href
-        return Effect.succeed(HttpClientResponse.fromWeb(request, new Response("[]")))
+      const client = clientOf(({ href }) => {
+        seen = href
+        return Effect.succeed(new Response("[]"))
       })
-      yield* Effect.provideService(list(url, options), HttpClient.HttpClient, client)
+      yield* listOver(client, url, options)
       return seen
     })
 
@@ -123,12 +123,8 @@ test("maps statuses of a client that fails on them itself", function* () {
     [404, "TenantManagerNotFound"],
     [503, "TenantManagerUnavailable"]
   ] as const) {
-    const client = HttpClient.make((request) =>
-      Effect.succeed(HttpClientResponse.fromWeb(request, new Response("{}", { status })))
-    ).pipe(HttpClient.filterStatusOk)
-    const error = yield* Effect.flip(list("http://tm.test")).pipe(
-      Effect.provideService(HttpClient.HttpClient, client)
-    )
+    const client = clientOf(() => Effect.succeed(new Response("{}", { status })))
+    const error = yield* Effect.flip(listOver(HttpClient.filterStatusOk(client)))
     assert.strictEqual(error._tag, tag)
   }
 })
@@ -136,20 +132,9 @@ test("maps statuses of a client that fails on them itself", function* () {
 test("reports a 401 whose body never ends", function* () {
   const sent = yield* Deferred.make<void>()
   const body = Stream.concat(Stream.make(new Uint8Array(1)), Stream.never)
-  const client = HttpClient.make((request) =>
-    Effect.as(
-      Deferred.succeed(sent, undefined),
-      HttpClientResponse.fromWeb(
-        request,
-        new Response(Stream.toReadableStream(body), { status: 401 })
-      )
-    )
-  )
-  const fiber = yield* list("http://tm.test").pipe(
-    Effect.provideService(HttpClient.HttpClient, client),
-    Effect.flip,
-    Effect.fork
-  )
+  const response = () => new Response(Stream.toReadableStream(body), { status: 401 })
+  const client = clientOf(() => Effect.map(Deferred.succeed(sent, undefined), response))
+  const fiber = yield* Effect.fork(Effect.flip(listOver(client)))
   yield* Deferred.await(sent)
   yield* TestClock.adjust("1 seconds")
   assert.strictEqual((yield* Fiber.join(fiber))._tag, "TenantManagerUnauthorized")

@@ -7,7 +7,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Redacted } from "effect"
 import { TenantManager } from "../../src/TenantManager.js"
 import { makeCollector, shown } from "../support/collector.js"
-import { API_KEY, clients, list, optionsFor, thrownBy } from "./support/clients.js"
+import { API_KEY, clients, list, listOver, optionsFor, thrownBy } from "./support/clients.js"
 import { test } from "../support/live.js"
 import { answer, type Handler, refusedUrl, serve } from "./support/server.js"
 
@@ -131,18 +131,13 @@ for (const [name, over] of clients) {
   })
 }
 
-it.effect("the service shows no key", () =>
-  Effect.gen(function* () {
-    const manager = yield* TenantManager.make(optionsFor("http://tm.test"))
-    assertShowsNoKey(manager, "service")
-    assertShowsNoKey(manager.listActiveTenants, "effect")
-  }).pipe(
-    Effect.provideService(
-      HttpClient.HttpClient,
-      HttpClient.make(() => Effect.never)
-    )
-  )
-)
+test("the service shows no key", function* () {
+  const client = HttpClient.make(() => Effect.never)
+  const make = TenantManager.make(optionsFor("http://tm.test"))
+  const manager = yield* Effect.provideService(make, HttpClient.HttpClient, client)
+  assertShowsNoKey(manager, "service")
+  assertShowsNoKey(manager.listActiveTenants, "effect")
+})
 
 test("drops the message and the cause of a client that fails with the key in them", function* () {
   const client = HttpClient.make((request) =>
@@ -157,9 +152,7 @@ test("drops the message and the cause of a client that fails with the key in the
       })
     )
   )
-  const error = yield* Effect.flip(list("http://tm.test")).pipe(
-    Effect.provideService(HttpClient.HttpClient, client)
-  )
+  const error = yield* Effect.flip(listOver(client))
   assert(error._tag === "TenantManagerUnavailable")
   assert.include(error.cause, { code: "ECONNRESET" })
   assertShowsNoKey(error, "error")

@@ -1,5 +1,5 @@
 /** How `NodeTenantDiscovery` reaches the tenant manager: kept connections, proxies, roots, own clients. */
-import { HttpClient, HttpClientResponse } from "@effect/platform"
+import { HttpClient } from "@effect/platform"
 import { describe, expect } from "@effect/vitest"
 import { TestCertificates } from "@tenant-discovery/simulator"
 import { Effect, Layer } from "effect"
@@ -9,6 +9,7 @@ import { connect, type Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import { NodeTenantDiscovery } from "../../src/node.js"
 import { complete, errorOf, type Variables } from "../config/subject.js"
+import { clientOf } from "../manager/support/clients.js"
 import { serve } from "../manager/support/server.js"
 import { build } from "./support.js"
 import { listen } from "../support/listen.js"
@@ -138,9 +139,7 @@ describe("roots", () => {
 })
 
 live("an HttpClient of the program takes the place of undici", function* () {
-  const client = HttpClient.make((request) =>
-    Effect.sync(() => HttpClientResponse.fromWeb(request, new Response('[{"id":"acme"}]')))
-  )
+  const client = clientOf(() => Effect.succeed(new Response('[{"id":"acme"}]')))
   const own = NodeTenantDiscovery.layerConfigWith({
     httpClient: Layer.succeed(HttpClient.HttpClient, client)
   })

@@ -11,7 +11,7 @@ import {
 } from "effect"
 import { Redis } from "ioredis"
 import { randomUUID } from "node:crypto"
-import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { inspect } from "node:util"
@@ -22,6 +22,7 @@ import type { TenantManager } from "../../src/TenantManager.js"
 import type { TenantManagerError } from "../../src/TenantManagerError.js"
 import { errorOf, type Variables } from "../config/subject.js"
 import { answer, serve } from "../manager/support/server.js"
+import { temporaryFolder } from "../package/support.js"
 import { build, eventually, type Line } from "./support.js"
 import { live, until } from "../support/live.js"
 
@@ -36,11 +37,6 @@ const associated = (tenant: string, service: string) =>
     tenant_id: tenant,
     payload: { service_name: service }
   })
-
-const temporaryFolder = Effect.acquireRelease(
-  Effect.promise(() => mkdtemp(join(tmpdir(), "secrets-"))),
-  (folder) => Effect.promise(() => rm(folder, { recursive: true }))
-)
 
 const warningsIn = (lines: ReadonlyArray<Line>) =>
   lines.filter(({ level }) => level === "WARN").map(({ message }) => message)
@@ -150,7 +146,7 @@ describe("layerConfig", () => {
 
   live("reads secrets from files, at each use", function* () {
     const { manager, variables } = yield* world
-    const folder = yield* temporaryFolder
+    const folder = yield* temporaryFolder(tmpdir())
     const keyFile = join(folder, "key")
     const passwordFile = join(folder, "password")
     yield* Effect.promise(() => writeFile(passwordFile, `${PASSWORD}\n`))

@@ -12,12 +12,13 @@ import type { RedisSource } from "tenant-discovery/RedisTenantEvents"
 import {
   activeResources,
   channelName,
-  fakeServer,
+  closingServers,
   hasNative,
   kind,
   quick,
   subscribed
 } from "./support.js"
+import { temporaryFolder } from "../package/support.js"
 import { freePort } from "../support/listen.js"
 import { eventually, live, until } from "../support/live.js"
 
@@ -37,10 +38,7 @@ interface Sentinel {
 const makeSentinel = (master: RedisServer.RedisServer) =>
   Effect.gen(function* () {
     const port = yield* freePort
-    const folder = yield* Effect.acquireRelease(
-      Effect.sync(() => fs.mkdtempSync(path.join(os.tmpdir(), "sentinel-"))),
-      (made) => Effect.sync(() => fs.rmSync(made, { recursive: true, force: true }))
-    )
+    const folder = yield* temporaryFolder(os.tmpdir())
     const file = path.join(folder, "sentinel.conf")
     const lines = [
       `port ${port}`,
@@ -86,14 +84,10 @@ const sources = (
   sentinels: ReadonlyArray<{ readonly host: string; readonly port: number }>
 ): ReadonlyArray<RedisSource> => {
   const addresses = sentinels.map(({ host, port }) => ({ host, port }))
-  const options = {
-    sentinels: addresses,
-    name: NAME,
-    sentinelPassword: SECRET,
-    lazyConnect: true
-  }
+  const named = { sentinels: addresses, name: NAME }
+  const options = { ...named, sentinelPassword: SECRET, lazyConnect: true }
   return [
-    { sentinels: addresses, name: NAME, sentinelPassword: Redacted.make(SECRET) },
+    { ...named, sentinelPassword: Redacted.make(SECRET) },
     new Redis(options),
     new Redis6(options)
   ]
@@ -110,11 +104,8 @@ describe.runIf(hasNative)("real sentinels", () => {
         kind: "native",
         nativeConfig: [`replicaof ${master.host} ${master.port}`]
       })
-      const all = yield* Effect.all([
-        makeSentinel(master),
-        makeSentinel(master),
-        makeSentinel(master)
-      ])
+      const sentinel = makeSentinel(master)
+      const all = yield* Effect.all([sentinel, sentinel, sentinel])
       const [dead, silent, well] = all
       for (const sentinel of all) {
         const known = Effect.all([
@@ -179,19 +170,15 @@ describe("sentinels that do not answer", () => {
   })
 
   live("are reported, and each attempt starts at the next one", function* () {
-    const asked: Array<string> = []
-    const sentinel = (name: string) =>
-      fakeServer((socket) => {
-        asked.push(name)
-        socket.destroy()
-      })
-    const sentinels = [yield* sentinel("a"), yield* sentinel("b"), yield* sentinel("c")]
+    const { asked, servers: sentinels } = yield* closingServers("a", "b", "c")
     const recorder = yield* subscribed({ sentinels, name: NAME }, { backoff: quick.backoff })
     yield* until(() => asked.length >= 9)
     expect(asked.slice(0, 9).join("")).toBe("abcbcacab")
-    expect(recorder.causes[0]?._tag).toBe("ConnectFailed")
-    expect(recorder.causes[0]?.message).toMatch(
-      /Redis master "events" .*All sentinels are unreachable.*check redis\.sentinels/
-    )
+    expect(recorder.causes[0]).toEqual({
+      _tag: "ConnectFailed",
+      message: expect.stringMatching(
+        /Redis master "events" .*All sentinels are unreachable.*check redis\.sentinels/
+      )
+    })
   })
 })

@@ -97,6 +97,9 @@ export class Recorder implements SignalSink {
   /** Waits until a signal was recorded so many times. */
   readonly seen = (tag: Signal["_tag"], times = 1) => this.until(() => this.count(tag) >= times)
 
+  /** Waits for a loss. The first cause. */
+  readonly firstCause = Effect.map(this.seen("Lost"), () => this.causes[0])
+
   /** Waits for a cause whose message matches. */
   readonly lostWith = (pattern: RegExp) =>
     this.until(() => this.causes.some(({ message }) => pattern.test(message)))
@@ -137,6 +140,18 @@ export const subscribed = (
     .pipe(Effect.as(recorder))
 }
 
+/** A server of this kind, with a subscription over this client that the server has acknowledged. */
+export const started = (
+  { kind, version }: (typeof matrix)[number],
+  options?: Parameters<typeof subscribed>[1]
+) =>
+  Effect.gen(function* () {
+    const server = yield* RedisServer.make({ kind })
+    const recorder = yield* subscribed(connection(version, server), options)
+    yield* recorder.seen("Subscribed")
+    return { server, recorder }
+  })
+
 /** The number of resources of one type that keep this process alive. */
 export const activeResources = (type: string) =>
   process.getActiveResourcesInfo().filter((name) => name === type).length
@@ -148,3 +163,16 @@ export const fakeServer = (
   listen(net.createServer((socket) => socket.on("data", (data) => onData(socket, data)))).pipe(
     Effect.map((port) => ({ host: "127.0.0.1", port }))
   )
+
+/** Servers that close each connection; `asked` has the names of those that were asked, in order. */
+export const closingServers = (...names: ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    const asked: Array<string> = []
+    const servers = yield* Effect.forEach(names, (name) =>
+      fakeServer((socket) => {
+        asked.push(name)
+        socket.destroy()
+      })
+    )
+    return { asked, servers }
+  })

@@ -1,5 +1,5 @@
 /** The HTTP clients that every test over a real server runs on. */
-import { FetchHttpClient, type HttpClient } from "@effect/platform"
+import { FetchHttpClient, HttpClient, HttpClientError, HttpClientResponse } from "@effect/platform"
 import { NodeHttpClient } from "@effect/platform-node"
 import { it } from "@effect/vitest"
 import { Effect, Redacted, type Scope } from "effect"
@@ -49,6 +49,23 @@ export const thrownBy = (run: () => unknown): unknown => {
   throw new Error("expected it to throw")
 }
 
+/** A client without a network. `answer` gets the URL; its error becomes a transport error. */
+export const clientOf = (answer: (url: URL) => Effect.Effect<Response, string>) =>
+  HttpClient.make((request, url) =>
+    Effect.mapBoth(answer(url), {
+      onFailure: (description) =>
+        new HttpClientError.RequestError({ request, reason: "Transport", description }),
+      onSuccess: (response) => HttpClientResponse.fromWeb(request, response)
+    })
+  )
+
 /** One listing from a manager of its own. */
 export const list = (url: string | URL, options: Partial<TenantManagerOptions> = {}) =>
   Effect.flatMap(TenantManager.make(optionsFor(url, options)), (it) => it.listActiveTenants)
+
+/** The same over this client. */
+export const listOver = (
+  client: HttpClient.HttpClient,
+  url: string | URL = "http://tm.test",
+  options?: Partial<TenantManagerOptions>
+) => Effect.provideService(list(url, options), HttpClient.HttpClient, client)
