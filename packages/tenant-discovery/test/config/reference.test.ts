@@ -20,16 +20,10 @@ const source = fileURLToPath(new URL("../../src/", import.meta.url))
 
 /** A provider that records the names that are read. */
 const recording = (inner: ConfigProvider.ConfigProvider, names: Set<string>) =>
-  ConfigProvider.fromFlat(
-    ConfigProvider.makeFlat({
-      load: (path, primitive, split) => {
-        names.add(path.join("_"))
-        return inner.flattened.load(path, primitive, split)
-      },
-      enumerateChildren: (path) => inner.flattened.enumerateChildren(path),
-      patch: inner.flattened.patch
-    })
-  )
+  ConfigProvider.mapInputPath(inner, (name) => {
+    names.add(name)
+    return name
+  })
 
 const modes: ReadonlyArray<Variables> = [{}, { MULTI_TENANT_ENABLED: "false" }, complete]
 

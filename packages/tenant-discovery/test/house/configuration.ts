@@ -18,75 +18,59 @@ interface Source {
   readonly interfaces: ReadonlyArray<string>
 }
 
-const library = "packages/tenant-discovery/src"
+/** Paths are relative to `packages`. */
+const source = (title: string, path: string, ...interfaces: ReadonlyArray<string>): Source => ({
+  title,
+  path: `packages/${path}`,
+  interfaces
+})
+
+const ofLibrary = (title: string, path: string, ...interfaces: ReadonlyArray<string>) =>
+  source(title, `tenant-discovery/src/${path}`, ...interfaces)
 
 export const sources: ReadonlyArray<Source> = [
-  {
-    title: "`NodeTenantDiscovery.layer`",
-    path: `${library}/NodeTenantDiscovery.ts`,
-    interfaces: ["NodeTenantDiscoveryOptions"]
-  },
-  {
-    title: "`TenantDiscovery.layer`, and `discovery` of `NodeTenantDiscovery.layer`",
-    path: `${library}/TenantDiscoveryOptions.ts`,
-    interfaces: ["TenantDiscoveryOptions"]
-  },
-  {
-    title: "`TenantManager.layer`, and `tenantManager` of `NodeTenantDiscovery.layer`",
-    path: `${library}/internal/http/defaults.ts`,
-    interfaces: ["TenantManagerOptions"]
-  },
-  {
-    title:
-      "`RedisTenantEvents.layer`; all but the first two: `events` of `NodeTenantDiscovery.layer`",
-    path: `${library}/RedisTenantEvents.ts`,
-    interfaces: ["RedisTenantEventsOptions"]
-  },
-  {
-    title: "`transport` of `NodeTenantDiscovery.layer`",
-    path: `${library}/internal/http/undiciClient.ts`,
-    interfaces: ["TransportOptions"]
-  },
-  {
-    title: "`TenantWorker.scheduled`",
-    path: `${library}/internal/worker/workerOptions.ts`,
-    interfaces: ["ScheduledOptions"]
-  },
-  {
-    title: "`TenantWorker.perTenant`",
-    path: `${library}/internal/worker/workerOptions.ts`,
-    interfaces: ["PerTenantOptions"]
-  },
-  {
-    title: "`TenantConnections.layer`",
-    path: `${library}/TenantConnections.ts`,
-    interfaces: ["TenantConnectionsOptions"]
-  },
-  {
-    title: "`TenantLayers.Service`",
-    path: `${library}/TenantLayers.ts`,
-    interfaces: ["TenantLayersOptions", "ServiceOptions"]
-  },
-  {
-    title: "`TenantHealth.layer`",
-    path: `${library}/TenantHealth.ts`,
-    interfaces: ["TenantHealthOptions"]
-  },
-  {
-    title: "`TenantAssignment.layerStatic`",
-    path: `${library}/internal/assignment/staticAssignment.ts`,
-    interfaces: ["StaticAssignmentOptions"]
-  },
-  {
-    title: "`ClusterAssignment.layer` of `@tenant-discovery/cluster`",
-    path: "packages/cluster/src/internal/options.ts",
-    interfaces: ["ClusterAssignmentOptions"]
-  },
-  {
-    title: "`TenantOps.layer` of `@tenant-discovery/ops`; `token` also of `TenantOps.routes`",
-    path: "packages/ops/src/internal/opsOptions.ts",
-    interfaces: ["TenantOpsRoutesOptions", "TenantOpsOptions"]
-  }
+  ofLibrary("`NodeTenantDiscovery.layer`", "NodeTenantDiscovery.ts", "NodeTenantDiscoveryOptions"),
+  ofLibrary(
+    "`TenantDiscovery.layer`, and `discovery` of `NodeTenantDiscovery.layer`",
+    "TenantDiscoveryOptions.ts",
+    "TenantDiscoveryOptions"
+  ),
+  ofLibrary(
+    "`TenantManager.layer`, and `tenantManager` of `NodeTenantDiscovery.layer`",
+    "internal/http/defaults.ts",
+    "TenantManagerOptions"
+  ),
+  ofLibrary(
+    "`RedisTenantEvents.layer`; all but the first two: `events` of `NodeTenantDiscovery.layer`",
+    "RedisTenantEvents.ts",
+    "RedisTenantEventsOptions"
+  ),
+  ofLibrary(
+    "`transport` of `NodeTenantDiscovery.layer`",
+    "internal/http/undiciClient.ts",
+    "TransportOptions"
+  ),
+  ofLibrary("`TenantWorker.scheduled`", "internal/worker/workerOptions.ts", "ScheduledOptions"),
+  ofLibrary("`TenantWorker.perTenant`", "internal/worker/workerOptions.ts", "PerTenantOptions"),
+  ofLibrary("`TenantConnections.layer`", "TenantConnections.ts", "TenantConnectionsOptions"),
+  ofLibrary("`TenantLayers.Service`", "TenantLayers.ts", "TenantLayersOptions", "ServiceOptions"),
+  ofLibrary("`TenantHealth.layer`", "TenantHealth.ts", "TenantHealthOptions"),
+  ofLibrary(
+    "`TenantAssignment.layerStatic`",
+    "internal/assignment/staticAssignment.ts",
+    "StaticAssignmentOptions"
+  ),
+  source(
+    "`ClusterAssignment.layer` of `@tenant-discovery/cluster`",
+    "cluster/src/internal/options.ts",
+    "ClusterAssignmentOptions"
+  ),
+  source(
+    "`TenantOps.layer` of `@tenant-discovery/ops`; `token` also of `TenantOps.routes`",
+    "ops/src/internal/opsOptions.ts",
+    "TenantOpsRoutesOptions",
+    "TenantOpsOptions"
+  )
 ]
 
 /** A docstring as one line; a list in it becomes sentences. */

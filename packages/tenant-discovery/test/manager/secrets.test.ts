@@ -60,15 +60,8 @@ const answers: ReadonlyArray<readonly [status: number, body: string]> = [
   [200, `${"x".repeat(505)}KEY`],
   [200, '["KEY", {"id": "KEY"}, {"id": "a", "KEY": "KEY", "status": "KEY"}]'],
   [204, ""],
-  [302, "KEY"],
-  [400, "KEY"],
-  [401, "KEY"],
   [403, '{"code":"TS-SUSPENDED","status":"KEY","error":"KEY"}'],
-  [403, "KEY"],
-  [404, "KEY"],
-  [429, "KEY"],
-  [500, "KEY"],
-  [503, "KEY"]
+  ...[302, 400, 401, 403, 404, 429, 500, 503].map((status) => [status, "KEY"] as const)
 ]
 
 for (const [name, over] of clients) {

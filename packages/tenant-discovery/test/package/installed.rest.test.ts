@@ -6,6 +6,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll } from "vitest"
+import { live } from "../support/live.js"
 import {
   installCommands,
   LEFT_OUT,
@@ -81,32 +82,30 @@ const compileAndRun = (project: string, compilers: ReadonlyArray<string>, skipLi
   })
 
 describe("the packed packages beside those of the workspace", () => {
-  it.scopedLive(
+  live(
     "are type-checked and run as an ES module and by require",
-    () =>
-      Effect.gen(function* () {
-        const project = yield* temporaryFolder(resolvable)
-        const installed = join(project, "node_modules/tenant-discovery")
-        mkdirSync(installed, { recursive: true })
-        // Else the folders above would make the project a part of the library.
-        writeFileSync(join(project, "package.json"), `{ "private": true }`)
-        yield* run("tar", ["-xzf", tarball, "--strip-components=1"], installed)
-        yield* compileAndRun(project, [tsc7], true)
-      }),
+    function* () {
+      const project = yield* temporaryFolder(resolvable)
+      const installed = join(project, "node_modules/tenant-discovery")
+      mkdirSync(installed, { recursive: true })
+      // Else the folders above would make the project a part of the library.
+      writeFileSync(join(project, "package.json"), `{ "private": true }`)
+      yield* run("tar", ["-xzf", tarball, "--strip-components=1"], installed)
+      yield* compileAndRun(project, [tsc7], true)
+    },
     TIMEOUT
   )
 
-  it.scopedLive(
+  live(
     "contain a simulator that loads by require",
-    () =>
-      Effect.gen(function* () {
-        const project = yield* temporaryFolder(resolvable)
-        const packed = yield* pack("simulator", folder)
-        yield* run("tar", ["-xzf", packed, "--strip-components=1"], project)
-        // A package resolves its own name by its `exports`.
-        const program = `console.log(typeof require("@tenant-discovery/simulator").Simulator.make)`
-        expect(yield* run(process.execPath, ["-e", program], project)).toBe("function\n")
-      }),
+    function* () {
+      const project = yield* temporaryFolder(resolvable)
+      const packed = yield* pack("simulator", folder)
+      yield* run("tar", ["-xzf", packed, "--strip-components=1"], project)
+      // A package resolves its own name by its `exports`.
+      const program = `console.log(typeof require("@tenant-discovery/simulator").Simulator.make)`
+      expect(yield* run(process.execPath, ["-e", program], project)).toBe("function\n")
+    },
     TIMEOUT
   )
 })
@@ -183,25 +182,24 @@ describe.each(reachable ? installs : [])(
       await Effect.runPromise(run("npm", ["install", ...tools], folder, quick))
     }, TIMEOUT)
 
-    it.scopedLive(
+    live(
       `installs it; a program passes TypeScript ${typescript} with skipLibCheck: ${skipLibCheck}, and runs`,
-      () =>
-        Effect.gen(function* () {
-          const project = mkdtempSync(join(folder, "project-"))
-          writeFileSync(join(project, "package.json"), `{ "private": true }`)
-          for (const [file, text] of Object.entries(files)) writeFileSync(join(project, file), text)
-          const [shell, ...args] =
-            from === undefined
-              ? (["sh", "-c"] as const)
-              : (["npm", "exec", "--yes", `--package=${from}`, "-c"] as const)
-          const settings = manager === "Yarn" ? yield* yarnSettings : {}
-          yield* run(shell, [...args, script()], project, { ...quick, ...settings })
-          const { version } = Schema.decodeUnknownSync(Schema.parseJson(Version))(
-            readFileSync(join(project, "node_modules/ioredis/package.json"), "utf8")
-          )
-          expect(version).toMatch(new RegExp(`^${ioredis}\\.`))
-          yield* compileAndRun(project, typescript === "7" ? [tsc7] : [tsc59, tsc7], skipLibCheck)
-        }),
+      function* () {
+        const project = mkdtempSync(join(folder, "project-"))
+        writeFileSync(join(project, "package.json"), `{ "private": true }`)
+        for (const [file, text] of Object.entries(files)) writeFileSync(join(project, file), text)
+        const [shell, ...args] =
+          from === undefined
+            ? (["sh", "-c"] as const)
+            : (["npm", "exec", "--yes", `--package=${from}`, "-c"] as const)
+        const settings = manager === "Yarn" ? yield* yarnSettings : {}
+        yield* run(shell, [...args, script()], project, { ...quick, ...settings })
+        const { version } = Schema.decodeUnknownSync(Schema.parseJson(Version))(
+          readFileSync(join(project, "node_modules/ioredis/package.json"), "utf8")
+        )
+        expect(version).toMatch(new RegExp(`^${ioredis}\\.`))
+        yield* compileAndRun(project, typescript === "7" ? [tsc7] : [tsc59, tsc7], skipLibCheck)
+      },
       TIMEOUT
     )
   }

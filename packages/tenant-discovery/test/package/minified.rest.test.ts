@@ -1,5 +1,5 @@
 /** A program bundled with its dependencies and minified, against faults. */
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect } from "@effect/vitest"
 import { type RedisServer, Simulator } from "@tenant-discovery/simulator"
 import { Effect, type Scope } from "effect"
 import { build, type Format } from "esbuild"
@@ -11,7 +11,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll } from "vitest"
 import { fakeServer } from "../redis/support.js"
-import { until } from "../support/live.js"
+import { live, liveEach, until } from "../support/live.js"
 import { programs } from "./support.js"
 
 const folder = mkdtempSync(join(tmpdir(), "tenant-discovery-"))
@@ -125,63 +125,55 @@ const at = ({ host, port }: Pick<RedisServer.RedisServer, "host" | "port">) => (
 describe.each(formats)("a minified bundle ($format, $ioredis)", ({ file, format, ioredis }) => {
   beforeAll(() => bundle(format, ioredis, file), 60_000)
 
-  it.scopedLive("keeps its subscription where PING is not permitted, and recovers a lost one", () =>
-    Effect.gen(function* () {
-      const { env, redis } = yield* simulator
-      const program = yield* start(file, env)
-      yield* program.prints(/^Live $/)
-      yield* redis.command("ACL", "SETUSER", "default", "-ping")
-      const refused = program.lines().length
-      // For longer than the view stays fresh without an answer.
-      yield* program.prints(/^fresh$/, refused, 15)
-      expect(program.lines().slice(refused)).not.toContainEqual(expect.stringMatching(/Lost|Fail/))
+  live("keeps its subscription where PING is not permitted, and recovers a lost one", function* () {
+    const { env, redis } = yield* simulator
+    const program = yield* start(file, env)
+    yield* program.prints(/^Live $/)
+    yield* redis.command("ACL", "SETUSER", "default", "-ping")
+    const refused = program.lines().length
+    // For longer than the view stays fresh without an answer.
+    yield* program.prints(/^fresh$/, refused, 15)
+    expect(program.lines().slice(refused)).not.toContainEqual(expect.stringMatching(/Lost|Fail/))
 
-      yield* redis.command("CLIENT", "KILL", "TYPE", "pubsub")
-      yield* program.prints(/^Live ConnectionLost /)
-      expect(yield* program.exit).toBe(0)
-    })
-  )
+    yield* redis.command("CLIENT", "KILL", "TYPE", "pubsub")
+    yield* program.prints(/^Live ConnectionLost /)
+    expect(yield* program.exit).toBe(0)
+  })
 
-  it.scopedLive.each([
+  liveEach([
     "LOADING Redis is loading the dataset in memory",
     "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."
-  ])("loses its subscription when PING is answered by -%s", (reply) =>
-    Effect.gen(function* () {
-      const { env } = yield* simulator
-      const redis = yield* pingServer
-      const program = yield* start(file, { ...env, ...at(redis) })
-      yield* program.prints(/^Live $/)
-      yield* redis.refusePing(reply)
-      const code = reply.split(" ")[0]
-      yield* program.prints(new RegExp(`^BootstrapOnly Connect.*${code}`))
-      yield* redis.refusePing(undefined)
-      yield* program.prints(/^Live Connect/)
-      expect(yield* program.exit).toBe(0)
-    })
-  )
+  ])("loses its subscription when PING is answered by -%s", function* (reply) {
+    const { env } = yield* simulator
+    const redis = yield* pingServer
+    const program = yield* start(file, { ...env, ...at(redis) })
+    yield* program.prints(/^Live $/)
+    yield* redis.refusePing(reply)
+    const code = reply.split(" ")[0]
+    yield* program.prints(new RegExp(`^BootstrapOnly Connect.*${code}`))
+    yield* redis.refusePing(undefined)
+    yield* program.prints(/^Live Connect/)
+    expect(yield* program.exit).toBe(0)
+  })
 
-  it.scopedLive("names the failures of lists", () =>
-    Effect.gen(function* () {
-      const { env, trouble } = yield* simulator
-      const program = yield* start(file, env, 100)
-      yield* program.prints(/^Live $/)
-      yield* trouble({ _tag: "Status", status: 401, times: 1 })
-      yield* program.prints(/ TenantManagerUnauthorized$/)
-      yield* trouble({ _tag: "Status", status: 500, times: 1 })
-      yield* program.prints(/ TenantManagerUnavailable$/)
-      yield* trouble({ _tag: "RawBody", body: "[", times: 1 })
-      yield* program.prints(/ TenantManagerMalformedBody$/)
-      yield* trouble({ _tag: "MalformedElements", times: 1 })
-      yield* program.prints(/ ListIncomplete$/)
-      expect(yield* program.exit).toBe(0)
-    })
-  )
+  live("names the failures of lists", function* () {
+    const { env, trouble } = yield* simulator
+    const program = yield* start(file, env, 100)
+    yield* program.prints(/^Live $/)
+    yield* trouble({ _tag: "Status", status: 401, times: 1 })
+    yield* program.prints(/ TenantManagerUnauthorized$/)
+    yield* trouble({ _tag: "Status", status: 500, times: 1 })
+    yield* program.prints(/ TenantManagerUnavailable$/)
+    yield* trouble({ _tag: "RawBody", body: "[", times: 1 })
+    yield* program.prints(/ TenantManagerMalformedBody$/)
+    yield* trouble({ _tag: "MalformedElements", times: 1 })
+    yield* program.prints(/ ListIncomplete$/)
+    expect(yield* program.exit).toBe(0)
+  })
 
-  it.scopedLive("catches the error of a refused start by its tag", () =>
-    Effect.gen(function* () {
-      const { env } = yield* simulator
-      const program = yield* start(file, { ...env, MULTI_TENANT_SERVICE_API_KEY: "wrong" })
-      yield* program.prints(/^refused TenantManagerUnauthorized$/)
-    })
-  )
+  live("catches the error of a refused start by its tag", function* () {
+    const { env } = yield* simulator
+    const program = yield* start(file, { ...env, MULTI_TENANT_SERVICE_API_KEY: "wrong" })
+    yield* program.prints(/^refused TenantManagerUnauthorized$/)
+  })
 })
