@@ -49,16 +49,10 @@ MULTI_TENANT_CACHE_TTL_SEC | a number of seconds, 0 or more | -1 | 12h | ${"9".r
 MULTI_TENANT_MAX_TENANT_POOLS | a whole number, 0 or more | -1 | 1.5 | 1e2
 MULTI_TENANT_CONNECTIONS_CHECK_INTERVAL_SEC | a number of seconds, 0 or more | -1 | never
 MULTI_TENANT_IDLE_TIMEOUT_SEC | a number of seconds, 0 or more | -1 | five | +5
-${[
-  "APPLICATION_NAME",
-  "MULTI_TENANT_SERVICE_NAME",
-  "ENVIRONMENT_NAME",
-  "ENV_NAME",
-  "MULTI_TENANT_REDIS_USERNAME"
-]
+${"APPLICATION_NAME MULTI_TENANT_SERVICE_NAME ENVIRONMENT_NAME ENV_NAME MULTI_TENANT_REDIS_USERNAME"
+  .split(" ")
   .map(
-    (name) =>
-      `${name} | a non-empty name without white space | two words | a\tb | a\u0000b | a\u200bb`
+    (name) => `${name} | a non-empty name without white space | a b | a\tb | a\u0000b | a\u200bb`
   )
   .join("\n")}`
 
@@ -146,15 +140,11 @@ describe("a value that does not parse", () => {
   })
 
   test("names the port variable where the host's port differs from it", function* () {
-    const texts = {
-      ...complete,
-      MULTI_TENANT_REDIS_HOST: "redis.example:6380",
-      MULTI_TENANT_REDIS_PORT: "6379"
-    }
-    const [found, ...others] = problems(yield* errorOf(load(texts)))
-    expect(others).toEqual([])
-    expect(found).toMatchObject({ kind: "Invalid", variable: "MULTI_TENANT_REDIS_HOST" })
-    expect(found?.message).toContain("6380, MULTI_TENANT_REDIS_PORT says 6379")
+    const variable = "MULTI_TENANT_REDIS_HOST"
+    const texts = { [variable]: "redis.example:6380", MULTI_TENANT_REDIS_PORT: "6379" }
+    const message = expect.stringContaining("6380, MULTI_TENANT_REDIS_PORT says 6379")
+    const found = problems(yield* errorOf(load({ ...complete, ...texts })))
+    expect(found).toEqual([{ kind: "Invalid", variable, message }])
   })
 })
 

@@ -205,16 +205,17 @@ describe("names", () => {
 
 describe("the URL", () => {
   test("may be http to a loopback host, or to any with the opt-in", function* () {
-    const url = (text: string, variables: Variables = {}) =>
-      loadMulti({ ...complete, MULTI_TENANT_URL: text, ...variables }).pipe(
-        Effect.map(({ tenantManager }) => tenantManager.url.href)
-      )
-    expect(yield* url("http://localhost:8080/x")).toBe("http://localhost:8080/x")
-    expect(yield* url("http://127.9.8.7")).toBe("http://127.9.8.7/")
-    expect(yield* url("http://[::1]:80/")).toBe("http://[::1]/")
-    expect(yield* url("HTTPS://TM.example:8443")).toBe("https://tm.example:8443/")
-    const optIn = { MULTI_TENANT_ALLOW_INSECURE_HTTP: "1" }
-    expect(yield* url("http://tm.example/v", optIn)).toBe("http://tm.example/v")
+    for (const [text, href, MULTI_TENANT_ALLOW_INSECURE_HTTP] of [
+      ["http://localhost:8080/x", "http://localhost:8080/x", ""],
+      ["http://127.9.8.7", "http://127.9.8.7/", ""],
+      ["http://[::1]:80/", "http://[::1]/", ""],
+      ["HTTPS://TM.example:8443", "https://tm.example:8443/", ""],
+      ["http://tm.example/v", "http://tm.example/v", "1"]
+    ] as const) {
+      const variables = { MULTI_TENANT_URL: text, MULTI_TENANT_ALLOW_INSECURE_HTTP }
+      const { tenantManager } = yield* loadMulti({ ...complete, ...variables })
+      expect(tenantManager.url.href).toBe(href)
+    }
   })
 })
 
@@ -254,11 +255,8 @@ describe("the Redis endpoint", () => {
       ["fe80::1%eth0", "", "fe80::1%eth0", 6379]
     ]
     for (const [given, text, host, port] of cases) {
-      expect(yield* endpoint(given, { MULTI_TENANT_REDIS_PORT: text })).toMatchObject({
-        host,
-        port,
-        tls: {}
-      })
+      const found = yield* endpoint(given, { MULTI_TENANT_REDIS_PORT: text })
+      expect(found).toMatchObject({ host, port, tls: {} })
     }
   })
 
@@ -348,21 +346,20 @@ describe("the CA certificate", () => {
 
 describe("a Config for one variable", () => {
   test("has its value, its default or its error in every mode", function* () {
-    const values: Readonly<Record<string, readonly [Config.Config<unknown>, unknown, unknown]>> = {
-      CACHE_TTL_SEC: [
-        TenantDiscoveryConfig.connectionsCacheTtl,
-        Duration.minutes(2),
-        Duration.zero
-      ],
-      CONNECTIONS_CHECK_INTERVAL_SEC: [
-        TenantDiscoveryConfig.connectionsCheckInterval,
+    const { connectionsCacheTtl, connectionsCheckInterval, idleTimeout, maxTenantPools } =
+      TenantDiscoveryConfig
+    const values: ReadonlyArray<readonly [string, Config.Config<unknown>, unknown, unknown]> = [
+      ["CACHE_TTL_SEC", connectionsCacheTtl, Duration.minutes(2), Duration.zero],
+      [
+        "CONNECTIONS_CHECK_INTERVAL_SEC",
+        connectionsCheckInterval,
         Duration.seconds(30),
         Duration.zero
       ],
-      MAX_TENANT_POOLS: [TenantDiscoveryConfig.maxTenantPools, 100, 0],
-      IDLE_TIMEOUT_SEC: [TenantDiscoveryConfig.idleTimeout, Duration.minutes(5), Duration.zero]
-    }
-    for (const [name, [config, byDefault, zero]] of Object.entries(values)) {
+      ["MAX_TENANT_POOLS", maxTenantPools, 100, 0],
+      ["IDLE_TIMEOUT_SEC", idleTimeout, Duration.minutes(5), Duration.zero]
+    ]
+    for (const [name, config, byDefault, zero] of values) {
       const variable = `MULTI_TENANT_${name}`
       const read = (text: string) =>
         Effect.withConfigProvider(config, provider({ [variable]: text }))

@@ -1,14 +1,13 @@
 /** The bundle exports the same names as the sources and loads no other packages. */
-import { describe, expect, it } from "@effect/vitest"
-import { execFile } from "node:child_process"
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
-import { dirname, join, resolve } from "node:path"
-import { fileURLToPath, pathToFileURL } from "node:url"
-import { promisify } from "node:util"
+import { describe, expect } from "@effect/vitest"
+import { Effect } from "effect"
+import { readFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { pathToFileURL } from "node:url"
+import { resolvable, run, temporaryFolder, workspace } from "../package/support.js"
+import { live } from "../support/live.js"
 
-const run = promisify(execFile)
-const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..")
-const built = join(root, "dist")
+const root = join(workspace, "packages/tenant-discovery")
 
 /** The last line of an import, as the bundler writes it. */
 const STATIC = /^(?:import\b.*|\} from )"([^"]+)";$/gm
@@ -26,34 +25,29 @@ const packagesOf = (file: string, seen = new Set<string>()): ReadonlySet<string>
 }
 
 /** The exported names, loaded in another process. */
-const exportsOf = async (file: string): Promise<ReadonlyArray<string>> => {
-  const program = `console.log(JSON.stringify(Object.keys(await import(${JSON.stringify(
-    pathToFileURL(file).href
-  )}))))`
-  const { stdout } = await run(process.execPath, ["--input-type=module", "-e", program])
-  return stdout.trim().slice(1, -1).replaceAll('"', "").split(",").toSorted()
+const exportsOf = (file: string) => {
+  const url = JSON.stringify(pathToFileURL(file).href)
+  const program = `console.log(Object.keys(await import(${url})).sort().join())`
+  return Effect.map(
+    run(process.execPath, ["--input-type=module", "-e", program], root),
+    (printed) => printed.trim().split(",")
+  )
 }
 
 const entries = ["index", "RedisTenantEvents", "node", "testing"] as const
 
 describe("the bundle", () => {
-  it("has the exports of the sources, and its barrel loads neither Node nor Redis", async () => {
-    mkdirSync(built, { recursive: true })
-    const out = mkdtempSync(join(built, ".bundle-"))
-    try {
-      await run("npm", ["run", "bundle", "--", `--outdir=${out}`], { cwd: root })
-      for (const entry of entries) {
-        const source: object = await import(`../../src/${entry}.ts`)
-        expect(await exportsOf(join(out, `${entry}.js`)), entry).toEqual(
-          Object.keys(source).toSorted()
-        )
-      }
-      for (const name of packagesOf(join(out, "index.js"))) {
-        expect(name).toMatch(/^(?:effect|@effect\/platform\/.*)$/)
-      }
-      expect([...packagesOf(join(out, "node.js"))]).toContain("ioredis")
-    } finally {
-      rmSync(out, { recursive: true, force: true })
+  live("has the exports of the sources, and its barrel loads neither Node nor Redis", function* () {
+    const out = yield* temporaryFolder(resolvable)
+    yield* run("npm", ["run", "bundle", "--", `--outdir=${out}`], root)
+    for (const entry of entries) {
+      const source = yield* Effect.promise((): Promise<object> => import(`../../src/${entry}.ts`))
+      const names = yield* exportsOf(join(out, `${entry}.js`))
+      expect(names, entry).toEqual(Object.keys(source).toSorted())
     }
+    for (const name of packagesOf(join(out, "index.js"))) {
+      expect(name).toMatch(/^(?:effect|@effect\/platform\/.*)$/)
+    }
+    expect([...packagesOf(join(out, "node.js"))]).toContain("ioredis")
   })
 })

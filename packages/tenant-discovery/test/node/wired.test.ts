@@ -26,6 +26,8 @@ import { temporaryFolder } from "../package/support.js"
 import { build, eventually, type Line } from "./support.js"
 import { live, until } from "../support/live.js"
 
+const { layerConfig, layerConfigWith } = NodeTenantDiscovery
+
 const API_KEY = "marked-api-key"
 const PASSWORD = "marked-password"
 
@@ -88,10 +90,7 @@ describe("layerConfig", () => {
     const { clients, manager, receives, variables } = yield* world
     const lines: Array<Line> = []
     const scope = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
-    const { discovery } = yield* Scope.extend(
-      build(NodeTenantDiscovery.layerConfig, variables, lines),
-      scope
-    )
+    const { discovery } = yield* Scope.extend(build(layerConfig, variables, lines), scope)
     expect(yield* discovery.activeTenantIds).toEqual(["acme", "globex"])
     expect(manager.requests[0]?.url).toBe("/internal/v1/tenants/active?service=ledger")
     expect(manager.requests[0]?.headers["x-api-key"]).toBe(API_KEY)
@@ -105,14 +104,14 @@ describe("layerConfig", () => {
     yield* until(() => manager.connections().open === 0)
     expect(yield* discovery.activeTenantIds).toHaveLength(3)
 
-    const output = inspect([lines, discovery, NodeTenantDiscovery.layerConfig], { depth: 8 })
+    const output = inspect([lines, discovery, layerConfig], { depth: 8 })
     expect(output).not.toContain(API_KEY)
     expect(output).not.toContain(PASSWORD)
   })
 
   live("uses TLS to Redis with the given CA", function* () {
     const { receives, redis, variables } = yield* world
-    const { discovery } = yield* build(NodeTenantDiscovery.layerConfig, {
+    const { discovery } = yield* build(layerConfig, {
       ...variables,
       MULTI_TENANT_REDIS_HOST: redis.tls?.host ?? "",
       MULTI_TENANT_REDIS_PORT: String(redis.tls?.port),
@@ -125,7 +124,7 @@ describe("layerConfig", () => {
   live("starts without Redis, with the reason in status", function* () {
     const { redis, variables } = yield* world
     yield* redis.kill
-    const { discovery } = yield* build(NodeTenantDiscovery.layerConfig, variables)
+    const { discovery } = yield* build(layerConfig, variables)
     expect(yield* discovery.activeTenantIds).toEqual(["acme", "globex"])
     const status = yield* discovery.status.get
     expect(status.mode).toBe("BootstrapOnly")
@@ -136,7 +135,7 @@ describe("layerConfig", () => {
     const { receives, variables } = yield* world
     const lines: Array<Line> = []
     const { discovery } = yield* build(
-      NodeTenantDiscovery.layerConfig,
+      layerConfig,
       { ...variables, ENVIRONMENT_NAME: "", MULTI_TENANT_ALL_ENVIRONMENTS: "true" },
       lines
     )
@@ -157,7 +156,7 @@ describe("layerConfig", () => {
       MULTI_TENANT_SERVICE_API_KEY_FILE: keyFile,
       MULTI_TENANT_REDIS_PASSWORD_FILE: passwordFile
     }
-    const layer = NodeTenantDiscovery.layerConfigWith({ discovery: { startRetries: 0 } })
+    const layer = layerConfigWith({ discovery: { startRetries: 0 } })
     expect(yield* errorOf(build(layer, texts))).toMatchObject({
       _tag: "TenantManagerUnavailable",
       message: expect.stringContaining("the API key cannot be read (ENOENT)")
@@ -176,11 +175,8 @@ describe("a start that is refused", () => {
   live("fails with the tenant manager's answer, and leaves nothing open", function* () {
     const { clients, variables } = yield* world
     const refusing = yield* serve(answer(401))
-    const error = yield* errorOf(
-      Effect.scoped(
-        build(NodeTenantDiscovery.layerConfig, { ...variables, MULTI_TENANT_URL: refusing.url })
-      )
-    )
+    const texts = { ...variables, MULTI_TENANT_URL: refusing.url }
+    const error = yield* errorOf(Effect.scoped(build(layerConfig, texts)))
     expect(error).toMatchObject({ _tag: "TenantManagerUnauthorized" })
     expect(refusing.requests).toHaveLength(1)
     yield* eventually(clients, (list) => list.length === 0)
@@ -201,7 +197,7 @@ describe("a start that is refused", () => {
       MULTI_TENANT_REDIS_PASSWORD: `"${PASSWORD}"`,
       MULTI_TENANT_REDIS_TLS: "false"
     }
-    const layer = NodeTenantDiscovery.layerConfigWith({ discovery: { startRetries: 1 } })
+    const layer = layerConfigWith({ discovery: { startRetries: 1 } })
     yield* errorOf(build(layer, variables, lines))
     const said = (text: string) => warningsIn(lines).filter((message) => message.includes(text))
     for (const text of ["over http", "without TLS", "no environment", "has quotes around it"]) {
@@ -216,17 +212,12 @@ describe("layerConfigWith", () => {
     const { receives, redis, variables } = yield* world
     const channel = `elsewhere-${randomUUID()}`
     let made = 0
-    const layer = NodeTenantDiscovery.layerConfigWith({
+    const layer = layerConfigWith({
       redis: () => {
         made++
-        return new Redis({
-          host: redis.host,
-          port: redis.port,
-          password: PASSWORD,
-          lazyConnect: true,
-          autoResubscribe: false,
-          retryStrategy: () => null
-        })
+        const { host, port } = redis
+        const single = { autoResubscribe: false, retryStrategy: () => null }
+        return new Redis({ host, port, password: PASSWORD, lazyConnect: true, ...single })
       },
       channel: { _tag: "Exact", channel },
       discovery: { environment: undefined }
@@ -240,9 +231,7 @@ describe("layerConfigWith", () => {
 
   live("lets an option win over its variable", function* () {
     const { manager, variables } = yield* world
-    const layer = NodeTenantDiscovery.layerConfigWith({
-      discovery: { reconcileInterval: "20 millis" }
-    })
+    const layer = layerConfigWith({ discovery: { reconcileInterval: "20 millis" } })
     yield* build(layer, { ...variables, MULTI_TENANT_RECONCILE_INTERVAL_SEC: "0" })
     yield* until(() => manager.requests.length > 3)
   })

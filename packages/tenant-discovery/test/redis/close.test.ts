@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { FaultProxy, RedisServer } from "@tenant-discovery/simulator"
-import { Effect, Exit, Redacted, Scope } from "effect"
+import { Array as Arr, Effect, Exit, Redacted, Scope } from "effect"
 import { inspect } from "node:util"
 import * as RedisTenantEvents from "tenant-discovery/RedisTenantEvents"
 import {
@@ -16,11 +16,14 @@ import {
 } from "./support.js"
 import { eventually, live, until } from "../support/live.js"
 
-/** A subscription in its own scope. */
-const inScope = (redis: RedisTenantEvents.RedisSource) =>
+/** A subscription in its own scope, made in an interruptible or uninterruptible region. */
+const inScope = (
+  redis: RedisTenantEvents.RedisSource,
+  region: <A>(effect: Effect.Effect<A>) => Effect.Effect<A> = Effect.interruptible
+) =>
   Effect.gen(function* () {
     const scope = yield* Scope.make()
-    const recorder = yield* subscribed(redis).pipe(Scope.extend(scope))
+    const recorder = yield* region(subscribed(redis).pipe(Scope.extend(scope)))
     return { recorder, close: Scope.close(scope, Exit.void).pipe(Effect.timeout("2 seconds")) }
   })
 
@@ -69,12 +72,9 @@ describe.each(versions)("closing, with %s", (version) => {
 
   live("completes when an uninterruptible region subscribed", function* () {
     const server = yield* RedisServer.make({ kind })
-    const scope = yield* Scope.make()
-    const recorder = yield* Effect.uninterruptible(
-      subscribed(connection(version, server)).pipe(Scope.extend(scope))
-    )
+    const { recorder, close } = yield* inScope(connection(version, server), Effect.uninterruptible)
     yield* recorder.seen("Subscribed")
-    yield* Scope.close(scope, Exit.void).pipe(Effect.timeout("2 seconds"))
+    yield* close
   })
 
   live("leaves no socket and no timer after 200 subscriptions", function* () {
@@ -90,11 +90,7 @@ describe.each(versions)("closing, with %s", (version) => {
       })
     yield* once(3)
     const before = { sockets: sockets(), timers: activeResources("Timeout") }
-    yield* Effect.forEach(
-      Array.from({ length: 200 }, (_, n) => n),
-      once,
-      { concurrency: 10 }
-    )
+    yield* Effect.forEach(Arr.range(0, 199), once, { concurrency: 10 })
     yield* until(() => sockets() <= before.sockets)
     // This wait has up to two.
     yield* until(() => activeResources("Timeout") <= before.timers + 2)
