@@ -50,7 +50,7 @@ const url = (texts: Texts): Result<URL> =>
         )
   )
 
-/** The proxy for the URL's scheme. That of the other scheme is of no concern here. */
+/** The proxy for the URL's scheme. The variables of the other scheme are not validated. */
 const proxy = (texts: Texts) =>
   /^\s*http:/i.test(texts.get("MULTI_TENANT_URL") ?? "")
     ? firstOf(read(texts, "http_proxy"), () => read(texts, "HTTP_PROXY"))
@@ -137,7 +137,7 @@ type Tls = false | { readonly ca: string | undefined }
 
 const redis = (texts: Texts) => {
   const address = redisAddress(texts)
-  // With an address that is wrong, a certificate that is wrong is still reported.
+  // An invalid certificate is reported even when the address is invalid too.
   const isLocal = Either.isRight(address) && hostsOf(address.right).every(isLoopback)
   return Either.map(
     collect({
@@ -160,7 +160,7 @@ export type RedisSettings = Either.Either.Right<ReturnType<typeof redis>>
 
 /** What the program gives, so that no variable has to. */
 export interface Given {
-  /** The environment, a channel, or the wish for all environments. Default: `false`. */
+  /** The environment, a channel, or the option for all environments. Default: `false`. */
   readonly environment?: boolean | undefined
   /** A connection to Redis: no `MULTI_TENANT_REDIS_` variable is validated. Default: `false`. */
   readonly redis?: boolean | undefined

@@ -3,7 +3,7 @@ import { Cause, Inspectable, Redacted } from "effect"
 import { beginning } from "./beginning.js"
 
 const MAX_TEXT = 500
-/** What is searched for secrets: enough that what is left of it fills the text. */
+/** The longest text that is searched for secrets. Without them it still fills `MAX_TEXT`. */
 const MAX_SEARCHED = 10_000
 
 /** Credentials in a URL, and values under a name that says what they are. */
@@ -38,10 +38,10 @@ export const failureText = (
       error instanceof Error
         ? `${error.name}: ${error.message}`
         : Inspectable.toStringUnknown(error)
-    const unknown = secrets
+    const withoutSecrets = secrets
       .flatMap((secret) => [secret, encodeURIComponent(secret)])
       .reduce((shown, secret) => shown.replaceAll(secret, "***"), text)
-    const searched = beginning(unknown, MAX_SEARCHED)
+    const searched = beginning(withoutSecrets, MAX_SEARCHED)
     return beginning(searched.replace(URL_CREDENTIALS, "$1***@").replace(NAMED, "$1***"), MAX_TEXT)
   } catch {
     return "an error that cannot be shown"

@@ -91,7 +91,7 @@ describe("a bad option", () => {
     }
   })
 
-  it("is a missing environment, without a channel or the wish for all environments", () => {
+  it("is a missing environment, unless a channel or allEnvironments is given", () => {
     const { discovery: _, ...options } = good
     expect(() => NodeTenantDiscovery.layer(options)).toThrow(
       /^NodeTenantDiscovery: option "discovery\.environment": expected the name/

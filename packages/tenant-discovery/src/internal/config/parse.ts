@@ -58,13 +58,16 @@ export const headerSecret: Parse<Redacted.Redacted> = (text) => {
   return check(HEADER_VALUE.test(value), Redacted.make(value), `a ${HEADER_SECRET}`)
 }
 
+/** The number in a text of this form, otherwise NaN. */
+const numberIn = (text: string, form: RegExp): number =>
+  form.test(text.trim()) ? Number(text) : Number.NaN
+
 const DECIMAL = /^\d+(\.\d+)?$/
 
 const seconds =
   (accepts: (value: number) => boolean, expected: string): Parse<Duration.Duration> =>
   (text) => {
-    const trimmed = text.trim()
-    const value = DECIMAL.test(trimmed) ? Number(trimmed) : Number.NaN
+    const value = numberIn(text, DECIMAL)
     const isValid = Number.isFinite(value) && accepts(value)
     return check(isValid, Duration.seconds(value), `${expected}, without a unit, such as 30 or 0.5`)
   }
@@ -75,8 +78,7 @@ export const positiveSeconds = seconds((value) => value > 0, "a number of second
 const COUNT = /^\d+$/
 
 export const count: Parse<number> = (text) => {
-  const trimmed = text.trim()
-  const value = COUNT.test(trimmed) ? Number(trimmed) : Number.NaN
+  const value = numberIn(text, COUNT)
   return check(Number.isSafeInteger(value), value, "a whole number, 0 or more")
 }
 

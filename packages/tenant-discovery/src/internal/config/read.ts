@@ -70,7 +70,7 @@ export const collect = <const R extends Readonly<Record<string, Result<unknown>>
   return problems.length === 0 ? Either.all(fields) : Either.left(problems)
 }
 
-/** What is accepted in a secret but is probably a mistake. */
+/** Warnings about secrets that are accepted but probably contain a mistake. */
 export const secretWarnings = (texts: Texts): ReadonlyArray<string> =>
   [...texts].flatMap(([name, text]) => {
     if (variables[name].isSecret !== true) return []

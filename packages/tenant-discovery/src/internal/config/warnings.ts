@@ -12,7 +12,7 @@ export interface Wiring {
   readonly noProxy: string | undefined
 }
 
-/** What is legal and is logged once at the start, since it is probably a mistake. */
+/** Warnings about valid settings that are probably mistakes. Each is logged once at the start. */
 export const warnings = (wiring: Wiring): ReadonlyArray<string> => {
   const { everyEnvironment, naming, noProxy = "", redis, url } = wiring
   const named = (option: string, variable: string) => (naming === "options" ? option : variable)

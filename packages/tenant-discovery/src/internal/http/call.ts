@@ -55,10 +55,10 @@ const contentCoding = ({ headers }: Response): string | undefined => {
   return coding === "" || coding === "identity" ? undefined : coding
 }
 
-/** Of a body with a content coding, the length of the decoded text is unknown. */
-const announcedLength = (response: Response): number | undefined => {
+/** In bytes; 0 where it is unknown, as it is for a body with a content coding. */
+const announcedLength = (response: Response): number => {
   const length = response.headers["content-length"] ?? ""
-  return /^\d+$/.test(length) && contentCoding(response) === undefined ? Number(length) : undefined
+  return /^\d+$/.test(length) && contentCoding(response) === undefined ? Number(length) : 0
 }
 
 /** `broken`: the connection was lost before the body was complete. */
@@ -77,7 +77,7 @@ const readText = <E>(
   { broken, tooLarge }: BodyErrors<E>
 ): Effect.Effect<string, E> =>
   Effect.suspend(() => {
-    const announced = announcedLength(response) ?? 0
+    const announced = announcedLength(response)
     if (announced > limit) return Effect.failSync(tooLarge)
     const decoder = new TextDecoder()
     let length = 0

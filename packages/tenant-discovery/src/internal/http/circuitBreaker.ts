@@ -19,7 +19,7 @@ const isAnswered = (exit: Exit.Exit<unknown, TenantManagerError>): boolean | und
       Option.getOrUndefined(Option.map(Cause.failureOption(cause), (error) => !isOutage(error)))
   })
 
-/** The gauge of one operation's breaker: the function shows whether it is open. */
+/** The returned function sets the gauge of one operation's circuit breaker. */
 export const circuitGauge = (
   operation: string,
   labels: MetricLabels
@@ -34,10 +34,10 @@ export const circuitGauge = (
 }
 
 /**
- * A breaker that is closed: it stops the calls of one operation after `threshold` outages in a row
- * (0: never), and `resetAfter` milliseconds of the monotonic clock later admits one probe at a
- * time until an answer arrives. While it is open, only probes count. `report` learns when it opens and
- * when it closes.
+ * A circuit breaker for one operation, closed at first. It opens after `threshold` outages in a row
+ * (0: never) and refuses calls. `resetAfter` milliseconds of the monotonic clock later it admits one
+ * probe at a time. It closes when a probe is answered. While it is open, only probes count. It calls
+ * `report` when it opens and when it closes.
  */
 export const makeCircuitBreaker = (
   operation: string,

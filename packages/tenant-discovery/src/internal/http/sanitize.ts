@@ -16,8 +16,8 @@ const matches = (value: unknown, pattern: RegExp): value is string =>
 
 /**
  * The class (`SocketError`, say) and the code (`ECONNREFUSED`) of the outermost error in the chain
- * of causes that has a code; without any, the class of the innermost. Both must look so, since the
- * platform's errors carry the request with its headers.
+ * of causes that has a code; without any, the class of the innermost. Only a class and a code of the
+ * usual form are shown, since the platform's errors carry the request with its headers.
  */
 export const transportCause = (error: unknown) => {
   let name = "Error"
@@ -46,7 +46,7 @@ export const excerptOf = (body: string, secret: string): string => {
   if (spellings.some((spelling) => start.includes(spelling))) return ""
   const shape = start
     .slice(0, EXCERPT_BYTES)
-    // Half of a pair, which has no UTF-8 of its own.
+    // Half of a surrogate pair has no UTF-8 encoding.
     .replace(/[\ud800-\udbff]$/, "")
     .replace(QUOTED, (quoted, colon: string | undefined) =>
       colon === undefined ? '"..."' : quoted

@@ -143,7 +143,7 @@ const Sentinels = Schema.Struct({
 /** Options that every subscriber has, a duplicate of the program's own client included. */
 const subscriberOptions = {
   lazyConnect: true,
-  // The attempts, the subscription and its time limits are the loop's.
+  // The subscription loop makes the attempts, subscribes and sets the time limits.
   retryStrategy: () => null,
   sentinelRetryStrategy: () => null,
   reconnectOnError: null,
@@ -227,7 +227,7 @@ const attemptAt = (
   }
 }
 
-/** What a client of the program's own connects to is its own affair. */
+/** The program's own client decides what it connects to. */
 const foreign = (make: () => SubscriberConnection): Attempt => ({
   server: "Redis",
   tls: undefined,
@@ -289,7 +289,7 @@ const read = (credential?: RedisCredential): Effect.Effect<string | undefined, u
       const [error] = Cause.prettyErrors(cause)
       return new Error(`the password could not be read: ${error?.message}`, { cause: error })
     }),
-    // One that ignores interruption must not hold up the close.
+    // An effect that ignores interruption must not delay the close.
     Effect.disconnect
   )
 }
