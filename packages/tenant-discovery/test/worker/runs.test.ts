@@ -13,18 +13,20 @@ import {
 } from "effect"
 import { CurrentTenant } from "../../src/CurrentTenant.js"
 import { ResourceHolder } from "../../src/internal/layers/resourceHolder.js"
-import { TenantId } from "../../src/Tenant.js"
 import { TenantDiscovery } from "../../src/TenantDiscovery.js"
 import * as TenantWorker from "../../src/TenantWorker.js"
+import { metricValue } from "../core/harness.js"
 import {
   advance,
   Boom,
   buildWorker,
   eventually,
+  fails,
   metricValues,
   type Probe,
   settle,
-  test
+  test,
+  withTestedClock
 } from "./support.js"
 
 type Run<R> = Effect.Effect<unknown, Boom, R>
@@ -32,6 +34,8 @@ interface Options {
   readonly name?: string
   readonly drain?: Duration.DurationInput
   readonly closeTimeout?: Duration.DurationInput
+  /** The delays after failures. */
+  readonly backoff?: Schedule.Schedule<unknown>
 }
 
 /** Work that goes on until it is interrupted. */
@@ -41,22 +45,27 @@ const endless = (probe: Probe) => {
 }
 
 const kinds = {
-  scheduled: <R>(run: Run<R>, options: Options = {}) =>
+  scheduled: <R>(run: Run<R>, { backoff, ...options }: Options = {}) =>
     TenantWorker.scheduled({
       name: "worker",
       schedule: Schedule.spaced("1 minute"),
       drain: 0,
+      failureBackoff: backoff,
       ...options,
       run
     }),
-  perTenant: <R>(run: Run<R>, options: Options = {}) =>
-    TenantWorker.perTenant({
-      name: "worker",
-      restart: Schedule.spaced("1 minute"),
-      ...options,
-      run
-    })
+  perTenant: <R>(
+    run: Run<R>,
+    { backoff = Schedule.spaced("1 minute"), ...options }: Options = {}
+  ) => TenantWorker.perTenant({ name: "worker", restart: backoff, ...options, run })
 }
+
+/** Work that gives `hold` what a pool needs to interrupt it. */
+const revocable = (work: Run<CurrentTenant>, hold: (revoke: Effect.Effect<void>) => void) =>
+  Effect.flatMap(ResourceHolder, ({ revoke = Effect.void }) => {
+    hold(revoke)
+    return work
+  })
 
 /** A minute later every scheduled tenant has had a turn, every perTenant work a restart. */
 const minute = advance("1 minute")
@@ -121,7 +130,7 @@ describe.each(["scheduled", "perTenant"] as const)("a run of %s", (kind) => {
   })
 
   test("that does not end after a removal is left behind, and the tenant runs again", function* () {
-    const { control, logs, probe, stateOf } = yield* buildWorker(["a"], (probe) =>
+    const { control, logs, probe, statusOf } = yield* buildWorker(["a"], (probe) =>
       worker(probe.run, { closeTimeout: "5 seconds" })
     )
     probe.otherwise = Effect.uninterruptible(Effect.never)
@@ -130,12 +139,12 @@ describe.each(["scheduled", "perTenant"] as const)("a run of %s", (kind) => {
     yield* settle
     yield* control.add("a")
     yield* settle
-    expect(yield* stateOf("worker", "a")).toBe("Draining")
+    expect((yield* statusOf("a"))?.state).toBe("Draining")
     expect(probe.active.size).toBe(1)
     probe.otherwise = Effect.never
     yield* TestClock.adjust("5 seconds")
     yield* minute
-    expect(yield* stateOf("worker", "a")).toBe("Running")
+    expect((yield* statusOf("a"))?.state).toBe("Running")
     const warning = logs.lines.find(({ message }) => message.includes("leaving it behind"))
     expect(warning?.level).toBe("WARN")
     expect(warning?.annotations).toEqual({ tenant_id: "a", worker: "worker" })
@@ -195,64 +204,82 @@ describe.each(["scheduled", "perTenant"] as const)("a run of %s", (kind) => {
   })
 
   test("is interrupted when a pool revokes its resource", function* () {
-    let revoke: Effect.Effect<void> = Effect.void
-    const hold = (probe: Probe) =>
-      Effect.flatMap(ResourceHolder, (holder) => {
-        revoke = holder.revoke ?? Effect.void
-        return probe.run
-      })
-    const { probe, status } = yield* buildWorker(["a"], (probe) =>
-      worker(hold(probe), { name: `revoked-${kind}` })
+    const name = `revoked-${kind}`
+    let revoke = Effect.void
+    const { probe, statusOf } = yield* buildWorker(
+      ["a"],
+      (probe) =>
+        worker(
+          revocable(endless(probe), (how) => (revoke = how)),
+          { name }
+        ),
+      name
     )
-    probe.otherwise = Effect.never
     yield* minute
-    const before = probe.started.length
-    const { lastFailure } = (yield* status(`revoked-${kind}`)).get(TenantId.make("a")) ?? {}
     yield* revoke
     yield* eventually("its end", () => probe.endsOf("a").at(-1) === "interrupted")
     yield* settle
     // perTenant work restarts at once, without backoff; a scheduled run waits for its next tick.
-    expect(probe.started.length).toBe(before + (kind === "perTenant" ? 1 : 0))
-    expect(
-      yield* metricValues("tenant_worker_interrupted_total", { worker: `revoked-${kind}` })
-    ).toMatchObject([{ count: 1 }])
-    expect((yield* status(`revoked-${kind}`)).get(TenantId.make("a"))?.lastFailure).toEqual(
-      lastFailure
-    )
+    expect(probe.started.length).toBe(kind === "perTenant" ? 2 : 1)
+    expect(yield* metricValue("tenant_worker_interrupted_total", { worker: name })).toBe(1)
+    expect((yield* statusOf("a"))?.lastFailure).toBeUndefined()
   })
 
   test("that fails leaves a bounded text of its error behind, also after it recovered", function* () {
-    const { probe, status } = yield* buildWorker(["a"], (probe) => {
+    const { probe, statusOf } = yield* buildWorker(["a"], (probe) => {
       probe.otherwise = Effect.fail(new Boom({ message: "x".repeat(100_000) }))
       return worker(probe.run)
     })
     yield* minute
     probe.otherwise = Effect.never
     yield* minute
-    const { lastFailure } = (yield* status("worker")).get(TenantId.make("a")) ?? {}
-    expect(lastFailure?.message).toMatch(/^Boom: x{494}$/)
+    expect((yield* statusOf("a"))?.lastFailure?.message).toMatch(/^Boom: x{494}$/)
   })
 
-  test("is found by its name through a wrapped discovery, and per service", function* () {
-    const { discovery } = yield* buildWorker(["a"], (probe) => worker(probe.run))
-    const find = TenantWorker.status("worker")
-    yield* Effect.provideService(find, TenantDiscovery, { ...discovery })
-    const status = {
-      ...discovery.status,
-      get: Effect.map(discovery.status.get, (status) => ({ ...status, service: "other" }))
-    }
-    const other = { ...discovery, status }
-    const error = yield* Effect.flip(Effect.provideService(find, TenantDiscovery, other))
-    expect(error.message).toBe('no worker is named "worker"; running now: none')
-  })
+  it.scoped.each([-3_600_000, 3_600_000])(
+    "keeps its backoff when the wall clock jumps by %i ms",
+    (jump) =>
+      withTestedClock(({ moveWallClock }) =>
+        Effect.gen(function* () {
+          const { probe } = yield* buildWorker(["a"], (probe) => {
+            probe.otherwise = Effect.zipRight(Effect.sleep("1 second"), fails)
+            return worker(probe.run, { backoff: Schedule.exponential("90 seconds") })
+          })
+          if (kind === "scheduled") yield* minute
+          moveWallClock(jump)
+          yield* advance("1 second")
+          moveWallClock(jump)
+          // Delays of 90 and 180 seconds. No run of a second is taken for a long one, which resets them.
+          yield* advance("89 seconds")
+          expect(probe.started.length).toBe(1)
+          yield* minute
+          expect(probe.started.length).toBe(2)
+          moveWallClock(jump)
+          yield* advance("2 minutes")
+          expect(probe.started.length).toBe(2)
+          yield* advance("90 seconds")
+          expect(probe.started.length).toBe(3)
+        })
+      )
+  )
 
-  test("warns when its worker's name is in use, and says so when it is unknown", function* () {
-    const { logs, status } = yield* buildWorker(["a"], (probe) =>
+  test("is found by its worker's name: per service, also through a wrapped discovery", function* () {
+    const { discovery, logs } = yield* buildWorker(["a"], (probe) =>
       Layer.merge(worker(endless(probe)), Layer.fresh(worker(probe.run)))
     )
-    expect(logs.texts("WARN")).toHaveLength(1)
-    const error = yield* Effect.flip(status("unknown"))
-    expect(error.message).toContain('no worker is named "unknown"; running now: "worker"')
+    expect(logs.texts("WARN")).toEqual([
+      expect.stringContaining('another worker is named "worker"')
+    ])
+    const find = (name: string, service: string) => {
+      const get = Effect.map(discovery.status.get, (status) => ({ ...status, service }))
+      const wrapped = { ...discovery, status: { ...discovery.status, get } }
+      return Effect.provideService(TenantWorker.status(name), TenantDiscovery, wrapped)
+    }
+    yield* find("worker", "test-service")
+    const error = yield* Effect.flip(find("worker", "other"))
+    expect(error.message).toBe('no worker is named "worker"; running now: none')
+    const unknown = yield* Effect.flip(find("unknown", "test-service"))
+    expect(unknown.message).toContain('no worker is named "unknown"; running now: "worker"')
   })
 
   test("is counted under service, worker and the labels in force at build", function* () {
@@ -264,47 +291,39 @@ describe.each(["scheduled", "perTenant"] as const)("a run of %s", (kind) => {
       "region",
       "eu"
     )
-    probe.otherwise = Effect.never
-    yield* minute
-    expect(yield* metricValues(gauge, labels)).toMatchObject([{ value: 2 }])
-    yield* control.remove("a")
-    yield* eventually("the end of a", () => probe.endsOf("a").at(-1) === "interrupted")
-    yield* settle
-    expect(yield* metricValues(gauge, labels)).toMatchObject([{ value: 1 }])
-    expect(yield* metricValues("tenant_worker_interrupted_total", labels)).toMatchObject([
-      { count: 1 }
-    ])
-    expect(yield* metricValues("tenant_worker_run_duration_seconds", labels)).toMatchObject([
-      { count: kind === "scheduled" ? 1 : 3 }
-    ])
+    // They exist before the first failure.
     expect(yield* metricValues("tenant_worker_failures_total", labels)).toMatchObject([
       { count: 0 }
     ])
+    probe.otherwise = Effect.never
+    yield* minute
+    expect(yield* metricValue(gauge, labels)).toBe(2)
+    yield* control.remove("a")
+    yield* eventually("the end of a", () => probe.endsOf("a").at(-1) === "interrupted")
+    yield* settle
+    expect(yield* metricValue(gauge, labels)).toBe(1)
+    expect(yield* metricValue("tenant_worker_interrupted_total", labels)).toBe(1)
+    const runs = kind === "scheduled" ? 1 : 3
+    expect(yield* metricValue("tenant_worker_run_duration_seconds", labels)).toBe(runs)
     yield* close
     expect(yield* metricValues(gauge, labels)).toMatchObject([{ value: 0 }])
   })
 })
 
-describe("revoke", () => {
-  test("ends perTenant work whose tenant is no longer active", function* () {
-    const release = yield* Deferred.make<void>()
-    let revoke: Effect.Effect<void> = Effect.void
-    const { control, probe, status } = yield* buildWorker(["a"], (probe) =>
-      kinds.perTenant(
-        Effect.flatMap(ResourceHolder, (holder) => {
-          revoke = holder.revoke ?? Effect.void
-          return Effect.zipRight(probe.run, Effect.ensuring(Effect.never, Deferred.await(release)))
-        })
-      )
-    )
-    yield* revoke
-    yield* control.remove("a")
-    yield* settle
-    yield* Deferred.succeed(release, undefined)
-    yield* settle
-    expect(probe.startsOf("a")).toBe(1)
-    expect((yield* status("worker")).size).toBe(0)
+test("perTenant work that a pool interrupts ends when its tenant is not active any more", function* () {
+  const release = yield* Deferred.make<void>()
+  let revoke = Effect.void
+  const { control, probe, status } = yield* buildWorker(["a"], (probe) => {
+    probe.otherwise = Effect.ensuring(Effect.never, Deferred.await(release))
+    return kinds.perTenant(revocable(probe.run, (how) => (revoke = how)))
   })
+  yield* revoke
+  yield* control.remove("a")
+  yield* settle
+  yield* Deferred.succeed(release, undefined)
+  yield* settle
+  expect(probe.startsOf("a")).toBe(1)
+  expect((yield* status).size).toBe(0)
 })
 
 describe("options", () => {
@@ -325,11 +344,4 @@ describe("options", () => {
     expect(make).toThrow(`option "${option}"`)
     expect(make).toThrow(value)
   })
-})
-
-test("perTenant work begins over the doubles without test time", function* () {
-  const { probe } = yield* buildWorker(["a", "b", "c"], (probe) =>
-    TenantWorker.perTenant({ name: "worker", run: Effect.zipRight(probe.run, Effect.never) })
-  )
-  expect(probe.started).toEqual(["a", "b", "c"])
 })

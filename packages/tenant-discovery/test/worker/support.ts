@@ -31,11 +31,16 @@ export const settle = Effect.repeatN(TestClock.adjust("0 millis"), 2)
 /** Moves the clock, and lets every fiber do what it can do then. */
 export const advance = (by: Duration.DurationInput) => Effect.zipRight(TestClock.adjust(by), settle)
 
-/** A test in a scope, under the test clock. */
-export const test = (
-  name: string,
-  body: () => Generator<YieldWrap<Effect.Effect<unknown, unknown, Scope.Scope>>, void, never>
-) => it.scoped(name, () => Effect.gen(body))
+/** Declares a test over a layer, in a scope, under the test clock. */
+export const testOver =
+  <R>(layer: Layer.Layer<R, unknown>) =>
+  (
+    name: string,
+    body: () => Generator<YieldWrap<Effect.Effect<unknown, unknown, R | Scope.Scope>>, void, never>
+  ) =>
+    it.scoped(name, () => Effect.provide(Effect.gen(body), layer))
+
+export const test = testOver(Layer.empty)
 
 export const ids = (count: number): ReadonlyArray<string> =>
   Array.from({ length: count }, (_, i) => `tenant-${i}`)
@@ -89,31 +94,25 @@ export class Probe {
     return this.ended.filter((one) => one.id === id).map(({ how }) => how)
   }
 
-  private begin(id: TenantId): void {
-    this.started.push(id)
-    this.onStart(id)
-    const now = (this.active.get(id) ?? 0) + 1
-    this.active.set(id, now)
-    this.mostOfOne = Math.max(this.mostOfOne, now)
-    this.most = Math.max(
-      this.most,
-      [...this.active.values()].reduce((sum, count) => sum + count, 0)
-    )
-  }
-
-  private end(id: TenantId, exit: Exit.Exit<void, Boom>): void {
-    const left = (this.active.get(id) ?? 0) - 1
-    if (left === 0) this.active.delete(id)
-    else this.active.set(id, left)
-    const how = Exit.isSuccess(exit) ? "done" : Exit.isInterrupted(exit) ? "interrupted" : "failed"
-    this.ended.push({ id, how })
-  }
-
   readonly run: Effect.Effect<void, Boom, CurrentTenant> = Effect.flatMap(CurrentTenant, ({ id }) =>
     Effect.acquireUseRelease(
-      Effect.sync(() => this.begin(id)),
+      Effect.sync(() => {
+        this.started.push(id)
+        this.onStart(id)
+        const now = (this.active.get(id) ?? 0) + 1
+        this.active.set(id, now)
+        this.mostOfOne = Math.max(this.mostOfOne, now)
+        this.most = Math.max(this.most, this.started.length - this.ended.length)
+      }),
       () => this.behaviour.get(id) ?? this.otherwise,
-      (_, exit) => Effect.sync(() => this.end(id, exit))
+      (_, exit) =>
+        Effect.sync(() => {
+          const left = (this.active.get(id) ?? 0) - 1
+          if (left === 0) this.active.delete(id)
+          else this.active.set(id, left)
+          const failed = Exit.isInterrupted(exit) ? "interrupted" : "failed"
+          this.ended.push({ id, how: Exit.isSuccess(exit) ? "done" : failed })
+        })
     )
   )
 }
@@ -142,10 +141,11 @@ export const captureLogs = () => {
   return { lines, texts, layer: Logger.replace(Logger.defaultLogger, logger) }
 }
 
-/** Builds a worker over a test double, in a scope that the test may close. */
+/** Builds a worker over a test double, in a scope that the test may close. `name`: of the worker. */
 export const buildWorker = (
   tenants: ReadonlyArray<string>,
-  makeLayer: (probe: Probe) => Layer.Layer<never, never, TenantDiscovery>
+  makeLayer: (probe: Probe) => Layer.Layer<never, never, TenantDiscovery>,
+  name = "worker"
 ) =>
   Effect.gen(function* () {
     const probe = new Probe()
@@ -161,15 +161,14 @@ export const buildWorker = (
       Layer.provide(logs.layer)
     )
     yield* Layer.buildWithScope(worker, scope)
-    const status = (name: string) => Effect.provide(TenantWorker.status(name), context)
-    const stateOf = (name: string, id: string) =>
-      Effect.map(status(name), (tenants) => tenants.get(TenantId.make(id))?.state)
+    const status = Effect.provide(TenantWorker.status(name), context)
+    const statusOf = (id: string) => Effect.map(status, (tenants) => tenants.get(TenantId.make(id)))
     yield* settle
     return {
       probe,
       logs,
       status,
-      stateOf,
+      statusOf,
       close,
       closeDiscovery,
       discovery: Context.get(context, TenantDiscovery),
@@ -191,8 +190,8 @@ export const withTestedClock = <A, E, R>(
     const changed: Clock.Clock = Object.assign(Object.create(clock), {
       unsafeCurrentTimeMillis: wall,
       currentTimeMillis: Effect.sync(wall),
+      // The monotonic clock of `clock`; its own method would read the moved wall clock.
       unsafeCurrentTimeNanos: () => clock.unsafeCurrentTimeNanos(),
-      currentTimeNanos: clock.currentTimeNanos,
       sleep: (duration: Duration.Duration) =>
         Effect.acquireUseRelease(
           Effect.sync(() => sleeping++),
