@@ -307,7 +307,7 @@ describe("the check of the workers", () => {
 
   it.scoped.each([
     ["up 0: no tenant waits", "a tick takes its time", "10 minutes", "12 minutes"],
-    ["degraded 80: tenants that wait", "tenants miss their turns", "10 seconds", "90 seconds"]
+    ["degraded 85: tenants that wait", "tenants miss their turns", "10 seconds", "90 seconds"]
   ] as const)("is %s while %s", ([expected, , interval, passed]) =>
     Effect.gen(function* () {
       yield* advance(passed)
