@@ -5,7 +5,7 @@ import { TestTenantDiscovery } from "../../src/testing.js"
 import { metricValue } from "../core/harness.js"
 import {
   advance,
-  Boom,
+  type Boom,
   buildWorker,
   eventually,
   fails,
