@@ -73,6 +73,10 @@ const connectionsOf = (body: unknown, defaults?: ConnectionSettings) =>
     makeConnections({ tenantId: acme, settings, revision: 1, loadedAt: 0, stale: false }, defaults)
   )
 
+/** The connections of a tenant that has limits of its pools and nothing else. */
+const connectionsWithLimits = (connectionSettings: object) =>
+  connectionsOf({ id: "x", connectionSettings })
+
 /** Why there is no usable connection. */
 const reasonOf = (found: Either.Either<unknown, TenantConnectionNotConfigured>) =>
   Effect.map(Effect.flip(found), ({ reason }) => reason)
@@ -128,9 +132,9 @@ describe("decoding", () => {
     })
   )
 
-  const inModule = (kind: object, module = "onboarding") => ({
+  const withPostgresql = (fields: object, module = "onboarding") => ({
     id: "x",
-    databases: { [module]: kind, billing: { postgresql } }
+    databases: { [module]: { postgresql: fields }, billing: { postgresql } }
   })
   const withBrokers = (brokers: unknown) => ({
     id: "x",
@@ -140,22 +144,22 @@ describe("decoding", () => {
   const parts: ReadonlyArray<readonly [what: string, body: unknown, message: string]> = [
     [
       "text for a port",
-      inModule({ postgresql: { ...postgresql, port: SECRET } }),
+      withPostgresql({ ...postgresql, port: SECRET }),
       "databases.onboarding.postgresql.port: expected a number"
     ],
     [
       "port 0",
-      inModule({ postgresql: { ...postgresql, port: 0 } }),
+      withPostgresql({ ...postgresql, port: 0 }),
       "databases.onboarding.postgresql.port: expected a number between 1 and 65535"
     ],
     [
       "an object for a password",
-      inModule({ postgresql: { ...postgresql, password: { SECRET } } }, "my module"),
+      withPostgresql({ ...postgresql, password: { SECRET } }, "my module"),
       'databases["my module"].postgresql.password: expected text'
     ],
     [
       "no host",
-      inModule({ postgresql: { ...credentials, database: "d" } }),
+      withPostgresql({ ...credentials, database: "d" }),
       "databases.onboarding.postgresql.host: missing"
     ],
     [
@@ -206,7 +210,7 @@ describe("decoding", () => {
       expect(database).toMatchObject({ host: "h", connectionSettings: { maxOpenConns: 50 } })
       expect(database.connectionSettings.statementTimeout).toBeUndefined()
       expect((yield* connections.postgresql("billing")).host).toBe("b")
-      // Neither another module nor the primary stands in for what is there and bad.
+      // No other module and no primary replaces a part that is present but unreadable.
       expect(yield* Effect.flip(connections.postgresql())).toMatchObject({ module: "alpha" })
       expect(yield* reasonOf(connections.mongodb())).toContain("mongodb: expected")
       const replica = connections.postgresqlReplica("onboarding")
@@ -246,7 +250,7 @@ describe("decoding", () => {
 })
 
 describe("accessors", () => {
-  it.effect("answer with the module's, else with what stands in for it", () =>
+  it.effect("return the module's connection, else the documented fallback", () =>
     Effect.gen(function* () {
       const connections = yield* connectionsOf(answer)
       const { kafka, mongodb, postgresql, postgresqlReplica, rabbitmq } = connections
@@ -311,10 +315,7 @@ describe("accessors", () => {
     ["0", 0]
   ] as const)("reads %s as %d ms", ([statementTimeout, millis]) =>
     Effect.gen(function* () {
-      const connections = yield* connectionsOf({
-        id: "x",
-        connectionSettings: { statementTimeout }
-      })
+      const connections = yield* connectionsWithLimits({ statementTimeout })
       const read = connections.connectionSettings().statementTimeout
       expect(read && Duration.toMillis(read)).toBe(millis)
     })
@@ -324,10 +325,7 @@ describe("accessors", () => {
     "leaves out the statement timeout %j",
     (statementTimeout) =>
       Effect.gen(function* () {
-        const connections = yield* connectionsOf({
-          id: "x",
-          connectionSettings: { statementTimeout, maxOpenConns: 3 }
-        })
+        const connections = yield* connectionsWithLimits({ statementTimeout, maxOpenConns: 3 })
         expect(connections.connectionSettings()).toEqual({ maxOpenConns: 3 })
         expect(connections.settings.unreadable?.length).toBe(1)
       })

@@ -1,5 +1,5 @@
 /**
- * What a pool and the work that uses its resources know of each other through the context.
+ * Context references that connect a pool and the work that uses the resources of the pool.
  */
 import { Context, type Effect } from "effect"
 
@@ -23,8 +23,8 @@ export interface ResourceHolderShape {
 }
 
 /**
- * The resource that services which a pool isolates (an open transaction, say) belong to:
- * the innermost one, of a pool that isolates services, that the work runs with.
+ * The innermost resource in use whose pool isolates services, such as an open transaction.
+ * The isolated services belong to this resource. `undefined` if no such resource is in use.
  */
 export class IsolatedResource extends Context.Reference<IsolatedResource>()(
   "tenant-discovery/IsolatedResource",

@@ -8,7 +8,7 @@ export const eventually = (condition: () => boolean): Effect.Effect<void> =>
     Effect.orDieWith(() => new Error(`never became true: ${condition.toString()}`))
   )
 
-/** Runs the effect so many times at once. */
+/** Runs the effect `times` times concurrently. */
 export const atOnce = <A, E, R>(
   times: number,
   effect: Effect.Effect<A, E, R>

@@ -78,7 +78,7 @@ const lookup: TenantLayers.ServiceOptions<Db, unknown, Factory>["lookup"] = (con
 
 export class TenantDb extends TenantLayers.Service<TenantDb>()("test/TenantDb", { lookup }) {}
 
-/** The same with `apply`. */
+/** Like `TenantDb`, but applies changed limits to the open resource. */
 export class AdjustableDb extends TenantLayers.Service<AdjustableDb>()("test/AdjustableDb", {
   lookup,
   apply: (resource, connections) =>
@@ -162,7 +162,7 @@ export const useOf = <R>(pool: Layer.Layer<Db, unknown, R>) =>
 export const use = (id: TenantId) => useOf(TenantDb.get(id))
 
 export const once = (id: TenantId) =>
-  Effect.tap(use(id), ({ release }) => release).pipe(Effect.map(({ db }) => db))
+  Effect.flatMap(use(id), ({ db, release }) => Effect.as(release, db))
 
 /** Forks an effect and lets it run until it waits. */
 export const begin = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
@@ -187,7 +187,7 @@ export const failureOf = (fiber: Fiber.Fiber<unknown, unknown>) =>
     Predicate.hasProperty(error, "_tag") ? error._tag : error
   )
 
-/** Work without end. It and the release of its resource are recorded in order. */
+/** Work that never ends. `order` records its interruption and the release of its resource. */
 export const recorded = (factory: Factory) => {
   const order: Array<string> = []
   factory.release = () => Effect.sync(() => void order.push("released"))
