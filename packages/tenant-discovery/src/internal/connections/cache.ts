@@ -33,7 +33,7 @@ interface Last {
 class Entry {
   last: Last | undefined
   failure: { readonly error: TenantManagerError; readonly until: number } | undefined
-  /** It stays after the cause is repaired. */
+  /** The failure stays here after a later load succeeds. */
   lastFailure: FailureReport | undefined
   loading: Deferred.Deferred<Connections, TenantManagerError> | undefined
   lastRead = Number.NEGATIVE_INFINITY
@@ -44,11 +44,11 @@ class Entry {
   generation = 0
 }
 
-/** The tenant manager says that a tenant is not active. It may end at any moment, so it is not cached. */
+/** The tenant manager says that a tenant is not active. The tenant can become active at any time, so this answer is not cached. */
 export const saysInactive = (error: TenantManagerError): boolean =>
   error._tag === "TenantManagerSuspended" || error._tag === "TenantManagerNotFound"
 
-/** The answer is about the tenant itself. */
+/** The error concerns the tenant itself, not the availability of the tenant manager. */
 const isRefusal = (error: TenantManagerError): boolean =>
   saysInactive(error) || error._tag === "TenantManagerAccessDenied"
 
@@ -145,7 +145,7 @@ export class SettingsCache {
     if (entry.last === undefined || entry.last.validity === "Outdated") this.drop(id)
   }
 
-  /** Makes the settings, and a load in flight, out of date. Answers whether there are some, in use. */
+  /** Makes the settings, and a load in flight, out of date. Returns whether there are settings and they are in use. */
   invalidate(id: TenantId, validity: "Suspect" | "Outdated", now: Moment): boolean {
     const entry = this.entries.get(id)
     if (entry === undefined) return false
@@ -159,14 +159,14 @@ export class SettingsCache {
 
   /** The tenants in use whose settings are older than half of `interval`. */
   due(interval: number, now: Moment): ReadonlyArray<TenantId> {
-    const isDue = (entry: Entry): boolean =>
-      entry.last !== undefined &&
-      now.mono - entry.last.at >= interval / 2 &&
-      this.isInUse(entry, now)
-    return this.ids.filter((id) => isDue(this.entry(id)))
+    return this.ids.filter((id) => {
+      const entry = this.entry(id)
+      const at = entry.last?.at ?? Number.POSITIVE_INFINITY
+      return now.mono - at >= interval / 2 && this.isInUse(entry, now)
+    })
   }
 
-  /** What is known of a tenant's settings, where they were asked for. */
+  /** The state of a tenant's settings; `undefined` if nothing requested them. */
   report(id: TenantId, now: Moment): ConnectionsReport | undefined {
     const entry = this.entries.get(id)
     if (entry === undefined) return undefined

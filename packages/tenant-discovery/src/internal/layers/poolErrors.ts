@@ -1,4 +1,4 @@
-/** Why a tenant's resource is not given out, or no longer. */
+/** Errors for a tenant's resource that is unavailable or is no longer available. */
 import { Data, Duration } from "effect"
 import type { TenantId } from "../../Tenant.js"
 import type { TenantManagerError } from "../../TenantManagerError.js"
@@ -20,7 +20,7 @@ export class TenantResourceReplaced extends Data.TaggedError("TenantResourceRepl
   override readonly message = `the resource of tenant ${this.tenantId} was replaced; run the work again`
 }
 
-/** As many tenants as allowed hold resources, and none became free in time. */
+/** The number of tenants with resources reached `maxTenants`, and no place became free in time. */
 export class TenantPoolsExhausted extends Data.TaggedError("TenantPoolsExhausted")<{
   readonly tenantId: TenantId
   readonly maxTenants: number
@@ -37,8 +37,8 @@ export class TenantBuildTimedOut extends Data.TaggedError("TenantBuildTimedOut")
 }
 
 /**
- * The context holds a service that the pool isolates, such as an open transaction, of
- * another resource, and a layer cannot take it out. `provide` can.
+ * The context contains a service that the pool isolates, such as an open transaction, and
+ * the service belongs to another resource. A layer cannot remove it; `provide` can.
  */
 export class TenantNotIsolated extends Data.TaggedError("TenantNotIsolated")<{
   readonly tenantId: TenantId
