@@ -62,7 +62,7 @@ describe("close", () => {
     expect(order).toEqual(["interrupted", "released"])
   })
 
-  scenario("the drain takes the place of a grace that runs", function* ({ close, world }) {
+  scenario("a grace under way ends with the drain", function* ({ close, world }) {
     const working = yield* start(acme, Effect.never)
     yield* world.rotate(acme)
     const { release } = yield* use(acme)

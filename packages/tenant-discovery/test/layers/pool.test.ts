@@ -85,7 +85,7 @@ describe("use", () => {
   )
 
   scenario(
-    "0 is no idle timeout, and no limit of tenants",
+    "an idle timeout of 0 never ends a resource, and a limit of 0 tenants is none",
     function* ({ factory }) {
       const db = yield* once(acme)
       yield* adjust("20 days")

@@ -35,15 +35,15 @@ export type Database<A> = InModule<A> & { readonly connectionSettings: Connectio
 type Found<A> = Either.Either<A, TenantConnectionNotConfigured>
 
 /**
- * How a tenant's data is kept apart: in a database of its own, in a schema of a shared
- * one, or in a way that the raw `isolationMode` names.
+ * Where a tenant's data is: in a database of its own, in a schema of a shared database, or in a
+ * place that the raw `isolationMode` names.
  */
 export type Isolation = "database" | "schema" | "other"
 
 /**
  * One tenant's connection settings, from one answer of the tenant manager. Immutable.
- * An accessor fails where the part that it would answer with could not be decoded, rather
- * than answer with the part of another module.
+ * An accessor fails where the settings of its module could not be decoded. It does not answer with
+ * the settings of another module instead.
  */
 export interface Connections {
   readonly tenantId: TenantId

@@ -16,9 +16,9 @@ type Answer = Either.Either<Connections, TenantManagerError>
 
 /**
  * - `Current`: nothing says that they changed.
- * - `Suspect`: an event about them may have been missed. They answer only while the tenant
- *   manager cannot be asked.
- * - `Outdated`: an event said that they changed. They answer nothing; the next settings are
+ * - `Suspect`: an event about them may have been missed. They are an answer only while requests
+ *   for new ones fail.
+ * - `Outdated`: an event said that they changed. They are never an answer. The next settings are
  *   compared with them.
  */
 type Validity = "Current" | "Suspect" | "Outdated"
