@@ -90,7 +90,7 @@ describe("TenantHealth.check", () => {
         ["Live", 180, "whole up 71.1, redis up 71.1, lists up 0, view up 71.1"],
         [
           "BootstrapOnly",
-          10,
+          240,
           "whole degraded 261.1, redis degraded 261.1, lists up 0, view degraded 261.1"
         ]
       ]
@@ -106,8 +106,9 @@ describe("TenantHealth.check", () => {
     }).pipe(Effect.provide(healthy))
   )
 
-  testOver(healthy)("reports the discovery and the assignment", function* () {
+  testOver(healthy)("is up while the discovery is live, and reports it", function* () {
     yield* advance("10 minutes")
+    expect(yield* inShort).toBe(up)
     expect((yield* checked).workers).toBe("skipped 0")
     expect(yield* check).toMatchObject({
       service: "test-service",
