@@ -225,15 +225,19 @@ describe.each(["scheduled", "perTenant"] as const)("a run of %s", (kind) => {
     expect((yield* statusOf("a"))?.lastFailure).toBeUndefined()
   })
 
-  test("that fails leaves a bounded text of its error behind, also after it recovered", function* () {
-    const { probe, statusOf } = yield* buildWorker(["a"], (probe) => {
+  test("that fails is counted, and leaves a bounded text, also after it recovered", function* () {
+    const name = `failing-${kind}`
+    const makeWorker = (probe: Probe) => {
       probe.otherwise = Effect.fail(new Boom({ message: "x".repeat(100_000) }))
-      return worker(probe.run)
-    })
+      return worker(probe.run, { name })
+    }
+    const { probe, statusOf } = yield* buildWorker(["a"], makeWorker, name)
     yield* minute
     probe.otherwise = Effect.never
     yield* minute
     expect((yield* statusOf("a"))?.lastFailure?.message).toMatch(/^Boom: x{494}$/)
+    const failures = yield* metricValue("tenant_worker_failures_total", { worker: name })
+    expect(failures).toBe(kind === "scheduled" ? 1 : 2)
   })
 
   it.scoped.each([-3_600_000, 3_600_000])(
@@ -303,6 +307,7 @@ describe.each(["scheduled", "perTenant"] as const)("a run of %s", (kind) => {
     yield* settle
     expect(yield* metricValue(gauge, labels)).toBe(1)
     expect(yield* metricValue("tenant_worker_interrupted_total", labels)).toBe(1)
+    expect(yield* metricValue("tenant_worker_failures_total", labels)).toBe(0)
     const runs = kind === "scheduled" ? 1 : 3
     expect(yield* metricValue("tenant_worker_run_duration_seconds", labels)).toBe(runs)
     yield* close
