@@ -246,22 +246,23 @@ describe.each(["scheduled", "perTenant"] as const)("a run of %s", (kind) => {
       withTestedClock(({ moveWallClock }) =>
         Effect.gen(function* () {
           const { probe } = yield* buildWorker(["a"], (probe) => {
-            probe.otherwise = Effect.zipRight(Effect.sleep("1 second"), fails)
+            probe.otherwise = Effect.zipRight(Effect.sleep("50 seconds"), fails)
             return worker(probe.run, { backoff: Schedule.exponential("90 seconds") })
           })
           if (kind === "scheduled") yield* minute
           moveWallClock(jump)
-          yield* advance("1 second")
+          yield* advance("100 seconds")
           moveWallClock(jump)
-          // Delays of 90 and 180 seconds. No run of a second is taken for a long one, which resets them.
-          yield* advance("89 seconds")
+          // Delays of 90 and 180 seconds: a run of 50 seconds does not reset them.
+          yield* advance("39 seconds")
           expect(probe.started.length).toBe(1)
-          yield* minute
+          yield* advance("46 seconds")
           expect(probe.started.length).toBe(2)
+          // The second run is under way.
           moveWallClock(jump)
-          yield* advance("2 minutes")
+          yield* advance("3 minutes")
           expect(probe.started.length).toBe(2)
-          yield* advance("90 seconds")
+          yield* minute
           expect(probe.started.length).toBe(3)
         })
       )
