@@ -20,7 +20,7 @@ import type { Input } from "./state.js"
 /** A message, or a control input. */
 export type Arrival = ({ readonly _tag: "Message" } & RawMessage) | Input
 
-/** What the listener processes before other fibers, timers and sockets get their turn. */
+/** The arrivals that the listener processes without a pause; then other fibers and timers run. */
 export type Turn = ReadonlyArray<Arrival>
 
 /** The maximum number of arrivals in a turn. */

@@ -38,7 +38,7 @@ export const dueAt = (
   if (schedule.wantedAt === undefined) return undefined
   return Math.max(
     schedule.wantedAt,
-    // A subscription that comes and goes does not cause a storm of lists.
+    // A subscription that is lost again and again causes few lists.
     schedule.startedAt + settings.relistDebounce,
     schedule.backoffUntil,
     schedule.notBefore
@@ -59,8 +59,8 @@ export const succeeded = (schedule: ListSchedule): ListSchedule => ({
 })
 
 /**
- * Backs off with full jitter over a bound that doubles. `retryAfter`: the tenant manager wants
- * no call for so long. `circuitOpenFor`: a call would be refused without being sent; a caller
+ * Backs off with full jitter over a bound that doubles. `retryAfter`: for how long
+ * the tenant manager wants no call. `circuitOpenFor`: a call would be refused without being sent; a caller
  * that waits may try and learn that.
  */
 export const failed = (
@@ -75,7 +75,7 @@ export const failed = (
 ): ListSchedule => {
   const { now, random } = options
   const bound = Math.min(settings.relistBackoffCap, settings.relistBackoff * 2 ** schedule.failures)
-  // A retry in step with the circuit breaker would take each of its probes.
+  // A retry at the time of the probe would take the probe from other callers each time.
   const refused = options.circuitOpenFor > 0 ? options.circuitOpenFor + bound * random : 0
   return want(
     {

@@ -60,7 +60,7 @@ const unavailable = (message: string): TenantManagerError =>
     cause: undefined
   })
 
-/** A logger, a tracer or a metric that throws costs its own effect alone. */
+/** A logger, a tracer or a metric that throws stops nothing but its own effect. */
 const guarded = <R>(effect: Effect.Effect<unknown, never, R>): Effect.Effect<void, never, R> =>
   Effect.catchAllCause(Effect.asVoid(effect), () => Effect.void)
 
@@ -232,7 +232,7 @@ const build = (manager: TenantManager["Type"], settings: DiscoverySettings, redu
         command._tag === "Log" ? Effect.void : logDefect(`${command._tag} failed`, cause)
       )
 
-    /** One input that throws costs itself alone. */
+    /** An input that throws is lost; the others are applied. */
     const reduceOne = (state: ReducerState, input: Input, now: Now): Effect.Effect<Reduced> =>
       Effect.catchAllDefect(
         Effect.sync(() => reducer(settings, state, [input], now)),
@@ -287,7 +287,7 @@ const build = (manager: TenantManager["Type"], settings: DiscoverySettings, redu
       if (ignored > 0) Metrics.events.ignored.unsafeUpdate(ignored, labels)
     })
 
-    /** Nothing ends the loop but the close. */
+    /** Only the close of the scope ends this loop. */
     const listen = Effect.gen(function* () {
       const turns = yield* mailbox.take
       yield* countIgnored

@@ -78,7 +78,7 @@ export const onListed = (
   const { commands, now, settings } = step
   if (state.schedule.failures > 0) log(commands, "Info", "the tenant manager lists tenants again")
   const problem = problemOf(listing)
-  /** The missing tenants that stay. */
+  /** The tenants that the list lacks and that stay in the view. */
   let missing: MissingCounts = new Map()
   const view = applyList(state.view, listing.tenants, {
     named: (id) => HashSet.has(list.named, id),

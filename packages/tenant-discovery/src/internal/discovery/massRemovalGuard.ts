@@ -31,7 +31,7 @@ export const judge = (
   const lackedBy = (lists: number) => missing.filter((id) => (counts.get(id) ?? 0) >= lists)
   const ready = lackedBy(settings.removalConfirmations)
   const confirmed = lackedBy(Math.max(2, settings.removalConfirmations))
-  // Two lists agree on the confirmed ones: the rest is judged among those that are left.
+  // Two lists in a row lack the confirmed ones. The others must not be too many of those that remain.
   const isSafe =
     !isMass(ready.length, size, settings) ||
     !isMass(ready.length - confirmed.length, size - confirmed.length, settings)

@@ -22,7 +22,7 @@ import {
 } from "./lists.js"
 import type { Command, Input, Reducer, ReducerState } from "./state.js"
 
-/** However often `tenant.activated` arrives, lists take at most one part in so many of the time. */
+/** However often `tenant.activated` arrives, lists are under way at most a quarter of the time. */
 const LIST_SHARE = 4
 
 /** Applies the inputs in their order, then starts the list that is due or arms the timer. */
@@ -129,7 +129,8 @@ const addAll = <A>(set: HashSet.HashSet<A>, values: Iterable<A>): HashSet.HashSe
   })
 
 const onSubscribed = ({ now, settings }: Step, state: ReducerState): ReducerState => {
-  // A fleet that lost Redis together does not list together. The first list does not wait here.
+  // Replicas that lost Redis at the same time list at different times. The first list of a
+  // program does not wait for this.
   const wait = settings.resubscribeJitter * now.random
   const next = { ...state, subscribed: true, subscription: state.subscription + 1 }
   return wantList({ ...next, reconciled: false }, now.mono + wait)
