@@ -51,8 +51,8 @@ const rawHandler = (world: World, target: Subject) =>
   )
 
 /**
- * Reads the view after each task of the discovery's scheduler. The delay of a reader is not part of
- * the time. The tenants of a run appear in the order of their numbers.
+ * Runs each task of the discovery and then reads the view. So the measured time has no delay of a
+ * reader in it. The tenants of a run appear in the order of their numbers.
  */
 class Probe implements Scheduler.Scheduler {
   discovery: TenantDiscoveryService | undefined

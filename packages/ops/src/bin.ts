@@ -5,7 +5,7 @@ import { Effect } from "effect"
 import { exitCodeOf } from "./cli/exitCode.js"
 import { run } from "./cli/main.js"
 
-/** Ends when whoever reads the output is gone, as `head` is after its last line. */
+/** Ends when the reader of the output has closed it, as `head` does after its last line. */
 const readerGone = Effect.async<void>((resume) => {
   process.stdout.on("error", (error) => {
     if ("code" in error && error.code === "EPIPE") resume(Effect.void)

@@ -29,7 +29,7 @@ const linesOf = (value: object, depth: string): ReadonlyArray<string> =>
       : [`${label} ${printable(String(field))}`]
   })
 
-/** Prints the settings. Every secret is a mask of the same length. */
+/** Prints the settings. Each secret is shown as the same mask, whatever its length. */
 export const connections = (
   id: TenantId,
   format: "text" | "json"

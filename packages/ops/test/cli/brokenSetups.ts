@@ -209,7 +209,7 @@ export const brokenSetups: ReadonlyArray<BrokenSetup> = [
     step: "channel",
     status: "warning",
     found:
-      /nobody else listens to tenant-events:stage:, and others listen to tenant-events:staging:/,
+      /no other client is subscribed to tenant-events:stage:; others are subscribed to tenant-events:staging:/,
     advice: /check ENVIRONMENT_NAME/
   },
   {
@@ -267,7 +267,7 @@ export const brokenSetups: ReadonlyArray<BrokenSetup> = [
     arrange: answering('[{"id":null},{"id":"?"}]'),
     step: "list",
     found: /none of the 2 elements is readable/,
-    advice: /report it to whoever runs the tenant manager/
+    advice: /report it to the operators of the tenant manager/
   },
   {
     name: "port closed",

@@ -195,7 +195,7 @@ const channelFinding = (
   if (own === 0 && others.length > 0 && count === 0) {
     const named = others.slice(0, 5).join(", ")
     return warning(
-      `nobody else listens to ${channel}, and others listen to ${named}${received}`,
+      `no other client is subscribed to ${channel}; others are subscribed to ${named}${received}`,
       `check ENVIRONMENT_NAME (or ENV_NAME): it picks the channel, and the publisher may use one of ${named}`
     )
   }

@@ -133,8 +133,8 @@ export const listFinding = ({ answer, result }: ListCall, service: string): Find
     return failed(
       message.slice(operation.length + 2),
       result.left._tag === "TenantManagerBodyTooLarge"
-        ? "ask whoever runs the tenant manager why the list is so long"
-        : "the answer is no list of tenants: check MULTI_TENANT_URL, or report it to whoever runs the tenant manager"
+        ? "ask the operators of the tenant manager why the list is so long"
+        : "the answer is no list of tenants: check MULTI_TENANT_URL, or report it to the operators of the tenant manager"
     )
   }
   const listing = result.right
@@ -142,13 +142,13 @@ export const listFinding = ({ answer, result }: ListCall, service: string): Find
   if (listing.skipped > 0) {
     return warning(
       found,
-      "report the unreadable elements to whoever runs the tenant manager: while there are any, a list removes no tenant"
+      "report the unreadable elements to the operators of the tenant manager: a list that has one removes no tenant"
     )
   }
   if (!listing.complete) {
     return warning(
       found,
-      "no tenant is active and a status is unknown: check its spelling with whoever runs the tenant manager"
+      "no tenant is active and a status is unknown: check its spelling with the operators of the tenant manager"
     )
   }
   return listing.tenants.length === 0

@@ -44,7 +44,10 @@ class Entry {
   generation = 0
 }
 
-/** The tenant manager says that a tenant is not active. The tenant can become active at any time, so this answer is not cached. */
+/**
+ * The tenant manager says that a tenant is not active. The tenant can become active at any time,
+ * so this answer is not cached.
+ */
 export const saysInactive = (error: TenantManagerError): boolean =>
   error._tag === "TenantManagerSuspended" || error._tag === "TenantManagerNotFound"
 
@@ -145,7 +148,10 @@ export class SettingsCache {
     if (entry.last === undefined || entry.last.validity === "Outdated") this.drop(id)
   }
 
-  /** Makes the settings, and a load in flight, out of date. Returns whether there are settings and they are in use. */
+  /**
+   * Makes the settings, and a load in flight, out of date. Returns whether there are settings and
+   * they are in use.
+   */
   invalidate(id: TenantId, validity: "Suspect" | "Outdated", now: Moment): boolean {
     const entry = this.entries.get(id)
     if (entry === undefined) return false

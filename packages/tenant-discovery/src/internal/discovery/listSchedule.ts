@@ -59,9 +59,9 @@ export const succeeded = (schedule: ListSchedule): ListSchedule => ({
 })
 
 /**
- * Backs off with full jitter over a bound that doubles. `retryAfter`: for how long
- * the tenant manager wants no call. `circuitOpenFor`: a call would be refused without being sent; a caller
- * that waits may try and learn that.
+ * Backs off with full jitter over a bound that doubles. `retryAfter`: for how long the tenant
+ * manager wants no call. `circuitOpenFor`: for how long the circuit breaker refuses calls without
+ * sending them. A caller of `refresh` may try in this time, and gets the refusal.
  */
 export const failed = (
   schedule: ListSchedule,
